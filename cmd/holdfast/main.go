@@ -1,0 +1,49 @@
+// Command holdfast is the AI site-reliability engineer: server and command line
+// in one binary.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is every command; a file of this folder each.
+type cli struct {
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	e := &env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.LookupEnv}
+	code := run(e, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run parses args, runs the command and returns the exit code.
+func run(e *env, args []string) int {
+	var c cli
+	exited, exitCode := false, exitOK
+	p, err := kong.New(&c,
+		kong.Name("holdfast"),
+		kong.Description("Takes an alert, finds the cause, repairs what it may, and hands people the rest with the full context."),
+		kong.Writers(e.stdout, e.stderr),
+		kong.Exit(func(code int) { exited, exitCode = true, code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		return report(e.stderr, err)
+	}
+	k, err := p.Parse(args)
+	if exited { // --help
+		return exitCode
+	}
+	if err != nil {
+		return report(e.stderr, usage(err))
+	}
+	return report(e.stderr, k.Run(e))
+}

@@ -1,0 +1,28 @@
+// Package boundary says whether an action is allowed, needs a person, or is
+// denied, and which rule said so. What no boundary names needs a person; what
+// is unknown is denied. Pure: it holds no state and does no I/O.
+package boundary
+
+// Ruling is the answer for one action. The zero value denies.
+type Ruling int
+
+// The rulings.
+const (
+	Deny Ruling = iota
+	Ask
+	Allow
+)
+
+// String returns "deny", "ask" or "allow".
+func (r Ruling) String() string { return [...]string{"deny", "ask", "allow"}[r] }
+
+// MarshalText writes the String form.
+func (r Ruling) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Decision is a ruling with the rule and values that led to it.
+type Decision struct {
+	Ruling Ruling         `json:"ruling"`
+	Rule   string         `json:"rule"`   // identifier of the deciding rule
+	Reason string         `json:"reason"` // for people
+	Values map[string]any `json:"values"`
+}

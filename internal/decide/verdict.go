@@ -1,0 +1,51 @@
+// Package decide gives the verdict: remediate, escalate or watch, with every
+// rule that led there. Pure functions of plain values; the clock comes in.
+package decide
+
+import "time"
+
+// Kind of verdict.
+type Kind string
+
+// The verdicts.
+const (
+	Remediate Kind = "remediate"
+	Escalate  Kind = "escalate"
+	Watch     Kind = "watch"
+)
+
+// Urgency of an escalation.
+type Urgency string
+
+// The urgencies.
+const (
+	PageUrgency   Urgency = "page"
+	NotifyUrgency Urgency = "notify"
+	TicketUrgency Urgency = "ticket"
+	NoUrgency     Urgency = "none"
+)
+
+// Rule is one rule as it was evaluated.
+type Rule struct {
+	ID     string         `json:"id"`
+	Held   bool           `json:"held"`
+	Values map[string]any `json:"values"`
+	Text   string         `json:"text,omitempty"` // the outcome in words
+}
+
+// Verdict is the decision with the record that led to it.
+type Verdict struct {
+	Kind           Kind      `json:"kind"`
+	Urgency        Urgency   `json:"urgency"`
+	DecidedAt      time.Time `json:"decided_at"`
+	Rules          []Rule    `json:"rules"` // in the order of evaluation, every one
+	Reasons        []string  `json:"reasons"`
+	BoundarySHA256 string    `json:"boundary_sha256"`
+	// NextLook is when to decide again: watching, or waiting for a diagnosis.
+	NextLook time.Time `json:"next_look,omitzero"`
+	// Hold means: keep investigating, say nothing yet (rule 4, SEV-3/4 before T+10).
+	Hold bool `json:"hold,omitempty"`
+	// Approvers is how many people must approve before the proposed action may
+	// run after all: 0 = none needed, -1 = never executed, whoever approves.
+	Approvers int `json:"approvers"`
+}

@@ -1,0 +1,45 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+)
+
+// ProposalState is where a proposal stands.
+type ProposalState string
+
+// The states of a proposal.
+const (
+	Waiting  ProposalState = "waiting"
+	Approved ProposalState = "approved"
+	Rejected ProposalState = "rejected"
+	Expired  ProposalState = "expired"
+)
+
+// Proposal is an action that waits for a person. Approval binds PlanSHA,
+// Generation and Facts, and lives until ExpiresAt.
+type Proposal struct {
+	ID         string         `json:"id"` // prop_…
+	IncidentID string         `json:"incident_id"`
+	Runbook    string         `json:"runbook"`
+	RunbookSHA string         `json:"runbook_sha256"`
+	Option     string         `json:"option"` // name of the remediation
+	Action     action.Action  `json:"plan"`
+	Why        string         `json:"why"`
+	Cost       string         `json:"cost"` // what it costs while it runs
+	Pros       string         `json:"pros,omitempty"`
+	Cons       string         `json:"cons,omitempty"`
+	Check      string         `json:"check,omitempty"` // how we will know
+	Recommend  bool           `json:"recommended,omitempty"`
+	Executable bool           `json:"executable"`         // false = shown as commands for a person only
+	Commands   []string       `json:"commands,omitempty"` // for a person
+	Facts      map[string]any `json:"facts,omitempty"`
+	PlanSHA    string         `json:"plan_sha256"`
+	Generation string         `json:"generation,omitempty"`
+	Approvers  int            `json:"approvers"` // how many people must approve
+	ApprovedBy []string       `json:"approved_by,omitempty"`
+	State      ProposalState  `json:"state"`
+	At         time.Time      `json:"at"`
+	ExpiresAt  time.Time      `json:"expires_at,omitzero"` // of an approval: 15 minutes
+}
