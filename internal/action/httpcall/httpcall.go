@@ -4,13 +4,14 @@
 package httpcall
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
-	"sort"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -18,15 +19,12 @@ import (
 )
 
 // Name is the action that this executor does.
-const Name = "http.call"
+const Name = action.HTTPCall
 
-// Endpoint is one call that the configuration allows, by the name that
-// runbooks use in the parameter "endpoint".
+// Endpoint is one URL that may be called, with its credential.
 type Endpoint struct {
-	Method string
-	URL    string
-	Token  func() (string, error) // nil = none
-	Body   string
+	URL   string
+	Token func() (string, error) // nil = none
 }
 
 // Caller calls configured endpoints. It is safe for concurrent use.
@@ -35,12 +33,16 @@ type Caller struct {
 	client    *http.Client
 }
 
-// New returns a caller for endpoints by name. Redirects are not followed: they
-// would leave the list.
-func New(endpoints map[string]Endpoint, client *http.Client) *Caller {
+// New returns a caller for the listed endpoints and no others. Redirects are
+// not followed: they would leave the list.
+func New(endpoints []Endpoint, client *http.Client) *Caller {
 	c := *client
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Caller{endpoints: endpoints, client: &c}
+	byURL := make(map[string]Endpoint, len(endpoints))
+	for _, e := range endpoints {
+		byURL[e.URL] = e
+	}
+	return &Caller{endpoints: byURL, client: &c}
 }
 
 // Name returns "http.call".
@@ -58,11 +60,12 @@ func (c *Caller) DryRun(_ context.Context, a action.Action) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("would send %s %s", ep.Method, ep.URL), nil
+	return fmt.Sprintf("would send %s %s", method(a), ep.URL), nil
 }
 
-// Do sends the request once, with the key in Idempotency-Key. 2xx is done, 4xx
-// certainly failed; everything after the request was sent is unknown.
+// Do sends the request once, with the key in Idempotency-Key. 2xx is done, 3xx
+// and 4xx certainly failed; everything else after the request was sent is
+// unknown.
 func (c *Caller) Do(ctx context.Context, a action.Action, key string) (string, error) {
 	ep, err := c.endpoint(a)
 	if err != nil {
@@ -70,37 +73,26 @@ func (c *Caller) Do(ctx context.Context, a action.Action, key string) (string, e
 	}
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	req, err := http.NewRequestWithContext(ctx, ep.Method, ep.URL, bytes.NewReader([]byte(ep.Body)))
+	req, err := request(ctx, ep, a, key)
 	if err != nil {
-		return "", fmt.Errorf("call %s: %w", a.Params["endpoint"], err)
-	}
-	if ep.Token != nil {
-		token, err := ep.Token()
-		if err != nil {
-			return "", fmt.Errorf("call %s: token: %w", a.Params["endpoint"], err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	req.Header.Set("Idempotency-Key", key)
-	if ep.Body != "" {
-		req.Header.Set("Content-Type", "application/json")
+		return "", fmt.Errorf("call %s: %w", ep.URL, err)
 	}
 	resp, err := c.client.Do(req)
 	if err != nil {
 		if !sent.Load() {
-			return "", fmt.Errorf("call %s: not sent: %w", a.Params["endpoint"], err)
+			return "", fmt.Errorf("call %s: not sent: %w", ep.URL, err)
 		}
-		return "", fmt.Errorf("call %s: %w: %w", a.Params["endpoint"], action.ErrUnknownOutcome, err)
+		return "", fmt.Errorf("call %s: %w: %w", ep.URL, action.ErrUnknownOutcome, err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // so that the connection can be used again
 	switch resp.StatusCode / 100 {
 	case 2:
-		return fmt.Sprintf("%s %s answered %d", ep.Method, ep.URL, resp.StatusCode), nil
+		return fmt.Sprintf("%s %s answered %d", req.Method, ep.URL, resp.StatusCode), nil
 	case 3, 4:
-		return "", fmt.Errorf("call %s: answered %d", a.Params["endpoint"], resp.StatusCode)
+		return "", fmt.Errorf("call %s: answered %d", ep.URL, resp.StatusCode)
 	default:
-		return "", fmt.Errorf("call %s: answered %d: %w", a.Params["endpoint"], resp.StatusCode, action.ErrUnknownOutcome)
+		return "", fmt.Errorf("call %s: answered %d: %w", ep.URL, resp.StatusCode, action.ErrUnknownOutcome)
 	}
 }
 
@@ -110,19 +102,34 @@ func (c *Caller) Settle(context.Context, action.Intent) (action.State, string, e
 }
 
 func (c *Caller) endpoint(a action.Action) (Endpoint, error) {
-	name := a.Params["endpoint"]
-	ep, ok := c.endpoints[name]
+	ep, ok := c.endpoints[a.Params["url"]]
 	if !ok {
-		return Endpoint{}, fmt.Errorf("http.call: no endpoint %q is configured (known: %s)", name, strings.Join(c.names(), ", "))
+		return Endpoint{}, fmt.Errorf("http.call: %q is not on the list of allowed URLs (%s)", a.Params["url"], strings.Join(c.urls(), ", "))
 	}
 	return ep, nil
 }
 
-func (c *Caller) names() []string {
-	out := make([]string, 0, len(c.endpoints))
-	for n := range c.endpoints {
-		out = append(out, n)
-	}
-	sort.Strings(out)
-	return out
+func (c *Caller) urls() []string {
+	return slices.Sorted(maps.Keys(c.endpoints))
 }
+
+func request(ctx context.Context, ep Endpoint, a action.Action, key string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method(a), ep.URL, strings.NewReader(a.Params["body"]))
+	if err != nil {
+		return nil, err
+	}
+	if ep.Token != nil {
+		token, err := ep.Token()
+		if err != nil {
+			return nil, fmt.Errorf("token: %w", err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set("Idempotency-Key", key)
+	if a.Params["body"] != "" {
+		req.Header.Set("Content-Type", cmp.Or(a.Params["content_type"], "application/json"))
+	}
+	return req, nil
+}
+
+func method(a action.Action) string { return cmp.Or(a.Params["method"], http.MethodPost) }

@@ -9,8 +9,8 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/action"
 )
 
-func call(endpoint string) action.Action {
-	return action.Action{Name: Name, Params: map[string]string{"endpoint": endpoint}}
+func call(url string) action.Action {
+	return action.Action{Name: Name, Params: map[string]string{"url": url}}
 }
 
 func TestDoClassifiesAnswers(t *testing.T) {
@@ -35,8 +35,8 @@ func TestDoClassifiesAnswers(t *testing.T) {
 				w.WriteHeader(tc.status)
 			}))
 			defer srv.Close()
-			c := New(map[string]Endpoint{"drain": {Method: "POST", URL: srv.URL + "/drain"}}, srv.Client())
-			_, err := c.Do(t.Context(), call("drain"), "act_9")
+			c := New([]Endpoint{{URL: srv.URL + "/drain"}}, srv.Client())
+			_, err := c.Do(t.Context(), call(srv.URL+"/drain"), "act_9")
 			if (err != nil) != tc.wantErr || errors.Is(err, action.ErrUnknownOutcome) != tc.wantUnknown {
 				t.Errorf("status %d: got %v", tc.status, err)
 			}
@@ -49,7 +49,7 @@ func TestDoClassifiesAnswers(t *testing.T) {
 
 func TestOnlyConfiguredEndpointsAreCalled(t *testing.T) {
 	t.Parallel()
-	c := New(map[string]Endpoint{"drain": {Method: "POST", URL: "http://127.0.0.1:1/drain"}}, http.DefaultClient)
+	c := New([]Endpoint{{URL: "http://127.0.0.1:1/drain"}}, http.DefaultClient)
 	if _, err := c.Do(t.Context(), call("http://evil.example/"), "k"); err == nil || errors.Is(err, action.ErrUnknownOutcome) {
 		t.Errorf("got %v, want a certain refusal", err)
 	}

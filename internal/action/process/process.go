@@ -22,7 +22,7 @@ import (
 )
 
 // Name is the action that this executor does.
-const Name = "process.restart"
+const Name = action.ProcessRestart
 
 // saveLimit bounds what is kept of a process before it goes; saveTime is the
 // design's ten seconds.
