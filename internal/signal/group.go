@@ -1,0 +1,346 @@
+package signal
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Topology answers which services a service calls or needs; nil is no answer.
+type Topology interface {
+	DependsOn(service string) []string
+}
+
+// GroupOptions bound how far a group reaches.
+type GroupOptions struct {
+	// Window is how long after its last signal a service still draws its
+	// dependants and dependencies in, and how long after its end a group takes
+	// signals back.
+	Window time.Duration
+	// SilentHops is how many services without a signal a dependency path may
+	// cross; 0 means that only direct dependencies count.
+	SilentHops int
+}
+
+// DefaultGroupOptions returns a window of 30 minutes and direct dependencies.
+func DefaultGroupOptions() GroupOptions { return GroupOptions{Window: 30 * time.Minute} }
+
+// Group is signals about one problem, as far as grouping needs to know it.
+type Group struct {
+	Key         string // the incident's ID, or what Add returned
+	Environment string
+	Lone        string // see LoneKey; a lone group shares nothing with services
+	Services    []string
+	StartedAt   time.Time
+	LastAt      time.Time // of its last signal
+	Ended       bool      // resolved: takes its own services and lone key back inside the window
+	Held        bool      // a person works on it: it is never united into another
+}
+
+// Placement says where a signal belongs.
+type Placement struct {
+	Key    string
+	Opened bool     // no group took it: Key names a new one
+	Ended  bool     // the group had ended: the signal reopens it
+	United []string // groups that turned out to be about the same problem, now part of Key
+	Why    string   // in words, for the timeline
+}
+
+// Grouper finds the group of each signal, one after the other. Its memory
+// depends on the number of services and groups, never on that of signals. Not
+// safe for concurrent use.
+type Grouper struct {
+	topology Topology
+	opts     GroupOptions
+	groups   map[string]*Group
+	into     map[string]string         // united group → the group that took it
+	services map[place]member          // who is abnormal, and where it belongs
+	waiting  map[place]map[string]bool // dependency → abnormal services that reach it
+	lone     map[place]string          // lone key → group
+	opened   int
+}
+
+// place is a name inside an environment: nothing crosses environments.
+type place struct{ environment, name string }
+
+type member struct {
+	group  string
+	lastAt time.Time
+}
+
+// NewGrouper returns an empty grouper.
+func NewGrouper(t Topology, o GroupOptions) *Grouper {
+	if o.Window == 0 {
+		o.Window = DefaultGroupOptions().Window
+	}
+	return &Grouper{
+		topology: t, opts: o,
+		groups: map[string]*Group{}, into: map[string]string{},
+		services: map[place]member{}, waiting: map[place]map[string]bool{}, lone: map[place]string{},
+	}
+}
+
+// LoneKey returns what a signal without a service is grouped by, or "" when it
+// has one. Holdfast's own signals stay with their fingerprint; an alert that
+// maps to nothing stays with alerts of its source and name.
+func LoneKey(s Signal) string {
+	switch {
+	case s.Kind == Internal:
+		return "internal\x00" + s.Source + "\x00" + s.Fingerprint
+	case s.Service == "":
+		return "unmapped\x00" + s.Source + "\x00" + s.Name
+	}
+	return ""
+}
+
+// Seed tells the grouper about a group that exists. Where two groups claim a
+// service, the one that has not ended wins, then the one with the later signal.
+func (g *Grouper) Seed(gr Group) {
+	gr.Services = slices.Clone(gr.Services)
+	if old, ok := g.groups[gr.Key]; ok && old.Environment != gr.Environment {
+		return
+	}
+	g.groups[gr.Key] = &gr
+	if gr.Lone != "" {
+		p := place{gr.Environment, gr.Lone}
+		if g.prefers(&gr, g.lone[p]) {
+			g.lone[p] = gr.Key
+		}
+		return
+	}
+	for _, s := range gr.Services {
+		p := place{gr.Environment, s}
+		if g.prefers(&gr, g.services[p].group) {
+			g.claim(p, gr.Key, gr.LastAt)
+		}
+	}
+}
+
+func (g *Grouper) prefers(gr *Group, other string) bool {
+	o, ok := g.groups[g.find(other)]
+	if !ok {
+		return true
+	}
+	if o.Ended != gr.Ended {
+		return o.Ended
+	}
+	return gr.LastAt.After(o.LastAt)
+}
+
+// Add places a firing signal. Call it in the order in which signals matter.
+func (g *Grouper) Add(s Signal) Placement {
+	at := s.ReceivedAt
+	if lone := LoneKey(s); lone != "" {
+		return g.addLone(place{s.Environment, lone}, at)
+	}
+	p := place{s.Environment, s.Service}
+	own := g.usable(g.find(g.services[p].group), at)
+	if own != nil && !own.Ended {
+		fresh := at.Sub(g.services[p].lastAt) > g.opts.Window
+		g.touch(own, p, at)
+		out := Placement{Key: own.Key, Why: "same service " + s.Service}
+		if fresh {
+			out = g.unite(own, g.neighbours(p, at), out)
+		}
+		return out
+	}
+	near := g.neighbours(p, at)
+	if own != nil {
+		g.touch(own, p, at)
+		own.Ended = false
+		return g.unite(own, near, Placement{Key: own.Key, Ended: true, Why: "same service " + s.Service + " shortly after its end"})
+	}
+	if len(near) > 0 {
+		first := near[0]
+		gr := g.groups[first.group]
+		g.touch(gr, p, at)
+		return g.unite(gr, near[1:], Placement{Key: gr.Key, Why: first.why})
+	}
+	gr := g.open(s.Environment, "", at)
+	g.touch(gr, p, at)
+	return Placement{Key: gr.Key, Opened: true, Why: "first signal of " + s.Service}
+}
+
+func (g *Grouper) addLone(p place, at time.Time) Placement {
+	if gr := g.usable(g.find(g.lone[p]), at); gr != nil {
+		was := gr.Ended
+		gr.Ended, gr.LastAt = false, later(gr.LastAt, at)
+		return Placement{Key: gr.Key, Ended: was, Why: "same alert, mapped to no service"}
+	}
+	gr := g.open(p.environment, p.name, at)
+	g.lone[p] = gr.Key
+	return Placement{Key: gr.Key, Opened: true, Why: "maps to no service: an incident of its own"}
+}
+
+// usable returns the group when it can still take a signal at a time.
+func (g *Grouper) usable(key string, at time.Time) *Group {
+	gr, ok := g.groups[key]
+	if !ok || gr.Ended && at.Sub(gr.LastAt) > g.opts.Window {
+		return nil
+	}
+	return gr
+}
+
+func (g *Grouper) open(environment, lone string, at time.Time) *Group {
+	g.opened++
+	gr := &Group{Key: newKey(g.opened), Environment: environment, Lone: lone, StartedAt: at, LastAt: at}
+	g.groups[gr.Key] = gr
+	return gr
+}
+
+// touch records that a service of the group has a signal at a time.
+func (g *Grouper) touch(gr *Group, p place, at time.Time) {
+	gr.LastAt = later(gr.LastAt, at)
+	if !slices.Contains(gr.Services, p.name) {
+		gr.Services = append(gr.Services, p.name)
+	}
+	g.claim(p, gr.Key, later(g.services[p].lastAt, at))
+}
+
+func (g *Grouper) claim(p place, key string, at time.Time) {
+	if _, known := g.services[p]; !known {
+		for _, d := range g.reach(p) {
+			if g.waiting[d] == nil {
+				g.waiting[d] = map[string]bool{}
+			}
+			g.waiting[d][p.name] = true
+		}
+	}
+	g.services[p] = member{group: key, lastAt: at}
+}
+
+// reach lists the dependencies of a service: direct ones, and those behind up
+// to SilentHops more; each once, nearest first.
+func (g *Grouper) reach(p place) []place {
+	if g.topology == nil {
+		return nil
+	}
+	seen := map[string]bool{p.name: true}
+	var out []place
+	level := []string{p.name}
+	for range g.opts.SilentHops + 1 {
+		var next []string
+		for _, s := range level {
+			for _, d := range g.topology.DependsOn(s) {
+				if !seen[d] {
+					seen[d] = true
+					next = append(next, d)
+					out = append(out, place{p.environment, d})
+				}
+			}
+		}
+		level = next
+	}
+	return out
+}
+
+type neighbour struct {
+	group string
+	why   string
+	start time.Time
+}
+
+// neighbours returns the groups that hold an abnormal dependency or an abnormal
+// dependant of p, dependencies first, then the oldest.
+func (g *Grouper) neighbours(p place, at time.Time) []neighbour {
+	var out []neighbour
+	seen := map[string]bool{}
+	add := func(name, why string) {
+		m, ok := g.services[place{p.environment, name}]
+		key := g.find(m.group)
+		gr := g.groups[key]
+		if !ok || gr == nil || gr.Ended || seen[key] || at.Sub(m.lastAt) > g.opts.Window {
+			return
+		}
+		seen[key] = true
+		out = append(out, neighbour{key, why, gr.StartedAt})
+	}
+	for _, d := range g.reach(p) {
+		add(d.name, p.name+" depends on "+d.name+", which is abnormal")
+	}
+	downstream := len(out)
+	for _, a := range sortedKeys(g.waiting[p]) {
+		add(a, a+", which is abnormal, depends on "+p.name)
+	}
+	older := func(a, b neighbour) int { return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.group, b.group)) }
+	slices.SortStableFunc(out[:downstream], older)
+	slices.SortStableFunc(out[downstream:], older)
+	return out
+}
+
+// unite folds the groups of near and gr into the oldest of them, leaving alone
+// those that a person holds.
+func (g *Grouper) unite(gr *Group, near []neighbour, out Placement) Placement {
+	keep := gr
+	var all []*Group
+	for _, n := range near {
+		if o := g.groups[g.find(n.group)]; o != nil && o != gr && o.Lone == "" && !o.Ended {
+			all = append(all, o)
+		}
+	}
+	if !gr.Held {
+		for _, o := range all {
+			if o.Held && !keep.Held || o.Held == keep.Held && older(o, keep) {
+				keep = o
+			}
+		}
+		all = append(all, gr)
+	}
+	for _, o := range all {
+		if o == keep || o.Held {
+			continue
+		}
+		g.into[o.Key] = keep.Key
+		keep.LastAt = later(keep.LastAt, o.LastAt)
+		for _, s := range o.Services {
+			if !slices.Contains(keep.Services, s) {
+				keep.Services = append(keep.Services, s)
+			}
+		}
+		delete(g.groups, o.Key)
+		out.United = append(out.United, o.Key)
+	}
+	slices.Sort(out.United)
+	out.Key = keep.Key
+	return out
+}
+
+func older(a, b *Group) bool {
+	if c := a.StartedAt.Compare(b.StartedAt); c != 0 {
+		return c < 0
+	}
+	return a.Key < b.Key
+}
+
+// find follows united groups to the one that holds them now.
+func (g *Grouper) find(key string) string {
+	for {
+		next, ok := g.into[key]
+		if !ok {
+			return key
+		}
+		key = next
+	}
+}
+
+// Find returns the group that key belongs to now.
+func (g *Grouper) Find(key string) string { return g.find(key) }
+
+// Len returns the number of groups that have not been united into another.
+func (g *Grouper) Len() int { return len(g.groups) }
+
+// Opened reports whether key was made by Add and names no incident yet.
+func Opened(key string) bool { return len(key) > 0 && key[0] == '+' }
+
+func newKey(n int) string { return "+" + strconv.Itoa(n) }
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
