@@ -1,0 +1,282 @@
+// Package config knows holdfast.yaml: what may stand in it, what each key means
+// and what applies when it is left out. Loading reads the file and the files
+// that it names, and nothing else; all problems are reported at once with their
+// positions.
+package config
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is holdfast.yaml over the defaults. After Load, paths are absolute or
+// relative to the working directory, and every credential is filled in.
+type Config struct {
+	Server      Server    `yaml:"server" doc:"the API, the webhooks and the incident pages"`
+	Store       Store     `yaml:"store" doc:"where what happened is kept"`
+	Sources     []Source  `yaml:"sources" doc:"where evidence comes from"`
+	Intake      []Intake  `yaml:"intake" doc:"who may send signals; the credential decides the environment"`
+	Catalog     string    `yaml:"catalog" doc:"folder of service files; relative to this file"`
+	Runbooks    string    `yaml:"runbooks" doc:"folder of runbook files; relative to this file"`
+	Boundaries  string    `yaml:"boundaries" doc:"what may be done without a person; relative to this file"`
+	Knowledge   []string  `yaml:"knowledge" doc:"folders of Markdown artefacts: PRD, ADR, Bolts; relative to this file"`
+	Windows     Windows   `yaml:"windows" doc:"how far to look and how long to wait"`
+	Notify      []Notify  `yaml:"notify" doc:"where pages and notices go"`
+	Actions     Actions   `yaml:"actions" doc:"what repairs act through"`
+	Redaction   Redaction `yaml:"redaction" doc:"what is hidden beside the built-in patterns"`
+	Users       []User    `yaml:"users" doc:"people and tools that may use the API"`
+	Heartbeat   Heartbeat `yaml:"heartbeat" doc:"the outside dead-man's switch that watches Holdfast"`
+	PauseFile   string    `yaml:"pause_file" doc:"while this file exists nothing is acted on; unreadable counts as existing; relative to this file"`
+	Environment string    `yaml:"environment" doc:"environment of what names none: declared incidents, sources"`
+
+	// File and Dir say where the configuration came from; empty for Default.
+	File string `yaml:"-"`
+	Dir  string `yaml:"-"`
+
+	node *yaml.Node
+}
+
+// Server is where Holdfast listens.
+type Server struct {
+	Listen    string `yaml:"listen" doc:"host:port; loopback only until sign-in exists"`
+	PublicURL string `yaml:"public_url" doc:"how people reach it, for links; http://LISTEN when left out"`
+}
+
+// Store is the database.
+type Store struct {
+	DSN Secret `yaml:"dsn" doc:"sqlite:PATH (relative to this file) or postgres://…; a password only as ${ENV}"`
+}
+
+// SourceType is a kind of evidence source.
+type SourceType string
+
+// The types of source.
+const (
+	Prometheus   SourceType = "prometheus"
+	Loki         SourceType = "loki"
+	VictoriaLogs SourceType = "victorialogs"
+	Alertmanager SourceType = "alertmanager"
+	Supervisor   SourceType = "supervisor"
+)
+
+// Values lists the types.
+func (SourceType) Values() []string {
+	return []string{"prometheus", "loki", "victorialogs", "alertmanager", "supervisor"}
+}
+
+// Metrics reports whether the source answers PromQL.
+func (t SourceType) Metrics() bool { return t == Prometheus }
+
+// Logs reports whether the source has log lines.
+func (t SourceType) Logs() bool { return t == Loki || t == VictoriaLogs }
+
+// Source is one place that evidence comes from. It is only ever read.
+type Source struct {
+	Name        string        `yaml:"name" strict:"required" doc:"what the catalog and runbooks call it"`
+	Type        SourceType    `yaml:"type" strict:"required"`
+	URL         string        `yaml:"url" strict:"required" doc:"base URL, http or https"`
+	PublicURL   string        `yaml:"public_url" doc:"base URL for links, where people's differs"`
+	Timeout     time.Duration `yaml:"timeout" doc:"for one answer; windows.source_timeout when left out"`
+	Environment string        `yaml:"environment" doc:"what it observes; the configuration's environment when left out"`
+	Default     bool          `yaml:"default" doc:"used where the catalog names none; the first of its kind when none says so"`
+	Credential  `yaml:",inline"`
+}
+
+// Credential is a bearer token, from a file or from the environment.
+type Credential struct {
+	Token     Secret `yaml:"token" doc:"${ENV} only; never the token itself"`
+	TokenFile string `yaml:"token_file" doc:"file that holds the token; relative to this file"`
+}
+
+// IntakeType is a way in for signals.
+type IntakeType string
+
+// The types of intake.
+const (
+	IntakeAlertmanager IntakeType = "alertmanager" // POST /webhook/alertmanager
+	IntakeWebhook      IntakeType = "webhook"      // POST /webhook/generic
+	IntakeDeploy       IntakeType = "deploy"       // POST /webhook/deploy
+)
+
+// Values lists the types.
+func (IntakeType) Values() []string { return []string{"alertmanager", "webhook", "deploy"} }
+
+// Intake is one sender of signals or changes.
+type Intake struct {
+	Name          string            `yaml:"name" strict:"required"`
+	Type          IntakeType        `yaml:"type" strict:"required"`
+	Environment   string            `yaml:"environment" doc:"of everything that it sends; labels can't change it"`
+	Severity      map[string]string `yaml:"severity" doc:"value of the severity label to SEV-1 … SEV-4; critical, warning, info and P1 … P4 when left out"`
+	SeverityLabel string            `yaml:"severity_label" doc:"label that the map reads; severity when left out"`
+	Watchdogs     []Watchdog        `yaml:"watchdogs" doc:"alerts that must keep arriving"`
+	Alertmanager  string            `yaml:"alertmanager" doc:"source of type alertmanager that is asked what is still active"`
+	Credential    `yaml:",inline"`
+}
+
+// Watchdog is an alert that always fires; its absence is the signal.
+type Watchdog struct {
+	Alert  string        `yaml:"alert" strict:"required" doc:"alert name"`
+	Within time.Duration `yaml:"within" doc:"longest time without it; 15m when left out"`
+}
+
+// Windows says how far to look and how long to wait.
+type Windows struct {
+	Evidence         time.Duration `yaml:"evidence" doc:"length of the window that is looked at; references have the same length"`
+	Rate             time.Duration `yaml:"rate" doc:"rate window of metric queries ($window)"`
+	ReferenceGap     time.Duration `yaml:"reference_gap" doc:"the window before ends this much before the rule's for and the rate window"`
+	Scrape           time.Duration `yaml:"scrape_interval" doc:"of the metric source: samples older than two of them are stale"`
+	SourceTimeout    time.Duration `yaml:"source_timeout" doc:"for one evidence source"`
+	Recovery         time.Duration `yaml:"recovery" doc:"how long all signals must be back in their band"`
+	VerifyEvery      time.Duration `yaml:"verify_every" doc:"how often recovery is looked at"`
+	VerifyTimeout    time.Duration `yaml:"verify_timeout" doc:"recovery must be seen by then, or a person is asked"`
+	PageWait         time.Duration `yaml:"page_wait" doc:"the first page waits at most this long for the first diagnosis"`
+	Undiagnosed      time.Duration `yaml:"undiagnosed" doc:"without a diagnosis by then a person is asked"`
+	LookAgain        time.Duration `yaml:"look_again" doc:"until an incident that is only watched is decided again"`
+	Group            time.Duration `yaml:"group" doc:"signals this close may join one incident"`
+	Reopen           time.Duration `yaml:"reopen" doc:"a resolved alert that fires again within this reopens its incident"`
+	Reconcile        time.Duration `yaml:"reconcile" doc:"between polls of what Alertmanager still has active"`
+	ApprovalLifetime time.Duration `yaml:"approval" doc:"an approval is void after this; at most 15m"`
+}
+
+// Shortened names the windows that are shorter than the defaults, in the order
+// of the keys: the demo says so where recovery is claimed.
+func (w Windows) Shortened() []string {
+	d := Default().Windows
+	var out []string
+	for _, c := range []struct {
+		key       string
+		have, def time.Duration
+	}{
+		{"evidence", w.Evidence, d.Evidence},
+		{"rate", w.Rate, d.Rate},
+		{"reference_gap", w.ReferenceGap, d.ReferenceGap},
+		{"recovery", w.Recovery, d.Recovery},
+		{"undiagnosed", w.Undiagnosed, d.Undiagnosed},
+		{"reconcile", w.Reconcile, d.Reconcile},
+	} {
+		if c.have < c.def {
+			out = append(out, c.key+" "+c.have.String())
+		}
+	}
+	return out
+}
+
+// NotifyType is a way to reach people.
+type NotifyType string
+
+// The types of notifier.
+const (
+	NotifyLog      NotifyType = "log"
+	NotifyTerminal NotifyType = "terminal"
+	NotifyWebhook  NotifyType = "webhook"
+)
+
+// Values lists the types.
+func (NotifyType) Values() []string { return []string{"log", "terminal", "webhook"} }
+
+// Notify is one way to reach people.
+type Notify struct {
+	Name       string        `yaml:"name" doc:"the type when left out"`
+	Type       NotifyType    `yaml:"type" strict:"required"`
+	URL        string        `yaml:"url" doc:"of a webhook"`
+	Timeout    time.Duration `yaml:"timeout" doc:"of a webhook; 5s when left out"`
+	Credential `yaml:",inline"`
+}
+
+// Actions is what repairs act through; what is not named can't be done.
+type Actions struct {
+	Supervisor *SupervisorAction `yaml:"supervisor" doc:"restarts processes"`
+	HTTP       []HTTPTarget      `yaml:"http" doc:"URLs that http.call may call"`
+}
+
+// SupervisorAction is the supervisor that process.restart speaks to.
+type SupervisorAction struct {
+	URL        string        `yaml:"url" strict:"required"`
+	Timeout    time.Duration `yaml:"timeout" doc:"30s when left out"`
+	Credential `yaml:",inline"`
+}
+
+// HTTPTarget is one URL that http.call may call.
+type HTTPTarget struct {
+	URL        string `yaml:"url" strict:"required" doc:"exact URL"`
+	Method     string `yaml:"method" doc:"POST when left out"`
+	Idempotent bool   `yaml:"idempotent" doc:"it honours the Idempotency-Key header; without that a person decides about an unknown outcome"`
+	Credential `yaml:",inline"`
+}
+
+// Redaction is hidden beside the built-in patterns.
+type Redaction struct {
+	Patterns []string `yaml:"patterns" doc:"regular expressions (RE2)"`
+}
+
+// User may use the API.
+type User struct {
+	Name       string `yaml:"name" strict:"required" doc:"as the timeline and the audit show it"`
+	Approver   bool   `yaml:"approver" doc:"may approve actions"`
+	Credential `yaml:",inline"`
+}
+
+// Heartbeat is sent to an outside dead-man's switch while Holdfast is healthy.
+type Heartbeat struct {
+	URL        string        `yaml:"url" doc:"nothing is sent when left out"`
+	Interval   time.Duration `yaml:"interval"`
+	Credential `yaml:",inline"`
+}
+
+// Default returns a configuration that runs as it is: SQLite in the working
+// directory, loopback, pages to the log, no sources, and nothing that it may do.
+func Default() Config {
+	return Config{
+		Server:      Server{Listen: "127.0.0.1:8080"},
+		Store:       Store{DSN: "sqlite:holdfast.db"},
+		Environment: "production",
+		Windows: Windows{
+			Evidence: 30 * time.Minute, Rate: 5 * time.Minute, ReferenceGap: 5 * time.Minute,
+			Scrape: 15 * time.Second, SourceTimeout: 3 * time.Second,
+			Recovery: 5 * time.Minute, VerifyEvery: 15 * time.Second, VerifyTimeout: 20 * time.Minute,
+			PageWait: 5 * time.Second, Undiagnosed: 10 * time.Minute, LookAgain: 2 * time.Minute,
+			Group: 10 * time.Minute, Reopen: 30 * time.Minute, Reconcile: 5 * time.Minute,
+			ApprovalLifetime: 15 * time.Minute,
+		},
+		Notify:    []Notify{{Name: "log", Type: NotifyLog}},
+		Heartbeat: Heartbeat{Interval: 30 * time.Second},
+	}
+}
+
+// Source returns the source called name.
+func (c Config) Source(name string) (Source, bool) {
+	for _, s := range c.Sources {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Source{}, false
+}
+
+// DefaultSource returns the source to use for environment where none is named:
+// the one marked default among those that match, else the first.
+func (c Config) DefaultSource(environment string, match func(SourceType) bool) (Source, bool) {
+	var first Source
+	found := false
+	for _, s := range c.Sources {
+		if !match(s.Type) || s.Environment != environment {
+			continue
+		}
+		if s.Default {
+			return s, true
+		}
+		if !found {
+			first, found = s, true
+		}
+	}
+	return first, found
+}
+
+// PublicURL is how people reach the server.
+func (c Config) PublicURL() string {
+	if c.Server.PublicURL != "" {
+		return c.Server.PublicURL
+	}
+	return "http://" + c.Server.Listen
+}
