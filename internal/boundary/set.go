@@ -32,11 +32,10 @@ type Facts struct {
 
 // Limits are numeric bounds on what may be done without a person.
 type Limits struct {
-	ReplicasMin      int  `json:"replicas_min"`
-	ReplicasMax      int  `json:"replicas_max"`
-	RestartsPerHour  int  `json:"restarts_per_hour"`   // per target
-	ActionsPerHour   int  `json:"actions_per_hour"`    // over all targets
-	OneChangeAtATime bool `json:"one_change_at_a_time"` // per service
+	ReplicasMin     int `json:"replicas_min"`
+	ReplicasMax     int `json:"replicas_max"`
+	RestartsPerHour int `json:"restarts_per_hour"` // per target
+	ActionsPerHour  int `json:"actions_per_hour"`  // over all targets
 }
 
 // Hit is a must-escalate addition of the boundary file that holds, or that

@@ -70,7 +70,7 @@ type Input struct {
 	Incident   Incident
 	Hypotheses []diagnose.Hypothesis // descending, "unknown" last; the engine's own probabilities
 	Candidate  *Candidate            // nil = no remediation of a runbook fits
-	Threshold  float64               // probability needed to act alone; 0 = DefaultThreshold; never below it
+	Threshold  float64               // probability needed to act alone; only a value above DefaultThreshold counts
 
 	Boundary       boundary.Decision // for Candidate; the zero value denies
 	BoundarySHA256 string            // of the boundary file; empty blocks acting

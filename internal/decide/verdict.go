@@ -25,9 +25,22 @@ const (
 	NoUrgency     Urgency = "none"
 )
 
+// Part says what it means that a rule holds.
+type Part string
+
+// The parts of a verdict, in the order of evaluation.
+const (
+	PartStandDown    Part = "stand_down"    // held: no action and no page, except SEV-1
+	PartMustEscalate Part = "must_escalate" // one that holds: a person decides
+	PartAct          Part = "act"           // all must hold to act alone
+	PartWatch        Part = "watch"         // held: look again later
+	PartFloor        Part = "floor"         // held: no person is needed
+)
+
 // Rule is one rule as it was evaluated.
 type Rule struct {
 	ID     string         `json:"id"`
+	Part   Part           `json:"part"`
 	Held   bool           `json:"held"`
 	Values map[string]any `json:"values"`
 	Text   string         `json:"text,omitempty"` // the outcome in words
@@ -48,4 +61,7 @@ type Verdict struct {
 	// Approvers is how many people must approve before the proposed action may
 	// run after all: 0 = none needed, -1 = never executed, whoever approves.
 	Approvers int `json:"approvers"`
+	// Shadow means: every rule but the autonomy earned so far would have let
+	// the agent act. This is what grading compares with what people did.
+	Shadow bool `json:"shadow,omitempty"`
 }

@@ -1,0 +1,152 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/severity"
+)
+
+// Times and thresholds of the rules.
+const (
+	DefaultThreshold = 0.95             // probability needed to act alone
+	EvidenceCap      = 0.90             // the most that counts of a probability without runbook facts
+	DiagnosedFrom    = 0.50             // a cause that leads; below it there is no diagnosis
+	DiagnoseWithin   = 10 * time.Minute // from the first signal; then a person looks
+	FirstPageWithin  = 5 * time.Second  // from the first signal, for SEV-1/2
+	ApprovalLives    = 15 * time.Minute
+	LookAgain        = 30 * time.Second // between two looks while investigating
+	WatchAgain       = 5 * time.Minute  // between two looks while watching
+)
+
+// Decide returns the verdict on in. The rules are all evaluated and all
+// recorded; the verdict is then read off in this order: covered by a
+// maintenance window or silence, a condition that a person must see, all
+// conditions for acting alone, low impact, and otherwise a person.
+func Decide(in Input) Verdict {
+	v := Verdict{DecidedAt: in.Now, BoundarySHA256: in.BoundarySHA256, Approvers: Floor(in)}
+	v.Rules = append(v.Rules, covered(in))
+	for _, r := range mustEscalate {
+		v.Rules = append(v.Rules, r.evaluate(in, PartMustEscalate))
+	}
+	for _, r := range toAct {
+		v.Rules = append(v.Rules, r.evaluate(in, PartAct))
+	}
+	v.Rules = append(v.Rules, lowImpact(in), atFloor(v.Approvers))
+	v.settle(in)
+	return v
+}
+
+// settle reads the verdict off the rules.
+func (v *Verdict) settle(in Input) {
+	must := v.texts(PartMustEscalate, true)
+	blocked := v.texts(PartAct, false)
+	v.Shadow = len(must) == 0 && v.onlyMissing("autonomy")
+	switch {
+	case v.held("maintenance") && standsDown(in.Incident):
+		v.watch(in, v.texts(PartStandDown, true))
+	case len(must) > 0:
+		v.escalate(in, must)
+	case len(blocked) == 0 && v.Approvers == 0:
+		v.Kind, v.Urgency = Remediate, NoUrgency
+		v.Reasons = v.texts(PartAct, true)
+	case v.held("low_impact"):
+		v.watch(in, v.texts(PartWatch, true))
+	case mayGoOn(in):
+		v.hold(in, blocked)
+	default:
+		v.escalate(in, blocked)
+	}
+}
+
+func (v *Verdict) watch(in Input, reasons []string) {
+	v.Kind, v.Urgency, v.Reasons = Watch, NoUrgency, reasons
+	v.NextLook = in.Now.Add(WatchAgain)
+}
+
+func (v *Verdict) hold(in Input, reasons []string) {
+	v.Kind, v.Urgency, v.Hold, v.Reasons = Watch, NoUrgency, true, reasons
+	v.NextLook = in.Now.Add(LookAgain)
+	if end := in.Incident.FirstSignal.Add(DiagnoseWithin); end.Before(v.NextLook) {
+		v.NextLook = end
+	}
+}
+
+func (v *Verdict) escalate(in Input, reasons []string) {
+	v.Kind, v.Urgency, v.Reasons = Escalate, urgency(in.Incident), reasons
+	if in.Candidate == nil && len(reasons) > 1 {
+		v.Reasons = reasons[:1:1] // without a remediation the other conditions say nothing
+	}
+	if must := v.texts(PartMustEscalate, true); len(must) > 0 {
+		v.Reasons = must
+	}
+}
+
+// standsDown reports whether being covered keeps people asleep: everything but
+// SEV-1, and what has no severity is no exception to that.
+func standsDown(inc Incident) bool {
+	return inc.Severity == severity.SEV2 || inc.Severity == severity.SEV3 || inc.Severity == severity.SEV4
+}
+
+// mayGoOn reports whether an incident that no rule sends to a person may be
+// investigated a little longer: SEV-3/4 before T+10 min whose cause is not yet
+// sure, or whose samples are not yet fresh.
+func mayGoOn(in Input) bool {
+	low := in.Incident.Severity == severity.SEV3 || in.Incident.Severity == severity.SEV4
+	return low && !overdue(in) && (!sure(in) || !fresh(in.Incident))
+}
+
+func urgency(inc Incident) Urgency {
+	switch {
+	case inc.PageBurn:
+		return PageUrgency
+	case inc.Severity == severity.SEV3:
+		return NotifyUrgency
+	case inc.Severity == severity.SEV4:
+		return TicketUrgency
+	}
+	return PageUrgency
+}
+
+// FirstPage returns when people are paged at the latest, with or without a
+// diagnosis; ok is false when the incident does not page by itself.
+func FirstPage(inc Incident) (at time.Time, ok bool) {
+	if inc.Covered == catalog.True && standsDown(inc) {
+		return time.Time{}, false
+	}
+	if urgency(inc) != PageUrgency {
+		return time.Time{}, false
+	}
+	return inc.FirstSignal.Add(FirstPageWithin), true
+}
+
+func (v *Verdict) held(id string) bool {
+	for _, r := range v.Rules {
+		if r.ID == id {
+			return r.Held
+		}
+	}
+	return false
+}
+
+// onlyMissing reports whether the rule id is the one condition for acting that
+// does not hold.
+func (v *Verdict) onlyMissing(id string) bool {
+	for _, r := range v.Rules {
+		if r.Part == PartAct && r.Held == (r.ID == id) {
+			return false
+		}
+	}
+	return true
+}
+
+// texts returns the words of the rules of one part that held, or did not.
+func (v *Verdict) texts(part Part, held bool) []string {
+	var out []string
+	for _, r := range v.Rules {
+		if r.Part == part && r.Held == held {
+			out = append(out, r.Text)
+		}
+	}
+	return out
+}
