@@ -127,10 +127,12 @@ type Incident struct {
 	MergedInto      string                `json:"merged_into,omitempty"`
 	Earlier         []string              `json:"earlier,omitempty"` // recurrences within 30 days
 	Flapping        bool                  `json:"flapping,omitempty"`
-	Reopened        []time.Time           `json:"reopened,omitempty"`
-	Contexts        string                `json:"context,omitempty"` // the context package, Markdown
+	Reopened        []time.Time           `json:"reopened,omitempty"` // when a resolved signal fired again; the last eight
+	Contexts        string                `json:"context,omitempty"`  // the context package, Markdown
 	Paged           []Page                `json:"paged,omitempty"`
-	Revision        int64                 `json:"revision"` // raised by each store; compared on update
+	LastSignalAt    time.Time             `json:"last_signal_at,omitzero"` // when a signal last joined or fired again
+	GroupKey        string                `json:"group_key,omitempty"`     // signal.LoneKey of an incident without a service
+	Revision        int64                 `json:"revision"`                // raised by each store; compared on update
 }
 
 // Page is one notification to people, kept so that joining never pages less
