@@ -1,0 +1,168 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestString(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ in, want string }{
+		"plain text stays":              {"pool of 100 connections is empty after 30.0 s", "pool of 100 connections is empty after 30.0 s"},
+		"bearer":                        {"GET /x Bearer abcdef0123456789", "GET /x Bearer [token]"},
+		"prose about schemes stays":     {"basic authentication is off", "basic authentication is off"},
+		"authorization header":          {"Authorization: Basic dXNlcjpwYXNz", "Authorization: [secret]"},
+		"cookie":                        {`"Cookie": "sid=1; theme=dark"`, `"Cookie": "[secret]"`},
+		"web token":                     {"jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln bad", "jwt [token] bad"},
+		"aws":                           {"key AKIAIOSFODNN7EXAMPLE used", "key [token] used"},
+		"github":                        {"clone with ghp_0123456789abcdefghij0123456789abcdef", "clone with [token]"},
+		"slack":                         {"xoxb-123456789012-abcdefgh", "[token]"},
+		"password":                      {"dial host=db password=hunter2 user=app", "dial host=db password=[secret] user=app"},
+		"quoted":                        {`{"db_password": "a \"b\" c", "n": 1}`, `{"db_password": "[secret]", "n": 1}`},
+		"escaped quotes":                {`"{\"api_key\":\"abc\",\"n\":1}"`, `"{\"api_key\":\"[secret]\",\"n\":1}"`},
+		"command line":                  {"run --db-password s3cret --verbose", "run --db-password [secret] --verbose"},
+		"url query":                     {"GET /x?access_token=abc&n=1", "GET /x?access_token=[secret]&n=1"},
+		"url user":                      {"postgres://app:p@ss@db:5432/x", "postgres://[credentials]@db:5432/x"},
+		"e-mail":                        {"no user ana.b+x@example.co.uk found", "no user [e-mail] found"},
+		"module version is no e-mail":   {"github.com/jackc/pgx/v5@v5.12.0/pool.go:12", "github.com/jackc/pgx/v5@v5.12.0/pool.go:12"},
+		"card":                          {"card 4111 1111 1111 1111 declined", "card [card number] declined"},
+		"card with more digits after":   {"4111-1111-1111-1111 22", "[card number] 22"},
+		"wrong check digit stays":       {"order 4111111111111112", "order 4111111111111112"},
+		"a fraction stays":              {"ratio 0.4111111111111111", "ratio 0.4111111111111111"},
+		"nanoseconds stay":              {"ts=1763762400000000000", "ts=1763762400000000000"},
+		"private key":                   {"x -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- y", "x [private key] y"},
+		"private key cut short":         {"x -----BEGIN PRIVATE KEY-----\nMII", "x [private key]"},
+		"a mark does not shield a word": {"password=[secret]hunter2", "password=[secret]"},
+		"token counts stay":             {"tokens_used=5 author: ana", "tokens_used=5 author: ana"},
+	}
+	var r *Redactor
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := r.String(tt.in)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("String (-want +got):\n%s", diff)
+			}
+			if again := r.String(got); again != got {
+				t.Errorf("redacting again gave %q", again)
+			}
+		})
+	}
+}
+
+func TestExtraPatterns(t *testing.T) {
+	t.Parallel()
+	r, err := New(`\bACME-[0-9]+\b`, `secret`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := r.String("order ACME-123 of ana@example.com, password=x")
+	if want := "order [redacted] of [e-mail], password=[secret]"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := New(`a*`, `(`); err == nil || !strings.Contains(err.Error(), "empty string") || !strings.Contains(err.Error(), "missing closing") {
+		t.Errorf("New took bad patterns: %v", err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	in := `{"z": ["a@example.com", 1.50, {"token": 12345678, "deep": "x"}], "password": {"a": ["b"], "n": null}, "a": "<b> é"}`
+	want := `{"z": ["[e-mail]", 1.50, {"token": "[secret]", "deep": "x"}], "password": {"a": ["[secret]"], "n": null}, "a": "<b> é"}`
+	var r *Redactor
+	got := r.JSON(json.RawMessage(in))
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if got := string(r.JSON(json.RawMessage(`{broken a@example.com`))); got != `"{broken [e-mail]"` {
+		t.Errorf("broken JSON became %s", got)
+	}
+}
+
+type secretive struct {
+	Password string
+	Note     string
+}
+
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	var r *Redactor
+	log := slog.New(r.Handler(slog.NewJSONHandler(&b, nil)))
+	log.With("api_key", "k1").WithGroup("g").Error("mail to a@example.com",
+		"err", errors.New("dial postgres://u:p@h/x"), "token", 987654, "n", 5,
+		slog.Group("in", "password", "p1"), "v", secretive{Password: "p2", Note: "b@example.com"})
+	for _, leak := range []string{"k1", "example.com", "u:p", "987654", "p1", "p2"} {
+		if strings.Contains(b.String(), leak) {
+			t.Errorf("the log holds %q: %s", leak, b.String())
+		}
+	}
+	if !strings.Contains(b.String(), `"n":5`) {
+		t.Errorf("a harmless number is gone: %s", b.String())
+	}
+}
+
+// TestPlantedSecretsGo plants secrets of every shape into random text.
+func TestPlantedSecretsGo(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		core := rapid.StringMatching(`[A-Z][a-z0-9]{20}[0-9][A-Za-z0-9]{18}`).Draw(t, "secret")
+		form := rapid.SampledFrom([]string{
+			"password=%", `"client_secret": "%"`, "Bearer %", "ghp_%", "sk-%", "xoxb-%", "https://u:%@host/x",
+			"Authorization: Token %", `{\"access_token\":\"%\"}`, "--token %", "X-Api-Key: %", "glpat-%",
+			"%@example.com", "-----BEGIN PRIVATE KEY-----\n%\n-----END PRIVATE KEY-----", "passwd='%'",
+		}).Draw(t, "form")
+		before := rapid.StringMatching(`[ -~]{0,30}[ ,;(]`).Draw(t, "before")
+		after := rapid.StringMatching(`([ ,;)][ -~]{0,30})?`).Draw(t, "after")
+		in := before + strings.ReplaceAll(form, "%", core) + after
+		var r *Redactor
+		if got := r.String(in); strings.Contains(got, core) {
+			t.Fatalf("%q became %q", in, got)
+		}
+		doc, _ := json.Marshal(map[string]any{"text": in})
+		if got := r.JSON(doc); strings.Contains(string(got), core) || !json.Valid(got) {
+			t.Fatalf("%s became %s", doc, got)
+		}
+	})
+}
+
+func FuzzString(f *testing.F) {
+	for _, s := range []string{
+		"password=a@b.cc", "x://a:b@c@d.ee", `token:"[secret]"x`, "Bearer a=======", "4111 1111 1111 1111",
+		"cookie: a\npassword='x", "--token --token a", "-----BEGIN PRIVATE KEY-----",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var r *Redactor
+		once := r.String(s)
+		if twice := r.String(once); twice != once {
+			t.Errorf("%q became %q, then %q", s, once, twice)
+		}
+		if len(once) > 4*len(s)+16 {
+			t.Errorf("%d bytes became %d", len(s), len(once))
+		}
+		if json.Valid([]byte(s)) {
+			if got := r.JSON(json.RawMessage(s)); !json.Valid(got) {
+				t.Errorf("%s became %s", s, got)
+			}
+		}
+	})
+}
+
+func BenchmarkString(b *testing.B) {
+	line := strings.Repeat(`{"level":"error","msg":"cancel failed","error":"FATAL: sorry, too many clients already (SQLSTATE 53300)","booking":"9f8a"} `, 8)
+	var r *Redactor
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = r.String(line)
+	}
+}

@@ -1,0 +1,267 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// rule is one shape. may is a cheap test that spares most text the expensive one.
+type rule struct {
+	may   func(string) bool
+	apply func(string) string
+}
+
+// secretWord ends the names under which secrets stand.
+const secretWord = `(?:password|passwd|passphrase|passcode|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|` +
+	`access[_-]?key[_-]?id|secret[_-]?key|private[_-]?key|account[_-]?key|signing[_-]?key|encryption[_-]?key|` +
+	`credentials?|session[_-]?id|sessionid|cvv|cvc)`
+
+var (
+	anyMark       = regexp.MustCompile(`\[(?:secret|token|private key|credentials|e-mail|card number|redacted)\]`)
+	sensitiveName = regexp.MustCompile(`(?i)(?:^|[^a-z])[\w.-]*` + secretWord + `s?$|(?i)^(?:proxy-)?authorization$|(?i)^(?:set-)?cookie$`)
+
+	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`)
+	userInfo   = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)([^\s/"'<>?#]+)@`)
+	header     = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?)([^\r\n"'\\]+)`)
+	// named is NAME, a separator and a value: bare, quoted, or in escaped quotes.
+	named = regexp.MustCompile(`(?i)(` + secretWord + `)(\\*["']?\s*(?:=|:|=>|:=)\s*)` +
+		`(\\+"[^"]*"|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s"'&;,<>\\][^\s"'&;,<>]*)`)
+	// option is --NAME VALUE on a command line.
+	option = regexp.MustCompile(`(?i)(--?(?:[\w]+-)*` + secretWord + `)(\s+)([^\s"'-][^\s"']*)`)
+	// scheme is the value of an Authorization header wherever it stands.
+	scheme = regexp.MustCompile(`(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/=-]{8,})`)
+	email  = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`)
+	card   = regexp.MustCompile(`[2-6](?:[ -]?[0-9]){12,18}`)
+
+	// shapes are tokens that their makers gave a recognisable form.
+	shapes = regexp.MustCompile(strings.Join([]string{
+		`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*`, // JSON web token
+		`\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}\b`,              // AWS
+		`\bgh[pousr]_[A-Za-z0-9]{20,}`, `\bgithub_pat_[A-Za-z0-9_]{20,}`, // GitHub
+		`\bglpat-[A-Za-z0-9_-]{16,}`,                                                // GitLab
+		`\bx(?:ox[abceoprs]|app)-[A-Za-z0-9-]{10,}`,                                 // Slack
+		`https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]+`, // Slack
+		`\bsk-[A-Za-z0-9_-]{16,}`,                                                   // model providers
+		`\b[srp]k_(?:live|test)_[A-Za-z0-9]{10,}`, `\bwhsec_[A-Za-z0-9]{16,}`,       // Stripe
+		`\bAIza[A-Za-z0-9_-]{30,}`, `\bya29\.[A-Za-z0-9_-]{10,}`, // Google
+		`\bnpm_[A-Za-z0-9]{30,}`, `\bpypi-[A-Za-z0-9_-]{30,}`, // registries
+		`\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}`, // SendGrid
+		`\bhv[sbr]\.[A-Za-z0-9_-]{20,}`,                // Vault
+		`\bglsa_[A-Za-z0-9_]{20,}`,                     // Grafana
+		`\bdop_v1_[a-f0-9]{40,}`,                       // DigitalOcean
+	}, "|"))
+)
+
+var builtin = []rule{
+	{holds("-----BEGIN"), func(s string) string { return privateKey.ReplaceAllLiteralString(s, markPrivateKey) }},
+	{holds("://"), redactUserInfo},
+	{holdsFold("authorization", "cookie"), func(s string) string { return value(header, s) }},
+	{namesSecret, func(s string) string { return value(named, s) }},
+	{namesSecret, func(s string) string { return value(option, s) }},
+	{holds(
+		"eyJ", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA", "gh", "glpat-", "xox", "xapp-", "hooks.slack.com",
+		"sk-", "k_live_", "k_test_", "whsec_", "AIza", "ya29.", "npm_", "pypi-", "SG.", "hv", "glsa_", "dop_v1_",
+	), func(s string) string { return shapes.ReplaceAllLiteralString(s, markToken) }},
+	{holdsFold("bearer", "basic"), redactScheme},
+	{holds("@"), func(s string) string { return email.ReplaceAllLiteralString(s, markEmail) }},
+	{hasDigits, redactCards},
+}
+
+// namesSecret is the cheap form of secretWord: each of its words holds one of these.
+var namesSecret = holdsFold("pass", "pwd", "secret", "token", "key", "credential", "session", "cvv", "cvc")
+
+// holds reports whether s holds one of words.
+func holds(words ...string) func(string) bool {
+	return func(s string) bool {
+		for _, w := range words {
+			if strings.Contains(s, w) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// holdsFold is holds for lower-case ASCII words, whatever the case in s.
+func holdsFold(words ...string) func(string) bool {
+	return func(s string) bool {
+		for _, w := range words {
+			if containsFold(s, w) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func containsFold(s, word string) bool {
+	first, upper := word[0], word[0]-'a'+'A'
+	for i := 0; i+len(word) <= len(s); i++ {
+		if (s[i] == first || s[i] == upper) && strings.EqualFold(s[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasDigits reports whether s has enough digits for a card number.
+func hasDigits(s string) bool {
+	n := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			if n++; n == 13 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// value replaces the third group of re, in its quotes, and keeps the first two.
+func value(re *regexp.Regexp, s string) string {
+	return replace(re, s, func(g []string) string {
+		open := leading(g[3])
+		if strings.HasPrefix(g[3][len(open):], markSecret) && !strings.Contains(trailing(g[3], open), markSecret) &&
+			trailing(g[3], open) == open {
+			return g[0]
+		}
+		if open != "" && len(g[3]) > len(open) && strings.HasSuffix(g[3], open) {
+			return g[1] + g[2] + open + markSecret + open
+		}
+		return g[1] + g[2] + open + markSecret
+	})
+}
+
+// leading returns the quote that opens v: ", ' or either after backslashes.
+func leading(v string) string {
+	for i := range len(v) {
+		switch v[i] {
+		case '\\':
+		case '"', '\'':
+			return v[:i+1]
+		default:
+			return ""
+		}
+	}
+	return ""
+}
+
+// trailing returns what follows the mark at the start of a quoted value.
+func trailing(v, open string) string { return strings.TrimPrefix(v, open+markSecret) }
+
+func redactUserInfo(s string) string {
+	return replace(userInfo, s, func(g []string) string { return g[1] + markCredentials + "@" })
+}
+
+// redactScheme takes the word after "Bearer" only when it looks made by a
+// machine: "basic authentication" is prose.
+func redactScheme(s string) string {
+	return replace(scheme, s, func(g []string) string {
+		if len(g[3]) < 20 && !strings.ContainsAny(g[3], "0123456789=") {
+			return g[0]
+		}
+		return g[1] + g[2] + markToken
+	})
+}
+
+// redactCards replaces runs of digits that are card numbers by length, first
+// digit and check digit (Luhn). A fraction is not one.
+func redactCards(s string) string {
+	var b strings.Builder
+	at := 0
+	for at < len(s) {
+		m := card.FindStringIndex(s[at:])
+		if m == nil {
+			break
+		}
+		from, to := at+m[0], at+m[1]
+		if from > 0 && partOfNumber(s[from-1]) {
+			// Inside a longer word or number: go on after this digit.
+			b.WriteString(s[at : from+1])
+			at = from + 1
+			continue
+		}
+		end := cardEnd(s, from, to)
+		if end == 0 {
+			b.WriteString(s[at : from+1])
+			at = from + 1
+			continue
+		}
+		b.WriteString(s[at:from])
+		b.WriteString(markCard)
+		at = end
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
+
+// cardEnd returns where a card number that starts at from ends, at most at to;
+// 0 when none does. The longest wins, and it ends where its digits end.
+func cardEnd(s string, from, to int) int {
+	for end := to; end > from; end-- {
+		if c := s[end-1]; c < '0' || c > '9' {
+			continue
+		}
+		if end < len(s) && wordByte(s[end]) {
+			continue
+		}
+		if digits := onlyDigits(s[from:end]); len(digits) >= 13 && luhn(digits) {
+			return end
+		}
+	}
+	return 0
+}
+
+func partOfNumber(c byte) bool { return c == '.' || wordByte(c) }
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// luhn checks the last digit of a card number (ISO/IEC 7812-1, annex B).
+func luhn(digits string) bool {
+	sum, double := 0, false
+	for i := len(digits) - 1; i >= 0; i-- {
+		d := int(digits[i] - '0')
+		if double {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+		double = !double
+	}
+	return sum%10 == 0
+}
+
+// replace is ReplaceAllStringFunc with the groups of each match.
+func replace(re *regexp.Regexp, s string, f func(groups []string) string) string {
+	found := re.FindAllStringSubmatchIndex(s, -1)
+	if found == nil {
+		return s
+	}
+	var b strings.Builder
+	at := 0
+	for _, m := range found {
+		groups := make([]string, len(m)/2)
+		for i := range groups {
+			if m[2*i] >= 0 {
+				groups[i] = s[m[2*i]:m[2*i+1]]
+			}
+		}
+		b.WriteString(s[at:m[0]])
+		b.WriteString(f(groups))
+		at = m[1]
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
