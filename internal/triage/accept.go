@@ -1,0 +1,77 @@
+package triage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// Seen is what is remembered of a source's Watchdog.
+type Seen struct {
+	At time.Time `json:"at"`
+}
+
+// WatchdogKey names the small state of a source's Watchdog.
+func WatchdogKey(source string) string { return "watchdog/" + source }
+
+// Accept commits a delivery and the work that it makes necessary in one
+// transaction, shared with whoever commits at the same moment.
+func (s *Service) Accept(ctx context.Context, d signal.Delivery) error {
+	err := s.store.TxGrouped(ctx, func(tx *store.Tx) error { return s.accept(ctx, tx, d) })
+	if err != nil {
+		return fmt.Errorf("accept from %s: %w", d.Source, err)
+	}
+	return nil
+}
+
+func (s *Service) accept(ctx context.Context, tx *store.Tx, d signal.Delivery) error {
+	if d.Key != "" {
+		fresh, err := tx.AcceptDelivery(ctx, d.Source+"/"+d.Key)
+		if err != nil || !fresh {
+			return err
+		}
+	}
+	if d.Watchdog {
+		if err := tx.Put(ctx, WatchdogKey(d.Source), Seen{At: d.ReceivedAt}); err != nil {
+			return err
+		}
+	}
+	for _, c := range d.Changes {
+		if _, err := tx.SaveChange(ctx, c); err != nil {
+			return err
+		}
+	}
+	if d.Missing != 0 {
+		if err := enqueue(ctx, tx, KindReadRest, d.Source, map[string]string{"source": d.Source}, time.Time{}); err != nil {
+			return err
+		}
+	}
+	if len(d.Signals) == 0 {
+		return nil
+	}
+	changed, err := tx.SaveSignals(ctx, d.Signals)
+	if err != nil || changed == 0 {
+		return err
+	}
+	return enqueue(ctx, tx, KindTriage, PendingKey, nil, time.Time{})
+}
+
+func enqueue(ctx context.Context, tx *store.Tx, kind, key string, args map[string]string, at time.Time) error {
+	body := json.RawMessage("{}")
+	if args != nil {
+		b, err := json.Marshal(args)
+		if err != nil {
+			return err
+		}
+		body = b
+	}
+	if _, err := tx.Enqueue(ctx, jobs.Job{Kind: kind, Key: key, Args: body, RunAt: at}); err != nil {
+		return fmt.Errorf("enqueue %s %s: %w", kind, key, err)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+// Package triage turns signals into incidents: it drains what intake committed,
+// worst first, finds the incident of each signal or opens one, sets severity
+// and scope, claims the incident for the agent, writes the context package, and
+// enqueues the investigation. What people do to incidents (declare, acknowledge,
+// severity, split, merge, resolve) is here too: each one transaction with its
+// timeline event, its audit record and the work that follows from it.
+//
+// It is a loop: its job handlers are run by the store. Every transaction of
+// triage takes one turn, so that several replicas never open two incidents for
+// one problem.
+package triage
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// Kinds of jobs that triage handles or enqueues. Args of those about an
+// incident are {"incident": id}.
+const (
+	KindTriage      = "triage"
+	KindReadRest    = "read-rest" // handled by watch: a delivery was truncated
+	KindInvestigate = "investigate"
+	KindDecide      = "decide"
+	KindFirstPage   = "first-page"
+)
+
+// PendingKey is the key of the triage job: one drains everything.
+const PendingKey = "pending"
+
+// FirstPageAfter is how long the first page waits for the first diagnosis.
+const FirstPageAfter = 5 * time.Second
+
+// Catalog is what triage needs to know about services.
+type Catalog interface {
+	// DependsOn lists the services that a service needs directly.
+	DependsOn(service string) []string
+	// Owner names the team of a service, "" when nobody is known.
+	Owner(service string) string
+	// Known reports whether a service is in the catalog.
+	Known(service string) bool
+}
+
+// Options of a Service; the zero value works.
+type Options struct {
+	Log          *slog.Logger // nil = discard
+	Group        signal.GroupOptions
+	Chunk        int           // signals per transaction; 0 = 500
+	Flapping     time.Duration // twice fired again inside it is flapping; 0 = 1 h
+	Recurs       time.Duration // a recurrence links to an earlier incident this old; 0 = 30 days
+	Lookback     time.Duration // changes shown in the context package; 0 = 24 h
+	Environments []string      // configured ones; a declaration without one takes the only one
+}
+
+// Service does triage. It is safe for concurrent use.
+type Service struct {
+	store   *store.Store
+	catalog Catalog
+	o       Options
+}
+
+// New returns a service; it starts nothing.
+func New(st *store.Store, c Catalog, o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Group.Window == 0 {
+		o.Group.Window = signal.DefaultGroupOptions().Window
+	}
+	if o.Chunk == 0 {
+		o.Chunk = 500
+	}
+	if o.Flapping == 0 {
+		o.Flapping = time.Hour
+	}
+	if o.Recurs == 0 {
+		o.Recurs = 30 * 24 * time.Hour
+	}
+	if o.Lookback == 0 {
+		o.Lookback = 24 * time.Hour
+	}
+	return &Service{store: st, catalog: c, o: o}
+}
+
+// Specs are the job handlers of triage.
+func (s *Service) Specs() map[string]jobs.Spec[*store.Tx] {
+	return map[string]jobs.Spec[*store.Tx]{KindTriage: {Handle: s.drain}}
+}
+
+// Periodic is the safety net under the wake-up of triage: what a delivery
+// committed while the last drain was ending is found within its interval.
+func (s *Service) Periodic() []jobs.Periodic {
+	return []jobs.Periodic{{Kind: KindTriage, Every: 2 * time.Second}}
+}
