@@ -1,0 +1,161 @@
+package lines
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func repeat(n int, format string) []Line {
+	out := make([]Line, n)
+	for i := range out {
+		text := format
+		if strings.Contains(format, "%d") {
+			text = fmt.Sprintf(format, i)
+		}
+		out[i] = Line{At: start.Add(time.Duration(i) * time.Second), Text: text}
+	}
+	return out
+}
+
+func TestMask(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"booking 812 cancelled in 12.5ms":                                "booking <n> cancelled in <n>",
+		"FATAL: sorry, too many clients already (SQLSTATE 53300)":        "FATAL: sorry, too many clients already (SQLSTATE 53300)",
+		"GET /v1/bookings/77/cancel: status 503 after 2.1s":              "GET <path> status 503 after <n>",
+		"dial tcp 127.0.0.1:5432: connect: connection refused":           "dial tcp <address>: connect: connection refused",
+		"dial bookings-db:5432 failed":                                   "dial <address> failed",
+		"user 5f0c7c3e-1b7a-4a37-9d36-2d6f1c0c7a55 at 2026-01-02T03:04Z": "user <uuid> at <time>",
+		"commit 5cdcd4e0f1 pointer 0xc000123 job abz12def34":             "commit <hex> pointer <hex> job <id>",
+		"http2 stream closed, utf8 ok":                                   "http2 stream closed, utf8 ok",
+		"fetch https://example.com/a?b=1 failed":                         "fetch <url> failed",
+	}
+	for in, want := range tests {
+		if got := Mask(in); got != want {
+			t.Errorf("Mask(%q)\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+func TestMineKeepsNewAndRisen(t *testing.T) {
+	t.Parallel()
+	now := repeat(40, `{"level":"info","msg":"booking %d stored"}`)
+	now = append(now, repeat(12, `{"level":"error","msg":"cancel failed","error":"FATAL: sorry, too many clients already (SQLSTATE 53300)","booking":"%d"}`)...)
+	now = append(now, repeat(30, "level=warn msg=\"slow answer\" took=%dms")...)
+	before := repeat(42, `{"level":"info","msg":"booking %d stored"}`)
+	before = append(before, repeat(4, "level=warn msg=\"slow answer\" took=%dms")...)
+	got := Mine(now, before, nil)
+	var texts []string
+	for _, tpl := range got.Templates {
+		texts = append(texts, fmt.Sprintf("%s %s %d/%d new=%v", tpl.Level, tpl.Text, tpl.Count, tpl.Before, tpl.New))
+	}
+	want := []string{
+		"error cancel failed: FATAL: sorry, too many clients already (SQLSTATE 53300) 12/0 new=true",
+		"warn slow answer 30/4 new=false",
+	}
+	if diff := cmp.Diff(want, texts); diff != "" {
+		t.Errorf("templates (-want +got):\n%s", diff)
+	}
+	if got.Lines != len(now) {
+		t.Errorf("counted %d lines, want %d", got.Lines, len(now))
+	}
+}
+
+func TestMineDoesNotDependOnOrder(t *testing.T) {
+	t.Parallel()
+	now := repeat(30, `{"level":"error","msg":"a failed for %d","stack":["pkg.A internal/a.go:10","pkg.B internal/b.go:20"]}`)
+	now = append(now, repeat(30, `{"level":"error","msg":"b failed for %d","stack":["pkg.B internal/b.go:21"]}`)...)
+	want := Mine(now, nil, nil)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 5 {
+		rng.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
+		if diff := cmp.Diff(want, Mine(now, nil, nil)); diff != "" {
+			t.Fatalf("order matters (-first +shuffled):\n%s", diff)
+		}
+	}
+}
+
+func TestMineKeepsAnOldFailureWhenItIsTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	old := repeat(10, "ERROR broker is away")
+	got := Mine(old, old, nil)
+	if len(got.Templates) != 1 || got.Templates[0].New {
+		t.Errorf("templates are %+v, want the old failure, not new", got.Templates)
+	}
+}
+
+func TestMineRedactsBeforeItCuts(t *testing.T) {
+	t.Parallel()
+	secret := "ghp_" + strings.Repeat("a1B2", 10)
+	got := Mine([]Line{{At: start, Text: strings.Repeat("x", maxSample-20) + " " + secret}}, nil, nil)
+	if s := got.Templates[0].Sample; strings.Contains(s, "ghp_a1B2") {
+		t.Errorf("half a token is left at the end of the sample: …%s", s[len(s)-40:])
+	}
+}
+
+func TestStacks(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		text string
+		want []evidence.Frame
+	}{
+		"list of texts": {
+			`{"level":"error","msg":"x","stack":["example.com/app/relay.(*Relay).publish relay/relay.go:78","example.com/app/relay.(*Relay).Run /src/relay/relay.go:41"]}`,
+			[]evidence.Frame{
+				{Function: "example.com/app/relay.(*Relay).publish", File: "relay/relay.go", Line: 78},
+				{Function: "example.com/app/relay.(*Relay).Run", File: "/src/relay/relay.go", Line: 41},
+			},
+		},
+		"list of objects": {
+			`{"level":"error","msg":"x","stack":[{"function":"f","file":"a.go","line":7}]}`,
+			[]evidence.Frame{{Function: "f", File: "a.go", Line: 7}},
+		},
+		"go": {
+			"panic: boom\n\ngoroutine 1 [running]:\nmain.(*T).f(0x1, {0x2, 0x3})\n\t/src/main.go:12 +0x1d\nmain.main()\n\t/src/main.go:5 +0x20\n\ngoroutine 2 [select]:\nmain.g()\n\t/src/g.go:1\n",
+			[]evidence.Frame{{Function: "main.(*T).f", File: "/src/main.go", Line: 12}, {Function: "main.main", File: "/src/main.go", Line: 5}},
+		},
+		"java": {
+			"ERROR java.lang.IllegalStateException: x\n\tat com.acme.Relay.publish(Relay.java:78)\n\tat com.acme.Relay.run(Relay.java:41)\n",
+			[]evidence.Frame{{Function: "com.acme.Relay.publish", File: "Relay.java", Line: 78}, {Function: "com.acme.Relay.run", File: "Relay.java", Line: 41}},
+		},
+		"python, innermost last in the text": {
+			"ERROR Traceback (most recent call last):\nTraceback (most recent call last):\n  File \"/app/main.py\", line 5, in main\n    run()\n  File \"/app/relay.py\", line 78, in publish\n    x()\nValueError: no\n",
+			[]evidence.Frame{{Function: "publish", File: "/app/relay.py", Line: 78}, {Function: "main", File: "/app/main.py", Line: 5}},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := Mine([]Line{{At: start, Text: tt.text}}, nil, nil)
+			if diff := cmp.Diff([][]evidence.Frame{tt.want}, got.Stacks); diff != "" {
+				t.Errorf("stacks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzMine(f *testing.F) {
+	f.Add(`{"level":"error","msg":{"a":1},"stack":[1,"x.go:1",{"line":"x"}]}`)
+	f.Add("at x(y.go:99999999)\n\tat x(y.go:1)")
+	f.Add("a=1 msg=\"\\x\" b=2")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Mine([]Line{{At: start, Text: s}}, []Line{{At: start, Text: s + " 1"}}, nil)
+		for _, tpl := range got.Templates {
+			if len(tpl.Text) > maxText || len(tpl.Sample) > maxSample {
+				t.Errorf("template of %d, sample of %d bytes", len(tpl.Text), len(tpl.Sample))
+			}
+		}
+		if again := Mine([]Line{{At: start, Text: s}}, []Line{{At: start, Text: s + " 1"}}, nil); !cmp.Equal(got, again) {
+			t.Error("the same lines gave different findings")
+		}
+	})
+}

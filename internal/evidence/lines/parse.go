@@ -1,0 +1,169 @@
+package lines
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+// parsed is what a line says, whatever its format.
+type parsed struct {
+	message string // what a person would read: message and error
+	level   string // debug | info | warn | error | fatal, or empty
+	stack   []evidence.Frame
+}
+
+// The keys under which log libraries put things; the first that is there wins.
+var (
+	messageKeys = []string{"msg", "message", "event", "text", "short_message", "@message"}
+	errorKeys   = []string{"error", "err", "exception", "exc", "cause", "error.message", "exception.message"}
+	levelKeys   = []string{"level", "severity", "lvl", "loglevel", "log.level", "severity_text"}
+	stackKeys   = []string{"stack", "stacktrace", "stack_trace", "exc_info", "traceback", "error.stack_trace", "exception.stacktrace", "error.stack"}
+)
+
+// parse reads a JSON object, logfmt, or plain text.
+func parse(l Line) parsed {
+	text := strings.TrimSpace(l.Text)
+	var p parsed
+	switch fields := jsonFields(text); {
+	case fields != nil:
+		p = fromFields(fields)
+	default:
+		p = fromText(text)
+	}
+	if p.message == "" {
+		p.message = text
+	}
+	if p.level == "" {
+		p.level = level(first(labels(l.Labels), levelKeys))
+	}
+	if p.stack == nil {
+		p.stack = textStack(text)
+	}
+	if p.level == "" {
+		p.level = guessLevel(p.message)
+	}
+	return p
+}
+
+func jsonFields(text string) map[string]any {
+	if !strings.HasPrefix(text, "{") {
+		return nil
+	}
+	var m map[string]any
+	if json.Unmarshal([]byte(text), &m) != nil {
+		return nil
+	}
+	return m
+}
+
+func labels(m map[string]string) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+func fromFields(f map[string]any) parsed {
+	p := parsed{
+		message: asText(first(f, messageKeys)),
+		level:   level(first(f, levelKeys)),
+		stack:   stackOf(first(f, stackKeys)),
+	}
+	if e := asText(first(f, errorKeys)); e != "" && !strings.Contains(p.message, e) {
+		p.message = join(p.message, e)
+	}
+	return p
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + ": " + b
+}
+
+// first returns the value of the first key that is there and says something.
+func first(f map[string]any, keys []string) any {
+	for _, k := range keys {
+		if v, ok := f[k]; ok && v != nil && v != "" {
+			return v
+		}
+	}
+	return nil
+}
+
+func asText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return strings.TrimSpace(v)
+	case map[string]any: // {"error": {"message": …}}
+		return asText(first(v, []string{"message", "msg", "reason", "type", "class"}))
+	}
+	return fmt.Sprint(v)
+}
+
+// level brings the names and numbers of levels to one set.
+func level(v any) string {
+	switch strings.ToLower(asText(v)) {
+	case "trace", "debug", "10", "20":
+		return "debug"
+	case "info", "information", "notice", "30":
+		return "info"
+	case "warn", "warning", "40":
+		return "warn"
+	case "error", "err", "50":
+		return "error"
+	case "fatal", "critical", "crit", "panic", "emergency", "emerg", "alert", "60":
+		return "fatal"
+	}
+	return ""
+}
+
+var (
+	logfmtPair = regexp.MustCompile(`(?:^|\s)([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)`)
+	levelWord  = regexp.MustCompile(`(?:^|[\s\[(|<])(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL|PANIC|LOG|STATEMENT)(?:[\s\]):|>]|$)`)
+	errorWord  = regexp.MustCompile(`(?i)\b(?:panic|fatal|exception|traceback|error|failed|failure)\b`)
+)
+
+// fromText reads logfmt when a line has a message key, else plain text.
+func fromText(text string) parsed {
+	pairs := logfmtPair.FindAllStringSubmatch(text, 64)
+	if len(pairs) >= 2 {
+		f := make(map[string]any, len(pairs))
+		for _, m := range pairs {
+			v := m[2]
+			if u, err := strconv.Unquote(v); err == nil && strings.HasPrefix(v, `"`) {
+				v = u
+			}
+			f[m[1]] = v
+		}
+		if p := fromFields(f); p.message != "" {
+			return p
+		}
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return parsed{message: line}
+}
+
+// guessLevel looks for a level written in capitals, then for words that only
+// failures use.
+func guessLevel(message string) string {
+	if m := levelWord.FindStringSubmatch(message); m != nil {
+		if l := level(m[1]); l != "" {
+			return l
+		}
+		return "info" // LOG, STATEMENT
+	}
+	if errorWord.MatchString(message) {
+		return "error"
+	}
+	return ""
+}
