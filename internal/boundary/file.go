@@ -1,0 +1,280 @@
+package boundary
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/problem"
+	"github.com/holdfast-sre/holdfast/internal/severity"
+	"github.com/holdfast-sre/holdfast/internal/strict"
+)
+
+// File is boundaries.yaml as people write it. See docs/schema for its schema.
+type File struct {
+	// Rules say what the agent may do. Every rule that matches an action counts
+	// and the most careful one wins; what no rule matches needs a person.
+	Rules []RuleSpec `yaml:"rules" json:"rules,omitempty"`
+	// Limits bound what is done without a person.
+	Limits LimitsSpec `yaml:"limits" json:"limits,omitzero"`
+	// MustEscalate adds conditions under which a person always decides.
+	MustEscalate []Condition `yaml:"must_escalate" json:"must_escalate,omitempty"`
+	// Freezes are windows in which nothing is done without a person and nothing
+	// goes forward at all.
+	Freezes []Freeze `yaml:"freezes" json:"freezes,omitempty"`
+	// Approvers are the people who may approve; empty = everyone who may sign in.
+	Approvers []string `yaml:"approvers" json:"approvers,omitempty"`
+	// Earned sets the stage of a runbook on a service by hand.
+	Earned []Override `yaml:"earned" json:"earned,omitempty"`
+}
+
+// Autonomy is what a rule grants; a closed list.
+type Autonomy string
+
+// The autonomies, most careful first.
+const (
+	Never     Autonomy = "never"
+	NeedsOK   Autonomy = "approve"
+	WithoutOK Autonomy = "auto"
+)
+
+// Values returns every autonomy, most careful first.
+func (Autonomy) Values() []string {
+	return []string{string(Never), string(NeedsOK), string(WithoutOK)}
+}
+
+// Values returns every stage, most careful first.
+func (Stage) Values() []string { return []string{string(Shadow), string(Approve), string(Auto)} }
+
+// RuleSpec is one rule. A list that is left out matches everything, and "*"
+// matches everything said aloud, which autonomy auto requires for environments
+// and services.
+type RuleSpec struct {
+	Name         string              `yaml:"name" json:"name" strict:"required"`
+	Actions      []string            `yaml:"actions" json:"actions" strict:"required"`
+	Environments []string            `yaml:"environments" json:"environments,omitempty"`
+	Services     []string            `yaml:"services" json:"services,omitempty"`
+	Severities   []severity.Severity `yaml:"severities" json:"severities,omitempty"`
+	Runbooks     []string            `yaml:"runbooks" json:"runbooks,omitempty"`
+	// When is a CEL expression over the facts of the action; see Variables.
+	When     string   `yaml:"when" json:"when,omitempty"`
+	Autonomy Autonomy `yaml:"autonomy" json:"autonomy" strict:"required"`
+	Reason   string   `yaml:"reason" json:"reason,omitempty"`
+}
+
+// LimitsSpec is the part `limits`; what is left out keeps the default.
+type LimitsSpec struct {
+	Replicas        ReplicaRange `yaml:"replicas" json:"replicas,omitzero"`
+	RestartsPerHour int          `yaml:"restarts_per_hour" json:"restarts_per_hour"` // of one target
+	ActionsPerHour  int          `yaml:"actions_per_hour" json:"actions_per_hour"`   // over all targets
+}
+
+// ReplicaRange bounds scaling.
+type ReplicaRange struct {
+	Min int `yaml:"min" json:"min"`
+	Max int `yaml:"max" json:"max"`
+}
+
+// Condition is one must-escalate addition.
+type Condition struct {
+	Name   string `yaml:"name" json:"name" strict:"required"`
+	When   string `yaml:"when" json:"when" strict:"required"`
+	Reason string `yaml:"reason" json:"reason,omitempty"`
+}
+
+// Freeze is one window; environments left out = all.
+type Freeze struct {
+	Name         string    `yaml:"name" json:"name" strict:"required"`
+	From         time.Time `yaml:"from" json:"from" strict:"required"`
+	To           time.Time `yaml:"to" json:"to" strict:"required"`
+	Environments []string  `yaml:"environments" json:"environments,omitempty"`
+	Reason       string    `yaml:"reason" json:"reason,omitempty"`
+}
+
+// Override sets a stage by hand; who and why are part of the record.
+type Override struct {
+	Runbook  string `yaml:"runbook" json:"runbook" strict:"required"`
+	Service  string `yaml:"service" json:"service" strict:"required"`
+	Stage    Stage  `yaml:"stage" json:"stage" strict:"required"`
+	Override bool   `yaml:"override" json:"override"`
+	By       string `yaml:"by" json:"by" strict:"required"`
+	Reason   string `yaml:"reason" json:"reason" strict:"required"`
+}
+
+// Defaults of the limits.
+const (
+	DefaultReplicasMin     = 2
+	DefaultReplicasMax     = 10
+	DefaultRestartsPerHour = 3
+	DefaultActionsPerHour  = 10
+)
+
+func defaults() File {
+	return File{Limits: LimitsSpec{
+		Replicas:        ReplicaRange{Min: DefaultReplicasMin, Max: DefaultReplicasMax},
+		RestartsPerHour: DefaultRestartsPerHour,
+		ActionsPerHour:  DefaultActionsPerHour,
+	}}
+}
+
+// Default returns the boundaries of an empty file: nothing is named, so every
+// known action needs a person, and every runbook is in shadow.
+func Default() *Set {
+	return &Set{file: defaults(), sha256: sum(nil)}
+}
+
+// Parse reads boundaries.yaml whole or not at all. The error joins
+// *problem.Problem, one for each mistake; name is used in their positions.
+func Parse(name string, data []byte) (*Set, error) {
+	node, err := strict.Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{file: defaults(), sha256: sum(data)}
+	if err := strict.Decode(name, node, &s.file); err != nil {
+		return nil, err
+	}
+	p := &parser{name: name, node: node}
+	env, err := newEnv()
+	if err != nil {
+		return nil, fmt.Errorf("prepare expressions: %w", err)
+	}
+	p.env = env
+	p.rules(s)
+	p.conditions(s)
+	p.limits(s.file.Limits)
+	p.freezes(s.file.Freezes)
+	p.earned(s.file.Earned)
+	if err := errors.Join(p.problems...); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func sum(data []byte) string {
+	h := sha256.Sum256(data)
+	return hex.EncodeToString(h[:])
+}
+
+// parser checks what the types alone can't say.
+type parser struct {
+	name     string
+	node     *yaml.Node
+	env      *celEnv
+	problems []error
+}
+
+func (p *parser) problem(path []any, hint, format string, args ...any) {
+	p.problems = append(p.problems, strict.Problem(p.name, p.node, path, hint, format, args...))
+}
+
+func (p *parser) rules(s *Set) {
+	names := map[string]bool{}
+	for i, r := range s.file.Rules {
+		at := func(key ...any) []any { return append([]any{"rules", i}, key...) }
+		if names[r.Name] {
+			p.problem(at("name"), "", "rule %q is given twice", r.Name)
+		}
+		names[r.Name] = true
+		if len(r.Actions) == 0 {
+			p.problem(at("actions"), "name at least one action", "the rule names no action")
+		}
+		for j, a := range r.Actions {
+			if _, ok := action.Known(a); !ok {
+				p.problem(at("actions", j), nearest(a, action.Names()), "unknown action %q", a)
+			}
+		}
+		for j, sev := range r.Severities {
+			if sev == severity.Unset {
+				p.problem(at("severities", j), "use SEV-1, SEV-2, SEV-3 or SEV-4", "a severity is needed")
+			}
+		}
+		p.aloud(r, at)
+		s.rules = append(s.rules, compiled{when: p.compile(r.When, at("when"))})
+	}
+}
+
+// aloud makes autonomy auto say where it holds, so that a forgotten line does
+// not open every environment.
+func (p *parser) aloud(r RuleSpec, at func(...any) []any) {
+	if r.Autonomy != WithoutOK {
+		return
+	}
+	const hint = `name them, or write ["*"] for all of them`
+	if len(r.Environments) == 0 {
+		p.problem(at("autonomy"), hint, "autonomy auto needs environments")
+	}
+	if len(r.Services) == 0 {
+		p.problem(at("autonomy"), hint, "autonomy auto needs services")
+	}
+}
+
+func (p *parser) conditions(s *Set) {
+	for i, c := range s.file.MustEscalate {
+		s.escalate = append(s.escalate, compiled{when: p.compile(c.When, []any{"must_escalate", i, "when"})})
+	}
+}
+
+func (p *parser) compile(expr string, path []any) *program {
+	if expr == "" {
+		return nil
+	}
+	prog, err := p.env.compile(expr)
+	if err != nil {
+		p.problem(path, "known names: "+variableNames(), "condition: %s", err)
+	}
+	return prog
+}
+
+func (p *parser) limits(l LimitsSpec) {
+	switch {
+	case l.Replicas.Min < 1:
+		p.problem([]any{"limits", "replicas", "min"}, "", "replicas.min is %d: at least 1", l.Replicas.Min)
+	case l.Replicas.Max < l.Replicas.Min:
+		p.problem([]any{"limits", "replicas", "max"}, "", "replicas.max is %d, less than min %d", l.Replicas.Max, l.Replicas.Min)
+	}
+	if l.RestartsPerHour < 0 {
+		p.problem([]any{"limits", "restarts_per_hour"}, "0 allows none", "restarts_per_hour is negative")
+	}
+	if l.ActionsPerHour < 0 {
+		p.problem([]any{"limits", "actions_per_hour"}, "0 allows none", "actions_per_hour is negative")
+	}
+}
+
+func (p *parser) freezes(fs []Freeze) {
+	for i, f := range fs {
+		if !f.From.Before(f.To) {
+			p.problem([]any{"freezes", i, "to"}, "", "freeze %q ends before it begins", f.Name)
+		}
+	}
+}
+
+func (p *parser) earned(os []Override) {
+	seen := map[[2]string]bool{}
+	for i, o := range os {
+		key := [2]string{o.Runbook, o.Service}
+		if seen[key] {
+			p.problem([]any{"earned", i}, "", "runbook %q on service %q is given twice", o.Runbook, o.Service)
+		}
+		seen[key] = true
+		if !o.Override {
+			p.problem([]any{"earned", i}, "write override: true; stages that are earned by graded cases are kept by Holdfast, not in this file", "a stage set by hand is an override")
+		}
+		if slices.Contains([]string{o.Runbook, o.Service}, "*") {
+			p.problem([]any{"earned", i}, "name one runbook and one service", "autonomy is given to one runbook on one service, not to all")
+		}
+	}
+}
+
+func nearest(name string, known []string) string {
+	if n := problem.Nearest(name, known); n != "" {
+		return fmt.Sprintf("did you mean %q?", n)
+	}
+	return fmt.Sprintf("known actions: %v", known)
+}

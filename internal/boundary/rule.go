@@ -1,0 +1,176 @@
+package boundary
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/severity"
+)
+
+// Set is a boundary file that was loaded whole. It is immutable and safe for
+// concurrent use.
+type Set struct {
+	file     File
+	rules    []compiled // of file.Rules
+	escalate []compiled // of file.MustEscalate
+	sha256   string
+}
+
+type compiled struct{ when *program }
+
+// SHA256 identifies the file that gave the answers; with no file, it is that of
+// the empty one.
+func (s *Set) SHA256() string { return s.sha256 }
+
+// File returns what was read, with defaults filled in.
+func (s *Set) File() File { return s.file }
+
+// Limits returns the numeric bounds.
+func (s *Set) Limits() Limits {
+	l := s.file.Limits
+	return Limits{
+		ReplicasMin: l.Replicas.Min, ReplicasMax: l.Replicas.Max,
+		RestartsPerHour: l.RestartsPerHour, ActionsPerHour: l.ActionsPerHour,
+	}
+}
+
+// Rule answers for one action. Every rule that matches counts and the most
+// careful one wins, so that their order in the file means nothing. An unknown
+// action, a fact without which a rule can't be judged, or a condition that
+// fails is Deny; a known action that no rule matches is Ask.
+func (s *Set) Rule(f Facts) Decision {
+	values := map[string]any{
+		"action": f.Action.Name, "environment": f.Action.Target.Environment, "service": f.Action.Service,
+		"severity": f.Severity.String(), "runbook": f.Runbook,
+	}
+	if _, ok := action.Known(f.Action.Name); !ok {
+		return Decision{Ruling: Deny, Rule: "unknown_action", Reason: fmt.Sprintf("action %q is not known", f.Action.Name), Values: values}
+	}
+	if missing := f.missing(); missing != "" {
+		return Decision{Ruling: Deny, Rule: "unknown_fact", Reason: "the " + missing + " is not known", Values: values}
+	}
+	best := Decision{Ruling: Ask, Rule: "not_named", Reason: "no boundary names " + f.describe(), Values: values}
+	named := false
+	for i, r := range s.file.Rules {
+		if !r.covers(f) {
+			continue
+		}
+		ok, err := s.rules[i].when.holds(f)
+		if err != nil {
+			return Decision{Ruling: Deny, Rule: r.Name, Reason: fmt.Sprintf("boundary %q can't be judged: %v", r.Name, err), Values: values}
+		}
+		if !ok {
+			continue
+		}
+		if d := r.decision(f, values); !named || d.Ruling < best.Ruling {
+			best, named = d, true
+		}
+	}
+	return best
+}
+
+// missing names a fact that every rule needs and that is not known.
+func (f Facts) missing() string {
+	switch {
+	case f.Action.Target.Environment == "":
+		return "target's environment"
+	case f.Action.Service == "":
+		return "target's service"
+	case f.Action.Target.Name == "":
+		return "target"
+	case f.Severity < severity.SEV1 || f.Severity > severity.SEV4:
+		return "severity"
+	case f.Runbook == "":
+		return "runbook"
+	}
+	return ""
+}
+
+func (f Facts) describe() string {
+	return fmt.Sprintf("%s of %s in %s at %s", f.Action.Name, f.Action.Service, f.Action.Target.Environment, f.Severity)
+}
+
+func (r RuleSpec) covers(f Facts) bool {
+	return slices.Contains(r.Actions, f.Action.Name) &&
+		matches(r.Environments, f.Action.Target.Environment) &&
+		matches(r.Services, f.Action.Service) &&
+		matches(r.Runbooks, f.Runbook) &&
+		(len(r.Severities) == 0 || slices.Contains(r.Severities, f.Severity))
+}
+
+func matches(list []string, v string) bool {
+	return len(list) == 0 || slices.Contains(list, "*") || slices.Contains(list, v)
+}
+
+func (r RuleSpec) decision(f Facts, values map[string]any) Decision {
+	d := Decision{Ruling: Deny, Rule: r.Name, Values: values}
+	verb := "denies"
+	switch r.Autonomy {
+	case WithoutOK:
+		d.Ruling, verb = Allow, "allows"
+	case NeedsOK:
+		d.Ruling, verb = Ask, "asks a person for"
+	}
+	d.Reason = fmt.Sprintf("boundary %q %s %s", r.Name, verb, f.describe())
+	if r.Reason != "" {
+		d.Reason += ": " + strings.TrimSpace(r.Reason)
+	}
+	return d
+}
+
+// MustEscalate returns the additions of the file that hold, in its order. One
+// that can't be judged holds. f.Action may be empty when nothing is proposed;
+// additions that ask about the action then hold as well.
+func (s *Set) MustEscalate(f Facts) []Hit {
+	var out []Hit
+	for i, c := range s.file.MustEscalate {
+		ok, err := s.escalate[i].when.holds(f)
+		switch {
+		case err != nil:
+			out = append(out, Hit{Name: c.Name, Reason: fmt.Sprintf("%s can't be judged: %v", c.Name, err)})
+		case ok:
+			out = append(out, Hit{Name: c.Name, Reason: cmp.Or(strings.TrimSpace(c.Reason), c.Name)})
+		}
+	}
+	return out
+}
+
+// Stage returns the stage that the file gives a runbook on a service: Shadow
+// unless an override says otherwise.
+func (s *Set) Stage(runbook, service string) Grant {
+	for _, o := range s.file.Earned {
+		if o.Runbook == runbook && o.Service == service {
+			return Grant{Stage: o.Stage, Override: true, By: o.By, Reason: o.Reason}
+		}
+	}
+	return Grant{Stage: Shadow}
+}
+
+// Freeze returns the freeze in force in an environment, the one that ends last.
+// An unknown environment is in every freeze.
+func (s *Set) Freeze(environment string, now time.Time) (Window, bool) {
+	var best Window
+	found := false
+	for _, f := range s.file.Freezes {
+		if now.Before(f.From) || !now.Before(f.To) || environment != "" && !matches(f.Environments, environment) {
+			continue
+		}
+		if !found || f.To.After(best.To) {
+			best, found = Window{Name: f.Name, From: f.From, To: f.To, Reason: f.Reason}, true
+		}
+	}
+	return best, found
+}
+
+// MayApprove reports whether a person may approve actions: everyone when the
+// file names nobody.
+func (s *Set) MayApprove(name string) bool {
+	if name == "" {
+		return false
+	}
+	return len(s.file.Approvers) == 0 || slices.Contains(s.file.Approvers, name)
+}
