@@ -1,8 +1,108 @@
 package diagnose
 
-// Weights are the log-odds that features add to a hypothesis.
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// feature names one kind of observation that speaks for or against a cause.
+type feature string
+
+// The features; weights.json gives each its log-odds.
+const (
+	fExhausted      feature = "saturation_exhausted"    // a resource is used up
+	fRisen          feature = "saturation_risen"        // its use is out of the usual band
+	fHolder         feature = "holder_majority"         // the component holds most of it
+	fHolderFirst    feature = "holder_rose_first"       // and rose before the others failed
+	fVictims        feature = "victims_fail"            // others that share it fail
+	fNoProgress     feature = "no_progress"             // every worker busy, nothing completes
+	fBacklog        feature = "backlog_grows"           // work waits and grows
+	fProgress       feature = "progress_goes_on"        // every worker busy, work completes
+	fLeak           feature = "leak_steady"             // steady climb without a jump
+	fErrorClass     feature = "error_class"             // new log lines name the mechanism
+	fCodeFault      feature = "code_fault"              // new panics, null dereferences, type errors
+	fRestarts       feature = "restarts"                // the process restarts again and again
+	fOOM            feature = "killed_for_memory"       // the runtime says so
+	fChangeNear     feature = "change_near"             // a change shortly before the onset
+	fChangeRecorded feature = "change_recorded"         // the runtime itself recorded it
+	fChangeAfter    feature = "change_after_onset"      // the change came after the onset
+	fTrafficUp      feature = "traffic_up"              // more requests than usual, first
+	fAbnormal       feature = "component_abnormal"      // its own signals are out of band
+	fInBand         feature = "component_healthy"       // its own signals are in band
+	fDown           feature = "component_down"          // no instance runs
+	fDepAbnormal    feature = "dependency_abnormal"     // abnormal where others depend on it
+	fAlert          feature = "alert_on_component"      // another alert names it
+	fFirst          feature = "abnormal_first"          // abnormal before what it should explain
+	fLater          feature = "abnormal_later"          // abnormal after what it should explain
+	fExplains       feature = "explains_affected"       // what it would break is broken
+	fExplainsNone   feature = "explains_nothing"        // nothing affected depends on it
+	fExplained      feature = "explained_by_dependency" // it is a symptom of what it depends on
+	fMechanism      feature = "mechanism_known"         // a more specific cause on the same component
+	fAllInBand      feature = "all_in_band"             // everything measured is usual
+	fStillAlerting  feature = "still_alerting"          // other alerts fire
+	fProof          feature = "proof_confirmed"         // a runbook's condition holds
+	fMissed         feature = "proof_missed"            // a runbook's condition does not hold
+	fExcluded       feature = "excluded"                // a runbook's fact rules it out
+	fUnknown        feature = "unknown"                 // what nothing explains
+	fUnknownMissing feature = "unknown_source_missing"  // per source that did not answer
+	fUnknownStale   feature = "unknown_stale"           // per source with stale samples
+)
+
+var features = [...]feature{
+	fExhausted, fRisen, fHolder, fHolderFirst, fVictims, fNoProgress, fBacklog, fProgress, fLeak,
+	fErrorClass, fCodeFault, fRestarts, fOOM, fChangeNear, fChangeRecorded, fChangeAfter, fTrafficUp,
+	fAbnormal, fInBand, fDown, fDepAbnormal, fAlert, fFirst, fLater, fExplains, fExplainsNone,
+	fExplained, fMechanism, fAllInBand, fStillAlerting, fProof, fMissed, fExcluded,
+	fUnknown, fUnknownMissing, fUnknownStale,
+}
+
+// Weights are the log-odds that each feature adds to a cause, before a softmax
+// over all causes and "unknown". They are data: versioned, in the repository.
 type Weights struct {
-	Version int                `json:"version"`
-	Comment string             `json:"comment"`
-	LogOdds map[string]float64 `json:"log_odds"`
+	Version int    `json:"version"`
+	Comment string `json:"comment"`
+	// Temperature divides every score, because features that come from the same
+	// fault are not independent; at least 1.
+	Temperature float64 `json:"temperature"`
+	// Prior is where every cause starts, in log-odds against "unknown".
+	Prior   float64             `json:"prior"`
+	LogOdds map[feature]float64 `json:"log_odds"`
+}
+
+//go:embed weights.json
+var weightsJSON []byte
+
+// DefaultWeights returns the weights that come with the program.
+func DefaultWeights() Weights {
+	w, err := ParseWeights(weightsJSON)
+	if err != nil {
+		panic(err) // the embedded file is part of the program; a test reads it
+	}
+	return w
+}
+
+// ParseWeights reads a weights file. Every feature must be there with a finite
+// number, and no other.
+func ParseWeights(b []byte) (Weights, error) {
+	var w Weights
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&w); err != nil {
+		return Weights{}, fmt.Errorf("weights: %w", err)
+	}
+	if w.Temperature < 1 {
+		return Weights{}, fmt.Errorf("weights: temperature is %v: use 1 or more", w.Temperature)
+	}
+	for _, f := range features {
+		if v, ok := w.LogOdds[f]; !ok || math.IsNaN(v) {
+			return Weights{}, fmt.Errorf("weights: feature %q has no number", f)
+		}
+	}
+	if len(w.LogOdds) != len(features) {
+		return Weights{}, fmt.Errorf("weights: %d features, want the %d that the engine knows", len(w.LogOdds), len(features))
+	}
+	return w, nil
 }

@@ -1,0 +1,171 @@
+package diagnose
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// whose says where the trouble lies that a log line tells of.
+type whose int
+
+const (
+	own        whose = iota // in the service that logs
+	dependency              // in something that it calls
+)
+
+// mechanism recognises one way of failing by what libraries and systems write
+// about it, whatever the service is.
+type mechanism struct {
+	class   CauseClass
+	whose   whose
+	pattern *regexp.Regexp
+	what    string // "is refused connections"
+	generic bool   // the line says that something fails, not why
+}
+
+// mechanisms lists what log lines can name: error texts of common systems,
+// SQLSTATE codes (PostgreSQL, appendix A), errno names, and the words of
+// runtimes. The first that matches counts: the specific come before the
+// general.
+var mechanisms = []mechanism{
+	{ExhaustPool, dependency, rx(`\b53300\b|too many (clients|connections)|remaining connection slots|max_connections|connection limit exceeded`), "is refused a connection", false},
+	{ExhaustPool, dependency, rx(`pool (is )?exhausted|pool timed? ?out|(acquir|obtain|check\w* ?out|get)\w* (a )?(db |database )?connection.*(time|timed) ?out|queuepool limit|connection is not available, request timed out`), "waits in vain for a connection of its pool", false},
+	{ExhaustMemory, own, rx(`out ?of ?memory|oom[- _]?kill|cannot allocate memory|java heap space|memory limit exceeded`), "runs out of memory", false},
+	{ExhaustDisk, own, rx(`no space left on device|\benospc\b|disk (is )?full|\b53100\b|disk quota exceeded`), "has no disk space left", false},
+	{ExhaustFileHandles, own, rx(`too many open files|\bemfile\b|\benfile\b`), "has no file handles left", false},
+	{ExhaustThreads, own, rx(`unable to create (new )?native thread|can't start new thread|thread pool (is )?(exhausted|full)|rejectedexecution|worker pool (is )?(exhausted|full)|no (free|idle) workers`), "has no workers left", false},
+	{ExhaustQuota, own, rx(`quota exceeded|rate limit exceeded|too many requests|\b429\b|throttl`), "is over a quota", false},
+	{CertificateExpired, dependency, rx(`certificate has expired|cert_has_expired|x509:.*expired|certificate is not yet valid|ssl.*certificate.*expired`), "meets an expired certificate", false},
+	{CredentialExpired, own, rx(`password authentication failed|\b28p01\b|invalid_grant|expired ?token|token (is |has )?expired|credentials? (have |has )?expired|invalid (api )?(key|credentials)|\b401\b.*unauthori[sz]ed|unauthori[sz]ed.*\b401\b`), "is refused with its credentials", false},
+	{Permission, own, rx(`permission denied|\b42501\b|access ?denied|\b403\b.*forbidden|forbidden.*\b403\b|\beacces\b`), "lacks a permission", false},
+	{NetworkDNS, own, rx(`no such host|nxdomain|servfail|name resolution|\beai_again\b|getaddrinfo|name or service not known`), "can't resolve a name", false},
+	{NetworkPartition, own, rx(`no route to host|network is unreachable|\behostunreach\b|\benetunreach\b`), "has no route", false},
+	{LockContention, dependency, rx(`deadlock detected|\b40p01\b|\b55p03\b|lock (wait )?timeout|could not obtain lock|database is locked`), "waits for locks", false},
+	{SlowQuery, dependency, rx(`statement timeout|\b57014\b|slow query|canceling statement`), "has statements cancelled for taking too long", false},
+	{DataCorruption, dependency, rx(`checksum mismatch|invalid page|data ?corrupt|corrupted (index|page|block)|\bxx001\b|\bxx002\b`), "reads damaged data", false},
+	{Image, own, rx(`imagepullbackoff|errimagepull|manifest unknown`), "can't pull its image", false},
+	{Scheduling, own, rx(`failedscheduling|insufficient (cpu|memory)|nodes are available`), "can't be scheduled", false},
+	{Probe, own, rx(`(liveness|readiness|startup) probe failed`), "fails its probe", false},
+	{ConfigChange, own, rx(`invalid configuration|missing required (env|config|setting|variable)|unknown (configuration )?(key|option|flag)|failed to parse config`), "does not accept its configuration", false},
+	{BadDeploy, own, rx(`panic:|nil pointer|nullpointerexception|segmentation fault|\bsigsegv\b|typeerror:|attributeerror|is not a function|nosuchmethod|classnotfound|undefined (method|is not)|index out of range`), "fails in its own code", false},
+	{DependencyFailure, dependency, rx(`connection refused|\beconnrefused\b|circuit breaker|upstream (connect|request|prematurely)|no healthy upstream|\b50[234]\b (bad gateway|service|gateway)|service unavailable`), "can't reach what it calls", true},
+	{DependencyFailure, dependency, rx(`connection reset|broken pipe|\beconnreset\b|unexpected eof`), "loses connections", true},
+	{DependencyFailure, dependency, rx(`deadline exceeded|timed? ?out|\betimedout\b`), "waits too long for what it calls", true},
+}
+
+// rx compiles a pattern that ignores case; the table above is checked by tests.
+func rx(p string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + p) }
+
+// novel reports whether a template is new or at least three times as frequent
+// as before, and not a debug line.
+func (l line) novel() bool {
+	if l.Count <= 0 {
+		return false
+	}
+	return l.New || l.Count >= 3*(l.Before+1)
+}
+
+// recognise returns the mechanism that a line names.
+func recognise(l line) (mechanism, bool) {
+	text := l.Text + "\n" + l.Sample
+	for _, m := range mechanisms {
+		if m.pattern.MatchString(text) {
+			return m, true
+		}
+	}
+	return mechanism{}, false
+}
+
+// logLines turns new and risen log lines into votes. What a line says was
+// written by someone: it counts as text from outside, whoever collected it.
+func logLines(v *view, cs *candidates) {
+	for _, name := range v.names() {
+		for _, l := range v.parts[name].lines {
+			if !l.novel() {
+				continue
+			}
+			if m, ok := recognise(l); ok {
+				v.voteLine(cs, name, l, m)
+			}
+		}
+	}
+}
+
+func (v *view) voteLine(cs *candidates, service string, l line, m mechanism) {
+	text := service + " " + m.what + ": " + quote(firstOf(l.Sample, l.Text), 120)
+	if m.class == BadDeploy || m.class == ConfigChange {
+		// A fault in the code is no deploy by itself: only a change makes it one.
+		if c, ok := cs.find(m.class, service); ok {
+			c.vote(fCodeFault, 1, true, l.item.ID)
+		}
+		return
+	}
+	if m.generic && v.voteExplainedLine(cs, service, l) {
+		return
+	}
+	for _, target := range v.blame(cs, service, l, m) {
+		class := m.class
+		if class == DependencyFailure {
+			class = v.failureOf(v.part(target))
+		}
+		c := cs.at(class, target)
+		strength := 1.0
+		if m.generic {
+			strength = 0.7
+		}
+		c.vote(fErrorClass, strength, true, l.item.ID)
+		c.say(1, text)
+		c.check(l.item.Query)
+	}
+}
+
+// voteExplainedLine credits a line that only says "it fails" to a used-up
+// resource that the service shares, where there is one.
+func (v *view) voteExplainedLine(cs *candidates, service string, l line) bool {
+	found := false
+	for _, c := range cs.all() {
+		if c.has(fExhausted) && c.component != service && slices.Contains(v.links[service], c.component) {
+			c.vote(fErrorClass, 0.5, true, l.item.ID)
+			found = true
+		}
+	}
+	return found
+}
+
+// blame returns the components that a line speaks about: the holder of a
+// used-up resource of that class that the service may suffer from; else, for
+// trouble of a dependency, those that the line names; else the only one; else
+// the service itself.
+func (v *view) blame(cs *candidates, service string, l line, m mechanism) []string {
+	for _, c := range cs.all() {
+		if c.class == m.class && c.has(fExhausted) && slices.Contains(v.sources(service), c.component) {
+			return []string{c.component}
+		}
+	}
+	if m.whose == own {
+		return []string{service}
+	}
+	deps := v.in.Catalog.Dependencies(service, false)
+	named := slices.DeleteFunc(slices.Clone(deps), func(d string) bool {
+		return !strings.Contains(strings.ToLower(l.Text+" "+l.Sample), strings.ToLower(d))
+	})
+	switch {
+	case len(named) > 0:
+		return named
+	case len(deps) == 1:
+		return deps
+	case m.generic:
+		return nil // it could be any of them: nothing learnt
+	}
+	return []string{service}
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
