@@ -101,7 +101,7 @@ func sure(in Input) bool {
 
 func threshold(in Input) float64 {
 	if in.Threshold > DefaultThreshold {
-		return in.Threshold
+		return min(in.Threshold, 1)
 	}
 	return DefaultThreshold
 }

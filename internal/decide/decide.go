@@ -40,7 +40,7 @@ func Decide(in Input) Verdict {
 // settle reads the verdict off the rules.
 func (v *Verdict) settle(in Input) {
 	must := v.texts(PartMustEscalate, true)
-	blocked := v.texts(PartAct, false)
+	blocked := v.blocked(in)
 	v.Shadow = len(must) == 0 && v.onlyMissing("autonomy")
 	switch {
 	case v.held("maintenance") && standsDown(in.Incident):
@@ -74,12 +74,6 @@ func (v *Verdict) hold(in Input, reasons []string) {
 
 func (v *Verdict) escalate(in Input, reasons []string) {
 	v.Kind, v.Urgency, v.Reasons = Escalate, urgency(in.Incident), reasons
-	if in.Candidate == nil && len(reasons) > 1 {
-		v.Reasons = reasons[:1:1] // without a remediation the other conditions say nothing
-	}
-	if must := v.texts(PartMustEscalate, true); len(must) > 0 {
-		v.Reasons = must
-	}
 }
 
 // standsDown reports whether being covered keeps people asleep: everything but
@@ -127,6 +121,21 @@ func (v *Verdict) held(id string) bool {
 		}
 	}
 	return false
+}
+
+// blocked says why the agent does not act alone. Without a remediation most
+// conditions have nothing to say.
+func (v *Verdict) blocked(in Input) []string {
+	if in.Candidate != nil {
+		return v.texts(PartAct, false)
+	}
+	var out []string
+	for _, r := range v.Rules {
+		if !r.Held && (r.ID == "probability" || r.ID == "runbook_match") {
+			out = append(out, r.Text)
+		}
+	}
+	return out
 }
 
 // onlyMissing reports whether the rule id is the one condition for acting that
