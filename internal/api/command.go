@@ -59,12 +59,12 @@ func parseSeverity(s string) (severity.Severity, error) {
 	return sev, nil
 }
 
-func (a *API) acknowledge(ctx context.Context, in *oneIncident) (*done, error) {
+func (a *API) acknowledge(ctx context.Context, in *OneIncident) (*done, error) {
 	return reply(in.ID, "acknowledge "+in.ID, a.o.Commands.Acknowledge(ctx, caller(ctx).Name, in.ID))
 }
 
 type severityInput struct {
-	oneIncident
+	OneIncident
 	Body struct {
 		Severity string `json:"severity" doc:"SEV-1 … SEV-4 or P1 … P4."`
 		Reason   string `json:"reason" minLength:"1" maxLength:"1000"`
@@ -80,7 +80,7 @@ func (a *API) severity(ctx context.Context, in *severityInput) (*done, error) {
 }
 
 type commanderInput struct {
-	oneIncident
+	OneIncident
 	Body struct {
 		Commander string `json:"commander,omitempty" maxLength:"100" doc:"A person's name; left out = the caller."`
 	}
@@ -96,7 +96,7 @@ func (a *API) commander(ctx context.Context, in *commanderInput) (*done, error) 
 }
 
 type findingInput struct {
-	oneIncident
+	OneIncident
 	Body struct {
 		Text string `json:"text" minLength:"1" maxLength:"4000"`
 	}
@@ -107,7 +107,7 @@ func (a *API) finding(ctx context.Context, in *findingInput) (*done, error) {
 }
 
 type splitInput struct {
-	oneIncident
+	OneIncident
 	Body struct {
 		Signals []string `json:"signals" minItems:"1" maxItems:"1000" doc:"Identifiers of the signals that move."`
 		Title   string   `json:"title" minLength:"1" maxLength:"200"`
@@ -120,7 +120,7 @@ func (a *API) split(ctx context.Context, in *splitInput) (*done, error) {
 }
 
 type mergeInput struct {
-	oneIncident
+	OneIncident
 	Body struct {
 		Into string `json:"into" maxLength:"32" pattern:"^INC-[0-9]{4}-[0-9]{4,}$" doc:"The incident that stays."`
 	}
@@ -134,7 +134,7 @@ func (a *API) merge(ctx context.Context, in *mergeInput) (*done, error) {
 }
 
 type reasonInput struct {
-	oneIncident
+	OneIncident
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"1000"`
 	}
@@ -144,14 +144,14 @@ func (a *API) resolve(ctx context.Context, in *reasonInput) (*done, error) {
 	return reply(in.ID, "resolve "+in.ID, a.o.Commands.Resolve(ctx, caller(ctx).Name, in.ID, in.Body.Reason))
 }
 
-// oneProposal names a proposal in the path.
-type oneProposal struct {
-	oneIncident
+// OneProposal names a proposal in the path.
+type OneProposal struct {
+	OneIncident
 	Proposal string `path:"pid" maxLength:"80" pattern:"^[A-Za-z0-9_-]+$" doc:"The proposal."`
 }
 
 type approveInput struct {
-	oneProposal
+	OneProposal
 	Body struct {
 		PlanSHA string `json:"plan_sha256" minLength:"8" maxLength:"128" doc:"The plan that was shown: an approval is for this plan alone."`
 	}
@@ -162,7 +162,7 @@ func (a *API) approve(ctx context.Context, in *approveInput) (*done, error) {
 }
 
 type rejectInput struct {
-	oneProposal
+	OneProposal
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"1000"`
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -26,4 +27,20 @@ func register[I, O any](a *API, api huma.API, op huma.Operation, h func(context.
 		}
 		return out, nil
 	})
+}
+
+// timeSchema describes incident.Time in OpenAPI: a time, or null where it has
+// not come yet.
+type timeSchema time.Time
+
+// Schema is what huma asks for.
+func (timeSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Nullable: true}
+}
+
+// describeHint adds our own member to the description of errors.
+func describeHint(api huma.API) {
+	if s, ok := api.OpenAPI().Components.Schemas.Map()["ErrorModel"]; ok {
+		s.Properties["hint"] = &huma.Schema{Type: huma.TypeString, Description: "What to do about it."}
+	}
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/incident"
 )
 
-// oneIncident names an incident in the path.
-type oneIncident struct {
+// OneIncident names an incident in the path. It is exported because huma looks
+// into exported embedded fields only; so are OneProposal and AuditPage.
+type OneIncident struct {
 	ID string `path:"id" maxLength:"32" pattern:"^INC-[0-9]{4}-[0-9]{4,}$" example:"INC-2026-0001" doc:"The incident."`
 }
 
@@ -57,7 +58,7 @@ type incidentOutput struct {
 	Body incident.View
 }
 
-func (a *API) incident(ctx context.Context, in *oneIncident) (*incidentOutput, error) {
+func (a *API) incident(ctx context.Context, in *OneIncident) (*incidentOutput, error) {
 	v, err := a.o.Reader.Incident(ctx, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("incident %s: %w", in.ID, err)
@@ -69,7 +70,7 @@ type evidenceOutput struct {
 	Body []Evidence
 }
 
-func (a *API) evidence(ctx context.Context, in *oneIncident) (*evidenceOutput, error) {
+func (a *API) evidence(ctx context.Context, in *OneIncident) (*evidenceOutput, error) {
 	items, err := a.o.Reader.Evidence(ctx, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("evidence of %s: %w", in.ID, err)
@@ -85,7 +86,7 @@ type eventsOutput struct {
 	Body []incident.EventView
 }
 
-func (a *API) events(ctx context.Context, in *oneIncident) (*eventsOutput, error) {
+func (a *API) events(ctx context.Context, in *OneIncident) (*eventsOutput, error) {
 	events, err := a.o.Reader.Events(ctx, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("timeline of %s: %w", in.ID, err)
@@ -94,7 +95,7 @@ func (a *API) events(ctx context.Context, in *oneIncident) (*eventsOutput, error
 }
 
 type documentInput struct {
-	oneIncident
+	OneIncident
 	Kind string `path:"kind" maxLength:"40" pattern:"^[a-z][a-z0-9_-]*$" example:"postmortem" doc:"The kind of document."`
 }
 
@@ -132,14 +133,15 @@ func documentType(name string) string {
 	}
 }
 
-type auditInput struct {
+// AuditPage says which audit records are asked for.
+type AuditPage struct {
 	After int64 `query:"after" minimum:"0" doc:"Only records after this sequence number."`
 	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"At most so many."`
 }
 
 type incidentAuditInput struct {
-	oneIncident
-	auditInput
+	OneIncident
+	AuditPage
 }
 
 type auditOutput struct {
@@ -147,15 +149,15 @@ type auditOutput struct {
 }
 
 func (a *API) incidentAudit(ctx context.Context, in *incidentAuditInput) (*auditOutput, error) {
-	return a.auditOf(ctx, in.ID, in.auditInput)
+	return a.auditOf(ctx, in.ID, in.AuditPage)
 }
 
-func (a *API) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+func (a *API) audit(ctx context.Context, in *AuditPage) (*auditOutput, error) {
 	return a.auditOf(ctx, "", *in)
 }
 
 // auditOf answers records exactly as the hash chain covers them.
-func (a *API) auditOf(ctx context.Context, id string, in auditInput) (*auditOutput, error) {
+func (a *API) auditOf(ctx context.Context, id string, in AuditPage) (*auditOutput, error) {
 	records, err := a.o.Reader.Audit(ctx, id, in.After, in.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)

@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -43,6 +42,7 @@ func (a *API) Routes(mux *http.ServeMux) {
 	api := a.operations(mux)
 	a.reads(api)
 	a.commands(api)
+	describeHint(api)
 	mux.HandleFunc("GET /health/live", a.live)
 	mux.HandleFunc("GET /health/startup", a.startup)
 	mux.HandleFunc("GET /health/ready", a.ready)
@@ -89,7 +89,7 @@ func (a *API) operations(mux *http.ServeMux) huma.API {
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "A user's token from holdfast.yaml."},
 	}
-	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[incident.Time](), reflect.TypeFor[time.Time]())
+	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[incident.Time](), reflect.TypeFor[timeSchema]())
 	api := humago.New(mux, c)
 	api.UseMiddleware(a.authorize(api))
 	return api

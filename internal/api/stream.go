@@ -20,7 +20,7 @@ type StreamState struct {
 }
 
 type streamInput struct {
-	oneIncident
+	OneIncident
 	// LastEventID is how many rows of the timeline the caller has; a browser
 	// sends it by itself when it connects again.
 	LastEventID int `header:"Last-Event-ID" minimum:"0" doc:"Rows of the timeline that the caller has."`
