@@ -12,6 +12,10 @@ import (
 	"time"
 )
 
+// MaxTimeout is the longest deadline of one run: on PostgreSQL a job whose
+// worker died is rescued when it must have ended. Longer waits are snoozes.
+const MaxTimeout = 15 * time.Second
+
 // Job is one unit of work.
 type Job struct {
 	Kind  string          // names the handler; a closed list in respond and watch
@@ -26,14 +30,19 @@ type Job struct {
 
 // Handler does a job's slow work outside any transaction and returns commit,
 // which runs inside the transaction that completes the job: state rows, the
-// successor job and completion commit together. commit may run again after a
-// serialization failure and may be nil. Retries back off with jitter.
+// successor job and completion commit together. By then the job counts as
+// finished: commit may enqueue the job's own Kind and Key again, and what
+// another transaction added while its enqueueing of that key was a no-op is
+// visible to commit, so a job that drains a list looks at it in commit. commit
+// may run again after a serialization failure and may be nil; its error is a
+// failed attempt. Retries back off with jitter. An attempt whose process dies
+// counts.
 type Handler[Tx any] func(ctx context.Context, j Job) (commit func(ctx context.Context, tx Tx) error, err error)
 
 // Spec is a handler with its limits.
 type Spec[Tx any] struct {
 	Handle  Handler[Tx]
-	Timeout time.Duration // deadline of one run; 0 = 15 s, the most that PostgreSQL allows
+	Timeout time.Duration // deadline of one run; 0 = MaxTimeout, which is also the most
 	// OnGiveUp runs in the transaction that gives the job up after its last
 	// attempt or a Cancel; nil = only recorded.
 	OnGiveUp func(ctx context.Context, tx Tx, j Job, cause error) error

@@ -1,201 +1,134 @@
 // Package store keeps what happened: signals, incidents, evidence, verdicts,
 // proposals, intents, documents, audit and durable jobs, in one SQLite file or
-// a PostgreSQL database. What Tx returned nil for survives a power loss.
+// a PostgreSQL database. What Tx returned nil for survives a power loss, and
+// the jobs that it enqueued are durable with it. The repository's files
+// (runbooks, catalog, boundaries) are not kept here, nor are metrics and logs.
 package store
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
-	"github.com/holdfast-sre/holdfast/internal/action"
-	"github.com/holdfast-sre/holdfast/internal/audit"
-	"github.com/holdfast-sre/holdfast/internal/change"
-	"github.com/holdfast-sre/holdfast/internal/decide"
-	"github.com/holdfast-sre/holdfast/internal/evidence"
-	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
-	"github.com/holdfast-sre/holdfast/internal/signal"
 )
 
 // Errors that callers branch on.
 var (
+	// ErrNotFound reports a record that does not exist, or that a new record refers to.
 	ErrNotFound = errors.New("not found")
+	// ErrConflict reports an incident that was stored by someone else since it was read.
 	ErrConflict = errors.New("changed by someone else in the meantime")
 )
-
-var errUnwritten = errors.New("store: not written yet")
 
 // Options are what Open needs beside the DSN; the zero value works.
 type Options struct {
 	Log *slog.Logger     // nil = discard
 	Now func() time.Time // nil = time.Now on SQLite, the database's clock on PostgreSQL
+	// Workers is how many jobs run at once; 0 = 8.
+	Workers int
+	// Backoff is the wait after the given failed attempt (from 1); nil doubles
+	// from one second to five minutes, less up to a quarter at random.
+	Backoff func(attempt int) time.Duration
+
+	vfs string // SQLite's file layer, replaced by the power-loss test
 }
 
 // Store is an open database. It is safe for concurrent use.
-type Store struct{}
-
-// Tx is one transaction; it is valid until the function it was given to returns.
-type Tx struct{}
-
-// IncidentFilter selects incidents; zero fields select all.
-type IncidentFilter struct {
-	States      []incident.State
-	Environment string
-	Service     string
-	Since       time.Time // StartedAt at or after
-	Limit       int       // 0 = no limit
+type Store struct {
+	be      backend
+	log     *slog.Logger
+	workers int
+	backoff func(attempt int) time.Duration
+	working chan struct{} // holds a token while RunJobs runs
 }
 
-// ChangeFilter selects changes; zero fields select all.
-type ChangeFilter struct {
-	Environment string
-	Services    []string
-	From, To    time.Time // inclusive
+// backend is what the two databases do differently.
+type backend interface {
+	// write runs fn in a transaction that is durable when write returns nil.
+	write(ctx context.Context, fn func(*Tx) error) error
+	// read runs fn on one snapshot.
+	read(ctx context.Context, fn func(*Tx) error) error
+	enqueue(ctx context.Context, tx *Tx, j jobs.Job) (inserted bool, err error)
+	// work runs jobs until ctx ends and returns when the running ones are finished.
+	work(ctx context.Context, s *Store, specs map[string]jobs.Spec[*Tx]) error
+	ping(ctx context.Context) error
+	close() error
 }
 
-// Document is one text written about an incident.
-type Document struct {
-	Kind string `json:"kind"`
-	Path string `json:"path"`
-	Body string `json:"body"`
+// Open opens the database that dsn names and brings its schema up to date.
+// "sqlite:PATH" is a file, created when missing, that one process at a time may
+// open; "postgres://…" is a PostgreSQL database (15 or later) that replicas share.
+// Errors never hold the DSN's password.
+func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
+	o = o.withDefaults()
+	s := &Store{log: o.Log, workers: o.Workers, backoff: o.Backoff, working: make(chan struct{}, 1)}
+	scheme, rest, _ := strings.Cut(dsn, ":")
+	var err error
+	switch scheme {
+	case "sqlite":
+		s.be, err = openSQLite(ctx, strings.TrimPrefix(rest, "//"), o)
+	case "postgres", "postgresql":
+		s.be, err = openPostgres(ctx, dsn, o)
+	default:
+		err = errors.New(`unknown kind of database: use "sqlite:PATH" or "postgres://USER@HOST/DATABASE"`)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
 }
 
-// Artifact is something that a repair destroyed, saved before.
-type Artifact struct {
-	IntentID string    `json:"intent_id"`
-	Name     string    `json:"name"`
-	At       time.Time `json:"at"`
-	Data     []byte    `json:"data"`
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Workers <= 0 {
+		o.Workers = 8
+	}
+	if o.Backoff == nil {
+		o.Backoff = defaultBackoff
+	}
+	return o
 }
 
-// Open opens "sqlite:PATH" or "postgres://…" and migrates it.
-func Open(ctx context.Context, dsn string, o Options) (*Store, error) { return nil, errUnwritten }
-
-func (s *Store) Close() error                                            { return errUnwritten }
-func (s *Store) Ping(ctx context.Context) error                          { return errUnwritten }
-func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error        { return errUnwritten }
-func (s *Store) View(ctx context.Context, fn func(*Tx) error) error      { return errUnwritten }
-func (s *Store) TxGrouped(ctx context.Context, fn func(*Tx) error) error { return errUnwritten }
-func (s *Store) RunJobs(ctx context.Context, specs map[string]jobs.Spec[*Tx], periodic []jobs.Periodic) error {
-	return errUnwritten
+// Close releases the database. End RunJobs first.
+func (s *Store) Close() error {
+	if err := s.be.close(); err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
 }
 
-func (tx *Tx) Now() time.Time { return time.Time{} }
-func (tx *Tx) Enqueue(ctx context.Context, j jobs.Job) (bool, error) { return false, errUnwritten }
-
-func (tx *Tx) AcceptDelivery(ctx context.Context, key string) (bool, error) {
-	return false, errUnwritten
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.be.ping(ctx); err != nil {
+		return fmt.Errorf("ping store: %w", err)
+	}
+	return nil
 }
 
-func (tx *Tx) SaveSignals(ctx context.Context, sigs []signal.Signal) (int, error) {
-	return 0, errUnwritten
+// Tx runs fn in one transaction: committed and durable when fn and Tx return
+// nil, rolled back when fn returns an error or panics. fn uses only the
+// transaction it is given, calls nothing outside (nor the store itself), and
+// may run again after a serialization failure. Writers of one SQLite file take
+// turns; those that wait for each other share one commit.
+func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
+	return s.be.write(ctx, fn)
 }
 
-func (tx *Tx) PendingSignals(ctx context.Context, limit int) ([]signal.Signal, error) {
-	return nil, errUnwritten
+// TxGrouped is Tx for callers that come in crowds, such as intake: concurrent
+// callers share one commit and so one wait for the disk, and the error of one
+// rolls back only its own part. On SQLite our own queue groups them; PostgreSQL
+// flushes its log once for all that commit together.
+func (s *Store) TxGrouped(ctx context.Context, fn func(*Tx) error) error {
+	return s.be.write(ctx, fn)
 }
 
-func (tx *Tx) MarkTriaged(ctx context.Context, ids []string, incidentID string) error {
-	return errUnwritten
+// View runs fn on one snapshot of the database, without holding up writers.
+func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
+	return s.be.read(ctx, fn)
 }
-
-func (tx *Tx) Signals(ctx context.Context, incidentID string) ([]signal.Signal, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) FiringSignals(ctx context.Context, source string) ([]signal.Signal, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) Signal(ctx context.Context, source, fingerprint string) (signal.Signal, error) {
-	return signal.Signal{}, errUnwritten
-}
-
-func (tx *Tx) CreateIncident(ctx context.Context, inc *incident.Incident) error { return errUnwritten }
-
-func (tx *Tx) Incident(ctx context.Context, id string) (incident.Incident, error) {
-	return incident.Incident{}, errUnwritten
-}
-
-func (tx *Tx) UpdateIncident(ctx context.Context, inc *incident.Incident) error { return errUnwritten }
-
-func (tx *Tx) Incidents(ctx context.Context, f IncidentFilter) ([]incident.Incident, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) AddEvents(ctx context.Context, incidentID string, events ...incident.Event) error {
-	return errUnwritten
-}
-
-func (tx *Tx) Events(ctx context.Context, incidentID string) ([]incident.Event, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) SaveEvidence(ctx context.Context, incidentID string, items []evidence.Item) error {
-	return errUnwritten
-}
-
-func (tx *Tx) Evidence(ctx context.Context, incidentID string) ([]evidence.Item, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) AddVerdict(ctx context.Context, incidentID string, v decide.Verdict) error {
-	return errUnwritten
-}
-
-func (tx *Tx) Verdicts(ctx context.Context, incidentID string) ([]decide.Verdict, error) {
-	return nil, errUnwritten
-}
-func (tx *Tx) SaveProposal(ctx context.Context, p incident.Proposal) error { return errUnwritten }
-func (tx *Tx) Proposal(ctx context.Context, id string) (incident.Proposal, error) {
-	return incident.Proposal{}, errUnwritten
-}
-
-func (tx *Tx) Proposals(ctx context.Context, incidentID string) ([]incident.Proposal, error) {
-	return nil, errUnwritten
-}
-func (tx *Tx) SaveIntent(ctx context.Context, in action.Intent) error { return errUnwritten }
-func (tx *Tx) Intent(ctx context.Context, id string) (action.Intent, error) {
-	return action.Intent{}, errUnwritten
-}
-
-func (tx *Tx) Intents(ctx context.Context, incidentID string) ([]action.Intent, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) IntentsSince(ctx context.Context, since time.Time) ([]action.Intent, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) SaveArtifact(ctx context.Context, incidentID, intentID, name string, data []byte) error {
-	return errUnwritten
-}
-
-func (tx *Tx) Artifacts(ctx context.Context, incidentID string) ([]Artifact, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) SaveDocument(ctx context.Context, incidentID string, d Document) error {
-	return errUnwritten
-}
-
-func (tx *Tx) Documents(ctx context.Context, incidentID string) ([]Document, error) {
-	return nil, errUnwritten
-}
-
-func (tx *Tx) SaveChange(ctx context.Context, c change.Change) (bool, error) {
-	return false, errUnwritten
-}
-
-func (tx *Tx) Changes(ctx context.Context, f ChangeFilter) ([]change.Change, error) {
-	return nil, errUnwritten
-}
-func (tx *Tx) AppendAudit(ctx context.Context, r audit.Record) error { return errUnwritten }
-func (tx *Tx) Audit(ctx context.Context, incidentID string, after int64, limit int) ([]audit.Record, error) {
-	return nil, errUnwritten
-}
-func (tx *Tx) Get(ctx context.Context, key string, v any) error { return errUnwritten }
-func (tx *Tx) Put(ctx context.Context, key string, v any) error { return errUnwritten }
-func (tx *Tx) Delete(ctx context.Context, key string) error     { return errUnwritten }

@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// TimeLayout is how At is written in the canonical form: UTC, always three
+// digits of milliseconds.
+const TimeLayout = "2006-01-02T15:04:05.000Z"
+
+// ChainError reports the first record at which a chain does not hold.
+type ChainError struct {
+	Seq  int64  // of the record
+	What string // what is wrong with it
+}
+
+func (e *ChainError) Error() string { return fmt.Sprintf("audit record %d: %s", e.Seq, e.What) }
+
+// Seal puts a record, whose Seq is set, behind the one whose hash is prev (""
+// for the first) and fills Prev and Hash. It brings At to whole milliseconds of
+// UTC and Params to canonical JSON, so that the record hashes the same after a
+// trip through any store or file. Params that are not a JSON object are an
+// error; none become {}.
+//
+// Hash is the SHA-256, in lower-case hexadecimal, of the canonical form: one
+// JSON object without spaces, of the fields seq, at, actor, action, target,
+// reason, params, outcome, incident, boundary_sha256, runbook_sha256, prev in
+// this order; at as TimeLayout; the keys inside params sorted by their bytes,
+// its numbers as they were written; and in strings only what JSON demands is
+// escaped, besides U+2028 and U+2029.
+func Seal(prev string, r Record) (Record, error) {
+	params, err := canonicalParams(r.Params)
+	if err != nil {
+		return r, fmt.Errorf("audit record %d: params: %w", r.Seq, err)
+	}
+	r.Params = params
+	r.At = r.At.UTC().Truncate(time.Millisecond)
+	r.Prev = prev
+	r.Hash, err = hash(r)
+	return r, err
+}
+
+// Verify checks records that follow each other: no gap, each hash right, each
+// Prev the hash before. A list that starts with Seq 1 is the whole chain and
+// its first Prev must be empty; otherwise the first Prev is taken as given.
+// It returns a *ChainError for the first record that does not hold. That
+// records were cut off the end shows only against a head kept elsewhere.
+func Verify(records []Record) error {
+	for i, r := range records {
+		if err := verify(records, i); err != "" {
+			return &ChainError{Seq: r.Seq, What: err}
+		}
+	}
+	return nil
+}
+
+func verify(records []Record, i int) string {
+	r := records[i]
+	switch {
+	case r.Seq < 1:
+		return "its number must be 1 or more"
+	case r.Seq == 1 && r.Prev != "":
+		return "it is the first but names one before it"
+	case i > 0 && r.Seq != records[i-1].Seq+1:
+		return fmt.Sprintf("it follows record %d: records are missing or out of order", records[i-1].Seq)
+	case i > 0 && r.Prev != records[i-1].Hash:
+		return fmt.Sprintf("it does not continue record %d", records[i-1].Seq)
+	}
+	sealed, err := Seal(r.Prev, r)
+	if err != nil {
+		return "its params are not a JSON object"
+	}
+	if sealed.Hash != r.Hash {
+		return "its content does not match its hash"
+	}
+	return ""
+}
+
+func hash(r Record) (string, error) {
+	form, err := canonical(struct {
+		Seq            int64           `json:"seq"`
+		At             string          `json:"at"`
+		Actor          string          `json:"actor"`
+		Action         string          `json:"action"`
+		Target         string          `json:"target"`
+		Reason         string          `json:"reason"`
+		Params         json.RawMessage `json:"params"`
+		Outcome        string          `json:"outcome"`
+		Incident       string          `json:"incident"`
+		BoundarySHA256 string          `json:"boundary_sha256"`
+		RunbookSHA256  string          `json:"runbook_sha256"`
+		Prev           string          `json:"prev"`
+	}{
+		r.Seq, r.At.UTC().Format(TimeLayout), r.Actor, r.Action, r.Target, r.Reason, r.Params,
+		r.Outcome, r.Incident, r.BoundarySHA256, r.RunbookSHA256, r.Prev,
+	})
+	if err != nil {
+		return "", fmt.Errorf("audit record %d: %w", r.Seq, err)
+	}
+	sum := sha256.Sum256(form)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func canonicalParams(raw json.RawMessage) (json.RawMessage, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return json.RawMessage("{}"), nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var object map[string]any
+	if err := dec.Decode(&object); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	if object == nil { // null
+		return json.RawMessage("{}"), nil
+	}
+	return canonical(object)
+}
+
+// canonical encodes maps with sorted keys and without escaping for HTML.
+func canonical(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,162 @@
+-- +goose Up
+-- River's own migrations make the tables of the jobs.
+-- Times are UTC microseconds since 1970, flags are 0 or 1, bodies are JSON.
+CREATE TABLE incidents (
+    id          TEXT    PRIMARY KEY,
+    environment TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    severity    INTEGER NOT NULL,
+    started_at  BIGINT  NOT NULL,
+    revision    BIGINT  NOT NULL,
+    body        TEXT    NOT NULL
+);
+CREATE INDEX incidents_started ON incidents (started_at);
+CREATE INDEX incidents_state ON incidents (state);
+
+CREATE TABLE incident_services (
+    incident_id TEXT NOT NULL REFERENCES incidents (id),
+    service     TEXT NOT NULL,
+    PRIMARY KEY (incident_id, service)
+);
+CREATE INDEX incident_services_service ON incident_services (service);
+
+CREATE TABLE signals (
+    id          TEXT    PRIMARY KEY,
+    source      TEXT    NOT NULL,
+    fingerprint TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    severity    INTEGER NOT NULL,
+    received_at BIGINT  NOT NULL,
+    digest      BIGINT  NOT NULL, -- of what makes triage look again
+    arrival     BIGINT  NOT NULL, -- when digest last changed, unique enough to order by
+    pending     INTEGER NOT NULL, -- 1 = not triaged since arrival
+    incident_id TEXT    REFERENCES incidents (id),
+    body        TEXT    NOT NULL,
+    UNIQUE (source, fingerprint)
+);
+CREATE INDEX signals_pending ON signals (severity, arrival) WHERE pending = 1;
+CREATE INDEX signals_incident ON signals (incident_id) WHERE incident_id IS NOT NULL;
+CREATE INDEX signals_firing ON signals (source) WHERE status = 'firing';
+
+CREATE TABLE deliveries (
+    key TEXT    PRIMARY KEY,
+    at  BIGINT  NOT NULL
+);
+CREATE INDEX deliveries_at ON deliveries (at);
+
+CREATE TABLE events (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    at          BIGINT  NOT NULL,
+    body        TEXT    NOT NULL
+);
+CREATE INDEX events_incident ON events (incident_id, at, seq);
+
+CREATE TABLE evidence (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    id          TEXT    NOT NULL,
+    body        TEXT    NOT NULL,
+    UNIQUE (incident_id, id)
+);
+
+CREATE TABLE verdicts (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    body        TEXT    NOT NULL
+);
+CREATE INDEX verdicts_incident ON verdicts (incident_id, seq);
+
+CREATE TABLE proposals (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    body        TEXT    NOT NULL
+);
+CREATE INDEX proposals_incident ON proposals (incident_id, seq);
+
+CREATE TABLE intents (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    intended_at BIGINT  NOT NULL,
+    body        TEXT    NOT NULL
+);
+CREATE INDEX intents_incident ON intents (incident_id, seq);
+CREATE INDEX intents_intended ON intents (intended_at);
+
+CREATE TABLE artifacts (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    intent_id   TEXT    NOT NULL,
+    name        TEXT    NOT NULL,
+    at          BIGINT  NOT NULL,
+    data        BYTEA   NOT NULL
+);
+CREATE INDEX artifacts_incident ON artifacts (incident_id, seq);
+
+CREATE TABLE documents (
+    seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incident_id TEXT    NOT NULL REFERENCES incidents (id),
+    kind        TEXT    NOT NULL,
+    path        TEXT    NOT NULL,
+    body        TEXT    NOT NULL,
+    UNIQUE (incident_id, kind, path)
+);
+
+CREATE TABLE changes (
+    id          TEXT    PRIMARY KEY,
+    environment TEXT    NOT NULL,
+    service     TEXT    NOT NULL,
+    at          BIGINT  NOT NULL,
+    body        TEXT    NOT NULL
+);
+CREATE INDEX changes_at ON changes (at);
+
+CREATE TABLE audit (
+    seq      BIGINT  PRIMARY KEY,
+    incident TEXT    NOT NULL,
+    body     TEXT    NOT NULL
+);
+CREATE INDEX audit_incident ON audit (incident, seq);
+
+CREATE TABLE audit_head (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    seq  BIGINT  NOT NULL,
+    hash TEXT    NOT NULL
+);
+INSERT INTO audit_head (one, seq, hash) VALUES (1, 0, '');
+
+CREATE TABLE counters (
+    name  TEXT    PRIMARY KEY,
+    value BIGINT  NOT NULL
+);
+
+CREATE TABLE kv (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE periodics (
+    kind TEXT    PRIMARY KEY,
+    slot BIGINT  NOT NULL -- start of the last interval that was enqueued
+);
+
+-- +goose Down
+DROP TABLE periodics;
+DROP TABLE kv;
+DROP TABLE counters;
+DROP TABLE audit_head;
+DROP TABLE audit;
+DROP TABLE changes;
+DROP TABLE documents;
+DROP TABLE artifacts;
+DROP TABLE intents;
+DROP TABLE proposals;
+DROP TABLE verdicts;
+DROP TABLE evidence;
+DROP TABLE events;
+DROP TABLE deliveries;
+DROP TABLE signals;
+DROP TABLE incident_services;
+DROP TABLE incidents;
