@@ -136,3 +136,6 @@ func sum(services []Service, rules []Rule) (string, error) {
 	h := sha256.Sum256(b)
 	return hex.EncodeToString(h[:]), nil
 }
+
+// DependsOn returns what service needs directly, sorted.
+func (c *Catalog) DependsOn(service string) []string { return c.Dependencies(service, false) }

@@ -181,3 +181,17 @@ func (s Service) Target(environment, kind string) (t Target, ok bool) {
 	}
 	return t, true
 }
+
+// MarshalYAML writes true, false or null.
+func (f Flag) MarshalYAML() (any, error) {
+	switch f {
+	case True:
+		return true, nil
+	case False:
+		return false, nil
+	}
+	return nil, nil
+}
+
+// IsZero reports whether the flag is unset.
+func (f Flag) IsZero() bool { return f == Unset }

@@ -1,0 +1,201 @@
+package runbook
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
+
+	"github.com/holdfast-sre/holdfast/internal/problem"
+)
+
+// Bounds on one expression. The cost is CEL's own measure: about one for each
+// operation; real conditions cost under 100.
+const (
+	maxExprLength = 2000
+	maxExprCost   = 10_000
+)
+
+// scope says which names an expression may use beside facts and incident.
+type scope int
+
+const (
+	scopeFacts  scope = iota // facts and incident
+	scopeTarget              // and target: the service that a remediation acts on
+	scopeVerify              // and value: the answer of the verify query
+)
+
+// expr is one compiled condition.
+type expr struct {
+	text        string
+	program     cel.Program
+	diagnostics []string // whose facts it names, sorted
+	facts       []string // that it names, sorted
+}
+
+// exprError is what is wrong with an expression, with the offset where CEL saw it.
+type exprError struct {
+	what, hint string
+	column     int // from 0 within the expression
+}
+
+// exprs compiles the conditions of one runbook.
+type exprs struct {
+	env      map[scope]*cel.Env
+	factFrom map[string]string // fact → diagnostic
+}
+
+// newExprs declares every name that a condition may use, and nothing else.
+func newExprs(factFrom map[string]string, types map[string]*cel.Type) (*exprs, error) {
+	opts := []cel.EnvOption{
+		cel.CrossTypeNumericComparisons(true),
+		cel.ParserExpressionSizeLimit(maxExprLength),
+		cel.ParserRecursionLimit(50),
+		cel.Variable("incident.severity", cel.StringType),
+		cel.Variable("incident.environment", cel.StringType),
+		cel.Variable("incident.service", cel.StringType),
+		cel.Variable("incident.services", cel.ListType(cel.StringType)),
+		cel.Variable("incident.minutes", cel.DoubleType),
+	}
+	for _, f := range slices.Sorted(maps.Keys(types)) {
+		opts = append(opts, cel.Variable("facts."+f, types[f]))
+	}
+	base, err := cel.NewEnv(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("declare facts: %w", err)
+	}
+	target, err := base.Extend(
+		cel.Variable("target.service", cel.StringType),
+		cel.Variable("target.tier", cel.IntType),
+		cel.Variable("target.restart_safe", cel.BoolType),
+		cel.Variable("target.stateless", cel.BoolType),
+		cel.Variable("target.pii", cel.BoolType),
+		cel.Variable("target.financial", cel.BoolType),
+		cel.Variable("target.auth", cel.BoolType),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("declare target: %w", err)
+	}
+	verify, err := base.Extend(cel.Variable("value", cel.DoubleType))
+	if err != nil {
+		return nil, fmt.Errorf("declare value: %w", err)
+	}
+	return &exprs{env: map[scope]*cel.Env{scopeFacts: base, scopeTarget: target, scopeVerify: verify}, factFrom: factFrom}, nil
+}
+
+// compile checks text and prepares it. The result must be true or false.
+func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
+	env := x.env[sc]
+	parsed, iss := env.Parse(text)
+	if iss.Err() != nil {
+		return nil, celProblem(iss)
+	}
+	if e := x.unknownFact(parsed); e != nil {
+		return nil, e
+	}
+	checked, iss := env.Check(parsed)
+	if iss.Err() != nil {
+		return nil, celProblem(iss)
+	}
+	if checked.OutputType() != cel.BoolType {
+		return nil, &exprError{what: fmt.Sprintf("condition gives %s, not true or false", checked.OutputType()), hint: "compare it with something: facts.x > 0"}
+	}
+	prg, err := env.Program(checked, cel.CostLimit(maxExprCost), cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return nil, &exprError{what: "condition can't be prepared: " + err.Error()}
+	}
+	out := &expr{text: text, program: prg}
+	seen := map[string]bool{}
+	for _, ref := range checked.NativeRep().ReferenceMap() {
+		if f, ok := strings.CutPrefix(ref.Name, "facts."); ok {
+			seen[f] = true
+		}
+	}
+	out.facts = slices.Sorted(maps.Keys(seen))
+	for _, f := range out.facts {
+		if d := x.factFrom[f]; !slices.Contains(out.diagnostics, d) {
+			out.diagnostics = append(out.diagnostics, d)
+		}
+	}
+	slices.Sort(out.diagnostics)
+	return out, nil
+}
+
+// unknownFact finds the first facts.NAME that no diagnostic captures.
+func (x *exprs) unknownFact(parsed *cel.Ast) *exprError {
+	var found *exprError
+	native := parsed.NativeRep()
+	celast.PreOrderVisit(native.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if found != nil || e.Kind() != celast.SelectKind {
+			return
+		}
+		sel := e.AsSelect()
+		if op := sel.Operand(); op.Kind() != celast.IdentKind || op.AsIdent() != "facts" {
+			return
+		}
+		if _, ok := x.factFrom[sel.FieldName()]; ok {
+			return
+		}
+		known := slices.Sorted(maps.Keys(x.factFrom))
+		found = &exprError{what: fmt.Sprintf("unknown fact %q", sel.FieldName()), hint: "no diagnostic captures a fact"}
+		if near := problem.Nearest(sel.FieldName(), known); near != "" {
+			found.hint = fmt.Sprintf("did you mean %q?", near)
+		} else if len(known) > 0 {
+			found.hint = "captured facts: " + strings.Join(known, ", ")
+		}
+		if loc := native.SourceInfo().GetStartLocation(sel.Operand().ID()); loc.Line() == 1 {
+			found.column = loc.Column()
+		}
+	}))
+	return found
+}
+
+// celProblem turns CEL's first issue into ours.
+func celProblem(iss *cel.Issues) *exprError {
+	first := iss.Errors()[0]
+	e := &exprError{what: "not a CEL condition: " + strings.TrimPrefix(first.Message, "Syntax error: ")}
+	if first.Location.Line() == 1 {
+		e.column = max(first.Location.Column(), 0)
+	}
+	switch {
+	case strings.Contains(first.Message, "no matching overload") && strings.Contains(first.Message, "double"):
+		e.hint = "facts are decimal numbers: write 2.0 rather than 2 when calculating"
+	case strings.Contains(first.Message, "undeclared reference to 'facts'"):
+		e.hint = "no diagnostic captures a fact"
+	case strings.Contains(first.Message, "undeclared reference"):
+		e.hint = "names that exist: facts.NAME, incident.severity, incident.environment, incident.service, incident.services, incident.minutes; in a remediation's when also target.*, in verify also value"
+	}
+	return e
+}
+
+// eval returns whether the condition holds. An error means that it could not
+// be decided, for example because a fact is missing: then it does not hold.
+func (e *expr) eval(vars map[string]any) (bool, error) {
+	for _, f := range e.facts {
+		if _, ok := vars["facts."+f]; !ok {
+			return false, fmt.Errorf("fact %q is missing", f)
+		}
+	}
+	out, _, err := e.program.Eval(vars)
+	if err != nil {
+		return false, fmt.Errorf("evaluate %q: %w", e.text, err)
+	}
+	b, ok := out.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("evaluate %q: result is %v", e.text, out)
+	}
+	return b, nil
+}
+
+// check evaluates and records.
+func (e *expr) check(vars map[string]any) Check {
+	held, err := e.eval(vars)
+	c := Check{Name: e.text, Held: held}
+	if err != nil {
+		c.Error = err.Error()
+	}
+	return c
+}

@@ -1,0 +1,103 @@
+package runbook
+
+import (
+	"context"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/change"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+// Ports are the sources that diagnostics ask; all of them only read. A nil port
+// makes its diagnostics fail, which is evidence and never an error.
+type Ports struct {
+	Metrics Metrics
+	Logs    Logs
+	Changes Changes
+	Runtime Runtime
+	HTTP    HTTP
+}
+
+// Metrics answers instant PromQL.
+type Metrics interface {
+	// Instant evaluates q at one moment. No match is an empty answer, not an error.
+	Instant(ctx context.Context, q MetricQuestion) (MetricAnswer, error)
+}
+
+// MetricQuestion is one instant query.
+type MetricQuestion struct {
+	Source      string // configured name; empty = the default one for Environment
+	Environment string
+	Query       string
+	At          time.Time
+}
+
+// MetricAnswer is what came back.
+type MetricAnswer struct {
+	Source  string // configured name of the source that answered
+	Samples []evidence.Sample
+	Link    string // page where a person can ask again
+	Stale   bool   // the source's newest sample is older than two scrapes
+}
+
+// Logs counts log lines.
+type Logs interface {
+	// Count returns how many lines of the service match within [From, To].
+	Count(ctx context.Context, q LogQuestion) (LogAnswer, error)
+}
+
+// LogQuestion is one count. Service gives the selectors.
+type LogQuestion struct {
+	Source      string // configured name; empty = the service's own, else the default one
+	Environment string
+	Service     catalog.Service
+	Match       string // RE2
+	From, To    time.Time
+}
+
+// LogAnswer is what came back.
+type LogAnswer struct {
+	Source string
+	Query  string // as it was asked
+	Count  int
+	Link   string
+}
+
+// Changes lists changes to one service within [from, to], newest first.
+type Changes interface {
+	Changes(ctx context.Context, environment, service string, from, to time.Time) ([]change.Change, error)
+}
+
+// Runtime lists what runs for a service.
+type Runtime interface {
+	Instances(ctx context.Context, environment string, service catalog.Service) (RuntimeAnswer, error)
+}
+
+// RuntimeAnswer is what runs.
+type RuntimeAnswer struct {
+	Source    string
+	Instances []evidence.Instance
+}
+
+// HTTP asks a URL with GET and follows no redirect to another host. The body is
+// read and dropped, with a limit.
+type HTTP interface {
+	Status(ctx context.Context, url string) (code int, err error)
+}
+
+// Vars is what a run knows about its incident.
+type Vars struct {
+	IncidentID  string
+	Environment string
+	Service     string // what ${service} stands for; see Match
+	Severity    string // SEV-1 … SEV-4
+	Services    []string
+	StartedAt   time.Time
+	Now         time.Time
+	Window      time.Duration // rate window for ${window}
+	Catalog     *catalog.Catalog
+	// Maintenance is whether a maintenance window covers the service. Unset is
+	// read as covered.
+	Maintenance catalog.Flag
+}

@@ -1,0 +1,36 @@
+package runbook
+
+import (
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+// Run is what the diagnostics of one runbook found for one incident. It is a
+// value: nothing in it refers to a source any more.
+type Run struct {
+	Runbook       string         `json:"runbook"`
+	SHA256        string         `json:"sha256"`
+	Service       string         `json:"service"`
+	Facts         map[string]any `json:"facts"` // bool or float64; a fact that could not be captured is missing
+	Preconditions []Check        `json:"preconditions"`
+	// Diagnostics maps each diagnostic to its evidence.
+	Diagnostics map[string]string `json:"diagnostics"`
+	Items       []evidence.Item   `json:"-"` // in the order of the diagnostics
+
+}
+
+// Check is one condition as it was evaluated.
+type Check struct {
+	Name  string `json:"name"` // the expression, or the precondition in words
+	Held  bool   `json:"held"`
+	Error string `json:"error,omitempty"` // why it could not be evaluated
+}
+
+// Option is a remediation as the facts see it.
+type Option struct {
+	Remediation
+	Held    bool   // when holds and every precondition does
+	Error   string // why it could not be evaluated
+	Service string // catalog name of the target, ${service} resolved
+	Classes []diagnose.CauseClass
+}

@@ -1,0 +1,190 @@
+package runbook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/problem"
+	"github.com/holdfast-sre/holdfast/internal/signal"
+)
+
+// Set is the runbooks of one folder, loaded whole or not at all. A nil *Set is
+// empty.
+type Set struct {
+	byName map[string]*Runbook
+	sorted []*Runbook // by name
+}
+
+// ReadSet loads every *.yaml and *.yml at the top of fsys. prefix stands before
+// the file names in problems; all problems of all files are joined.
+func ReadSet(fsys fs.FS, prefix string) (*Set, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read runbooks: %w", err)
+	}
+	var books []*Runbook
+	var errs []error
+	for _, e := range entries {
+		if ext := path.Ext(e.Name()); e.IsDir() || ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		data, err := fs.ReadFile(fsys, e.Name())
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read runbooks: %w", err))
+			continue
+		}
+		r, err := Parse(path.Join(prefix, e.Name()), data)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		books = append(books, r)
+	}
+	set, err := NewSet(books...)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// NewSet collects runbooks; two with one name are a problem.
+func NewSet(books ...*Runbook) (*Set, error) {
+	s := &Set{byName: map[string]*Runbook{}}
+	var errs []error
+	for _, r := range books {
+		if other, dup := s.byName[r.Name]; dup {
+			errs = append(errs, &problem.Problem{File: r.file, Line: 1, Column: 1, What: fmt.Sprintf("runbook %q is already in %s", r.Name, other.file), Hint: "give each runbook a name of its own"})
+			continue
+		}
+		s.byName[r.Name] = r
+		s.sorted = append(s.sorted, r)
+	}
+	slices.SortFunc(s.sorted, func(a, b *Runbook) int { return strings.Compare(a.Name, b.Name) })
+	return s, errors.Join(errs...)
+}
+
+// Runbook returns the one called name.
+func (s *Set) Runbook(name string) (*Runbook, bool) {
+	if s == nil {
+		return nil, false
+	}
+	r, ok := s.byName[name]
+	return r, ok
+}
+
+// All returns every runbook, sorted by name.
+func (s *Set) All() []*Runbook {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.sorted)
+}
+
+// SHA256 identifies the set: of the names and hashes of its runbooks.
+func (s *Set) SHA256() string {
+	h := sha256.New()
+	for _, r := range s.All() {
+		fmt.Fprintf(h, "%s %s\n", r.sha256, r.Name)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Match is a runbook that is for an incident, with what ${service} stands for.
+type Match struct {
+	Runbook *Runbook
+	Service string // of the signal that matched; empty when it maps to none
+	Signal  string // its alert name
+}
+
+// Match returns the runbooks for the signals of an incident, the most specific
+// trigger first, then by name; each runbook once for each service.
+func (s *Set) Match(signals []signal.Signal) []Match {
+	var out []Match
+	for _, r := range s.All() {
+		seen := map[string]bool{}
+		for _, sig := range signals {
+			if !seen[sig.Service] && r.Matches(sig) {
+				seen[sig.Service] = true
+				out = append(out, Match{Runbook: r, Service: sig.Service, Signal: sig.Name})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Match) int {
+		return b.Runbook.Trigger.weight() - a.Runbook.Trigger.weight()
+	})
+	return out
+}
+
+// Matches reports whether the trigger is for this signal.
+func (r *Runbook) Matches(sig signal.Signal) bool {
+	t := r.Trigger
+	if len(t.Alerts) > 0 && !slices.ContainsFunc(t.Alerts, func(p string) bool { return glob(p, sig.Name) }) {
+		return false
+	}
+	if len(t.Services) > 0 && !slices.Contains(t.Services, sig.Service) {
+		return false
+	}
+	for label, re := range r.compiled.labels {
+		if !re.MatchString(sig.Labels[label]) {
+			return false
+		}
+	}
+	return true
+}
+
+// weight orders triggers: a name in full says most, then services, labels and
+// patterns.
+func (t Trigger) weight() int {
+	w := 0
+	if len(t.Alerts) > 0 {
+		w += 2
+		if !slices.ContainsFunc(t.Alerts, func(a string) bool { return strings.Contains(a, "*") }) {
+			w += 8
+		}
+	}
+	if len(t.Services) > 0 {
+		w += 4
+	}
+	return w + min(len(t.Labels), 3)
+}
+
+// glob matches name against a pattern in which * stands for any text.
+func glob(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	if !strings.HasPrefix(name, parts[0]) {
+		return false
+	}
+	name = name[len(parts[0]):]
+	for _, p := range parts[1 : len(parts)-1] {
+		i := strings.Index(name, p)
+		if i < 0 {
+			return false
+		}
+		name = name[i+len(p):]
+	}
+	return strings.HasSuffix(name, parts[len(parts)-1])
+}
+
+// labelPatterns compiles the trigger's label expressions, anchored.
+func (t Trigger) labelPatterns() (map[string]*regexp.Regexp, map[string]error) {
+	out, bad := map[string]*regexp.Regexp{}, map[string]error{}
+	for l, expr := range t.Labels {
+		re, err := regexp.Compile("^(?:" + expr + ")$")
+		if err != nil {
+			bad[l] = err
+			continue
+		}
+		out[l] = re
+	}
+	return out, bad
+}
