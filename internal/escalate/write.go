@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/outside"
 	"github.com/holdfast-sre/holdfast/internal/quantity"
 )
 
@@ -53,9 +54,9 @@ func Summary(inc incident.Incident) string {
 	if !strings.ContainsFunc(line(inc.Title), unicode.IsDigit) && len(inc.Impact.Values) > 0 {
 		v := inc.Impact.Values[0]
 		number := ", " + line(v.Name) + " " + quantity.Compared(v.Value, v.Usual, v.Unit)
-		return cut(text, MaxSubject-len([]rune(number))) + cut(number, MaxSubject)
+		return outside.Cut(text, MaxSubject-len([]rune(number))) + outside.Cut(number, MaxSubject)
 	}
-	return cut(text, MaxSubject)
+	return outside.Cut(text, MaxSubject)
 }
 
 func services(names []string) string {
@@ -256,18 +257,7 @@ func recipients(services []catalog.Service) []Recipient {
 }
 
 // line makes outside text one printable line of at most maxLine characters.
-func line(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, s)
-	return cut(strings.Join(strings.Fields(clean), " "), maxLine)
-}
+func line(s string) string { return outside.Line(s, maxLine) }
 
 func lines(in []string) []string {
 	var out []string
@@ -277,18 +267,6 @@ func lines(in []string) []string {
 		}
 	}
 	return out
-}
-
-// cut shortens s to n characters, the last of them "…".
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	if n < 1 {
-		return ""
-	}
-	return strings.TrimRight(string(r[:n-1]), " ,;:") + "…"
 }
 
 func limit(s []string) []string {
