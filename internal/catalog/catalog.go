@@ -21,6 +21,7 @@ type Catalog struct {
 	rules      []compiledRule
 	sha256     string
 	warnings   []problem.Problem
+	origins    map[string]origin
 }
 
 // Rule maps labels to a service: every matcher must hold; the first rule that

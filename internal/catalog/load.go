@@ -95,7 +95,7 @@ type builder struct {
 
 func build(files []loadedFile) (*Catalog, error) {
 	b := &builder{
-		c:     &Catalog{services: map[string]Service{}, dependants: map[string][]string{}},
+		c:     &Catalog{services: map[string]Service{}, dependants: map[string][]string{}, origins: map[string]origin{}},
 		first: map[string]string{},
 		promQ: parser.NewParser(parser.Options{}),
 	}
@@ -145,6 +145,7 @@ func (b *builder) add(f loadedFile, i int, s Service) {
 	}
 	b.first[s.Name] = f.name
 	b.c.services[s.Name] = s
+	b.c.origins[s.Name] = origin{file: f.name, node: strict.At(f.node, at...)}
 	if s.Tier < 1 || s.Tier > 4 {
 		b.problem(f, append(at, "tier"), "1 is the most important, 4 the least", "tier of %q is %d: use 1 to 4", s.Name, s.Tier)
 	}

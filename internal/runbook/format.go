@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/change"
@@ -33,6 +35,7 @@ type Runbook struct {
 	PostActions   []PostAction   `yaml:"post_actions,omitempty" doc:"what follows when the incident is over"`
 
 	file     string
+	node     *yaml.Node // where things are, for Check
 	sha256   string
 	compiled *compiled
 }

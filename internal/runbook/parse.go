@@ -52,7 +52,7 @@ func Parse(file string, data []byte) (*Runbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runbook{file: file}
+	r := &Runbook{file: file, node: n}
 	if err := strict.Decode(file, n, r); err != nil {
 		return nil, err
 	}

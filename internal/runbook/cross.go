@@ -1,0 +1,121 @@
+package runbook
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/problem"
+)
+
+// Check reports what the runbooks say about services and sources that do not
+// exist. The catalog and the names of the configured metric and log sources
+// come in; the error joins *problem.Problem.
+func (s *Set) Check(c *catalog.Catalog, metrics, logs []string) error {
+	var errs []error
+	for _, r := range s.All() {
+		x := &crossChecker{checker: checker{r: r, node: r.node}, catalog: c, metrics: metrics, logs: logs}
+		x.check()
+		errs = append(errs, x.errs...)
+	}
+	return errors.Join(errs...)
+}
+
+type crossChecker struct {
+	checker
+	catalog       *catalog.Catalog
+	metrics, logs []string
+}
+
+func (x *crossChecker) check() {
+	for i, s := range x.r.Trigger.Services {
+		x.known(place{"trigger", "services", i}, s)
+	}
+	for i, p := range x.r.Preconditions {
+		if p.Changes != nil {
+			x.known(place{"preconditions", i, "changes", "service"}, p.Changes.Service)
+		}
+	}
+	for i, d := range x.r.Diagnostics {
+		x.diagnostic(place{"diagnostics", i}, d)
+	}
+	for i, f := range x.r.Findings {
+		x.known(place{"findings", i, "component"}, f.Component)
+		for j, e := range f.Exclude {
+			x.known(place{"findings", i, "exclude", j, "component"}, e.Component)
+		}
+	}
+	for i, m := range x.r.Remediations {
+		p := place{"remediations", i}
+		x.known(p.at("target", "service"), m.Target.Service)
+		x.target(p.at("target"), m)
+		if m.Verify != nil {
+			x.source(p.at("verify", "source"), m.Verify.Source, x.metrics)
+		}
+	}
+}
+
+func (x *crossChecker) diagnostic(p place, d Diagnostic) {
+	switch {
+	case d.PromQL != "":
+		x.source(p.at("source"), d.Source, x.metrics)
+	case d.Logs != nil:
+		x.known(p.at("logs", "service"), d.Logs.Service)
+		x.source(p.at("source"), d.Source, x.logs)
+	case d.Changes != nil:
+		x.known(p.at("changes", "service"), d.Changes.Service)
+	case d.Runtime != nil:
+		x.known(p.at("runtime", "service"), d.Runtime.Service)
+	}
+}
+
+// known reports a service that is not in the catalog.
+func (x *crossChecker) known(p place, name string) {
+	if name == "" || name == "${service}" {
+		return
+	}
+	if _, ok := x.catalog.Service(name); ok {
+		return
+	}
+	hint := "add it to the catalog"
+	if near := problem.Nearest(name, x.catalog.Names()); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	x.problem(p, hint, "unknown service %q", name)
+}
+
+func (x *crossChecker) source(p place, name string, known []string) {
+	if name == "" || slices.Contains(known, name) {
+		return
+	}
+	hint := "sources of this kind: " + strings.Join(known, ", ")
+	if near := problem.Nearest(name, known); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	} else if len(known) == 0 {
+		hint = "holdfast.yaml has no source of this kind"
+	}
+	x.problem(p, hint, "unknown source %q", name)
+}
+
+// target reports a remediation whose service has nothing to act on.
+func (x *crossChecker) target(p place, m Remediation) {
+	s, ok := x.catalog.Service(m.Target.Service)
+	if !ok || m.Action == "" {
+		return
+	}
+	spec, _ := action.Known(m.Action)
+	kinds := spec.TargetKinds
+	if m.Target.Kind != "" {
+		kinds = []string{m.Target.Kind}
+		if !slices.Contains(spec.TargetKinds, m.Target.Kind) {
+			x.problem(p.at("kind"), "it acts on: "+strings.Join(spec.TargetKinds, ", "), "%s can't act on kind %q", m.Action, m.Target.Kind)
+			return
+		}
+	}
+	if !slices.ContainsFunc(s.Targets, func(t catalog.Target) bool { return slices.Contains(kinds, t.Kind) }) {
+		x.problem(p.at("service"), "add targets: [{environment: …, kind: "+kinds[0]+", name: …}] to its catalog entry", "service %q has no target of kind %s", s.Name, strings.Join(kinds, " or "))
+	}
+}
