@@ -103,13 +103,7 @@ func (c *candidate) keys() []voteKey {
 		if d := cmp.Compare(a.feature, b.feature); d != 0 {
 			return d
 		}
-		switch {
-		case a.outside == b.outside:
-			return 0
-		case b.outside:
-			return -1
-		}
-		return 1
+		return compareBool(a.outside, b.outside)
 	})
 }
 

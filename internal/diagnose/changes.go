@@ -172,7 +172,7 @@ func crashes(v *view, cs *candidates) {
 			if oomState(i.State) {
 				c := cs.at(ExhaustMemory, name)
 				c.vote(fOOM, 1, false, i.item.ID)
-				c.say(2, i.Name+" of "+name+" was killed for its memory use; "+number(float64(i.Restarts))+" restarts")
+				c.say(2, "Instance "+i.Name+" of "+name+" was killed for its memory use; "+number(float64(i.Restarts))+" restarts")
 			}
 			if i.Restarts < 2 {
 				continue

@@ -24,7 +24,7 @@ func dependencies(v *view, cs *candidates) {
 		if p.down() {
 			c := cs.at(class, name)
 			c.vote(fDown, 1, false, p.runtimeIDs()...)
-			c.say(3, "no instance of "+name+" runs")
+			c.say(3, "No instance of "+name+" runs")
 		}
 		if b, ok := p.worst(); ok {
 			c := cs.at(class, name)
@@ -119,7 +119,7 @@ func bandSentence(name string, b band) string {
 	case evidence.Saturation:
 		what = b.metric.Resource + " use"
 	}
-	s := what + " of " + name + " is " + quantity(b.value, unit) + ", usually " + quantity(b.usual, unit)
+	s := capital(what) + " of " + name + " is " + quantity(b.value, unit) + ", usually " + quantity(b.usual, unit)
 	if !b.onset.IsZero() {
 		s += ", since " + clock(b.onset)
 	}
@@ -137,7 +137,7 @@ func surges(v *view, cs *candidates) {
 		c := cs.at(TrafficSurge, name)
 		c.vote(fTrafficUp, min(b.value/b.usual-1, 1), false, b.item.ID)
 		c.started(b.onset)
-		c.say(2, "requests to "+name+" are "+number(b.value)+" per second, usually "+number(b.usual))
+		c.say(2, "Requests to "+name+" are "+number(b.value)+" per second, usually "+number(b.usual))
 		c.check(b.item.Query)
 	}
 }

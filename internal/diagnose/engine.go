@@ -70,7 +70,7 @@ func (e *Engine) hypothesis(r weighed, id string) Hypothesis {
 		ID:              id,
 		CauseClass:      r.c.class,
 		Component:       r.c.component,
-		Mechanism:       capital(r.c.mechanism.text),
+		Mechanism:       r.c.mechanism.text,
 		Probability:     r.p,
 		Basis:           BasisEvidence,
 		EvidenceFor:     r.c.evidence(e.w, +1),

@@ -25,7 +25,7 @@ func TestCauses(t *testing.T) {
 		"one consumer drains a shared pool": {
 			[]string{"orders"}, func(t *testing.T) [][]evidence.Item {
 				return [][]evidence.Item{drained(t), failing(t, "orders", onset), one(logs(t, "orders", "FATAL: sorry, too many clients already (SQLSTATE 53300)"))}
-			}, diagnose.ExhaustPool, "mailer", 0.8, "Mailer holds 95 of 100 connections of db since 14:05",
+			}, diagnose.ExhaustPool, "mailer", 0.8, "mailer holds 95 of 100 connections of db since 14:05",
 		},
 		"a drained pool outranks the deploy that came before it": {
 			[]string{"orders"}, func(t *testing.T) [][]evidence.Item {
@@ -105,7 +105,7 @@ func TestCauses(t *testing.T) {
 					one(sat(metric{service: "orders", resource: "memory", limit: 1 << 30, usual: 200 << 20, value: 800 << 20, climb: true}).item(t)),
 					usual(t, "orders", "db"),
 				}
-			}, diagnose.LeakMemory, "orders", 0.5, "climbs steadily",
+			}, diagnose.LeakMemory, "orders", 0.5, "climbs steadily to 790 MiB, usually 200 MiB",
 		},
 		"the kernel killed it": {
 			[]string{"orders"}, func(t *testing.T) [][]evidence.Item {
@@ -121,7 +121,7 @@ func TestCauses(t *testing.T) {
 					one(sat(metric{service: "db", resource: "disk", limit: 100, usual: 60, value: 99.5, at: onset}).item(t)),
 					failing(t, "db", onset), one(logs(t, "db", "could not extend file: No space left on device")),
 				}
-			}, diagnose.ExhaustDisk, "db", 0.8, "99.5 of 100 of disk",
+			}, diagnose.ExhaustDisk, "db", 0.8, "db uses 99.5 % of disk",
 		},
 		"more requests than it can take": {
 			[]string{"web"}, func(t *testing.T) [][]evidence.Item {

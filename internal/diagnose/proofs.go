@@ -23,7 +23,7 @@ func (e *Engine) proofs(v *view, cs *candidates) {
 	before := e.weigh(v, cs)
 	for _, f := range findings {
 		c := cs.at(f.CauseClass, f.Component)
-		c.say(0, "runbook "+quote(f.Runbook, 60)+" names this cause")
+		c.say(0, "Runbook "+quote(f.Runbook, 60)+" names this cause")
 		if v.ruleHolds(f, c, before) {
 			c.runbook = true
 		}
@@ -59,7 +59,6 @@ func (c *candidate) prove(f feature, p Proof, outside bool) {
 	old.scale = min(old.scale+1, 3)
 	old.evidence = append(old.evidence, p.Evidence...)
 	c.votes[k] = old
-	c.check(p.Expr)
 }
 
 // exclude votes against the rivals that a fact rules out. An exclusion without

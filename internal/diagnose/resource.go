@@ -318,7 +318,7 @@ func (r *resource) sentence(u usage) string {
 	s := ""
 	switch {
 	case strings.HasPrefix(r.kind.unit, "of "):
-		s = u.by + " uses " + r.amount(u.value) + " of " + r.amount(r.limit) + " " + r.kind.unit
+		s = u.by + " uses " + number(100*u.value/r.limit) + " % " + r.kind.unit
 	case r.kind.exhausted == ExhaustThreads && r.share() >= 0.999:
 		s = "all " + number(r.limit) + " " + r.kind.unit + " of " + u.by + " are busy"
 	case u.by == r.owner:
@@ -333,4 +333,10 @@ func (r *resource) sentence(u usage) string {
 }
 
 // amount is a number with the unit of the series, where it has one.
-func (r *resource) amount(x float64) string { return quantity(x, r.total.item.Unit) }
+func (r *resource) amount(x float64) string {
+	unit := r.total.item.Unit
+	if unit == "" && r.kind.leak == LeakMemory {
+		unit = "bytes"
+	}
+	return quantity(x, unit)
+}

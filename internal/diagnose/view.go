@@ -126,6 +126,8 @@ func ordered(items []evidence.Item) []evidence.Item {
 		return cmp.Or(
 			cmp.Compare(a.ID, b.ID), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Collector, b.Collector),
 			cmp.Compare(a.Source, b.Source), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Query, b.Query),
+			// Of two items with one ID the less trusted is kept.
+			-compareBool(a.Outside, b.Outside), -compareBool(a.Stale, b.Stale), -cmp.Compare(a.Error, b.Error),
 			cmp.Compare(string(a.Data), string(b.Data)),
 		)
 	})
@@ -309,6 +311,16 @@ func (v *view) reference() time.Time {
 		return at
 	}
 	return v.in.FirstSignal
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func abs(x float64) float64 { return max(x, -x) }
