@@ -50,6 +50,8 @@ type Process struct {
 	PID       int       `json:"pid"`
 	StartedAt time.Time `json:"started_at"`
 	Restarts  int       `json:"restarts"`
+	// Generation changes with every new process.
+	Generation string `json:"generation"`
 }
 
 // deploy is one entry of GET /changes.
