@@ -156,6 +156,9 @@ func (tx *Tx) Artifacts(ctx context.Context, incidentID string) ([]Artifact, err
 		var at int64
 		err := rows.Scan(&a.IntentID, &a.Name, &at, &a.Data)
 		a.At = time.UnixMicro(at).UTC()
+		if a.Data == nil { // how SQLite's driver returns an empty blob
+			a.Data = []byte{}
+		}
 		out = append(out, a)
 		return err
 	}, `SELECT intent_id, name, at, data FROM artifacts WHERE incident_id = $1 ORDER BY seq`, incidentID)
