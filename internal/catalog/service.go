@@ -5,7 +5,9 @@ package catalog
 
 import (
 	"fmt"
+	"reflect"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-sre/holdfast/internal/strict"
@@ -195,3 +197,8 @@ func (f Flag) MarshalYAML() (any, error) {
 
 // IsZero reports whether the flag is unset.
 func (f Flag) IsZero() bool { return f == Unset }
+
+// StrictSchema describes a flag: true, false, or nothing for unset.
+func (Flag) StrictSchema(func(reflect.Type) *jsonschema.Schema) *jsonschema.Schema {
+	return &jsonschema.Schema{Types: []string{"boolean", "null"}}
+}

@@ -79,6 +79,7 @@ type Source struct {
 	PublicURL   string        `yaml:"public_url" doc:"base URL for links, where people's differs"`
 	Timeout     time.Duration `yaml:"timeout" doc:"for one answer; windows.source_timeout when left out"`
 	Environment string        `yaml:"environment" doc:"what it observes; the configuration's environment when left out"`
+	Tenant      string        `yaml:"tenant" doc:"X-Scope-OrgID of a Loki with tenants"`
 	Default     bool          `yaml:"default" doc:"used where the catalog names none; the first of its kind when none says so"`
 	Credential  `yaml:",inline"`
 }

@@ -16,7 +16,6 @@ type Run struct {
 	// Diagnostics maps each diagnostic to its evidence.
 	Diagnostics map[string]string `json:"diagnostics"`
 	Items       []evidence.Item   `json:"-"` // in the order of the diagnostics
-
 }
 
 // Check is one condition as it was evaluated.
