@@ -144,7 +144,8 @@ func (s *BookingService) GetBooking(ctx context.Context, id int64) (Booking, err
 //
 // The connection is opened for this one operation. When the database accepts
 // none within acquireTimeout the customer is told to try again later, and the
-// booking stands as it was. Nothing is retried here: the client knows best.
+// booking stands as it was. Nothing is retried here: the client knows best
+// whether it still wants to.
 func (s *BookingService) CancelBooking(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
 	defer cancel()

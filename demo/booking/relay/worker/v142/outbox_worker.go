@@ -4,11 +4,11 @@ package v142
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/time/rate"
 
 	"github.com/holdfast-sre/holdfast/demo/booking/relay"
 	"github.com/holdfast-sre/holdfast/demo/booking/service"
@@ -17,7 +17,7 @@ import (
 const (
 	batchSize  = 1000
 	pollEvery  = 100 * time.Millisecond
-	pace       = 5 * time.Millisecond // between two events, to go easy on the broker
+	pace       = 10 * time.Millisecond // between two events, to go easy on the broker
 	retryAfter = time.Second
 )
 
@@ -27,6 +27,8 @@ type Worker struct {
 	relay.Deps
 	pool *pgxpool.Pool
 
+	running  sync.WaitGroup
+	refused  chan struct{} // an event got no connection
 	mu       sync.Mutex
 	inFlight map[int64]bool
 }
@@ -41,28 +43,20 @@ func Run(ctx context.Context, d relay.Deps) error {
 		return err
 	}
 	defer pool.Close()
+	reader, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connection for reading: %w", err)
+	}
+	defer reader.Release()
 	d.Metrics.Limit.Set(batchSize)
-	w := &Worker{Deps: d, pool: pool, inFlight: map[int64]bool{}}
-	limiter := rate.NewLimiter(rate.Every(pace), 1)
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	w := &Worker{Deps: d, pool: pool, refused: make(chan struct{}, 1), inFlight: map[int64]bool{}}
+	defer w.running.Wait()
 	for ctx.Err() == nil {
-		wait := pollEvery
-		events, err := service.Traced(w.Outbox.Pending(ctx, w.pool, batchSize))
+		events, err := w.Outbox.Pending(ctx, reader, batchSize)
 		if err != nil && ctx.Err() == nil {
-			w.Log.Error("reading the outbox failed", "error", err, service.Stack(err))
-			wait = retryAfter
+			return err
 		}
-		for _, e := range events {
-			if ctx.Err() == nil && w.claim(e) {
-				wg.Go(func() { w.process(ctx, e) })
-				_ = limiter.Wait(ctx) // ends early with ctx only
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		w.startAll(ctx, events)
 	}
 	return nil
 }
@@ -78,6 +72,10 @@ func (w *Worker) process(ctx context.Context, e relay.Event) {
 	tx, err := service.Traced(w.pool.Begin(ctx))
 	if err != nil {
 		w.fail(ctx, "no connection for an event", e, err)
+		select {
+		case w.refused <- struct{}{}:
+		default:
+		}
 		return
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
@@ -96,6 +94,33 @@ func (w *Worker) process(ctx context.Context, e relay.Event) {
 		return
 	}
 	w.Metrics.Published.Inc()
+}
+
+// startAll starts what is not running yet, at the broker's pace, and waits a
+// while when the database takes no more connections.
+func (w *Worker) startAll(ctx context.Context, events []relay.Event) {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	wait := pollEvery
+	for _, e := range events {
+		if !w.claim(e) {
+			continue
+		}
+		w.running.Go(func() { w.process(ctx, e) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.refused:
+			wait = retryAfter
+		case <-tick.C:
+			continue
+		}
+		break
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(wait):
+	}
 }
 
 func (w *Worker) fail(ctx context.Context, msg string, e relay.Event, err error) {
