@@ -1,0 +1,213 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/holdfast-sre/holdfast/internal/api"
+	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/respond"
+	"github.com/holdfast-sre/holdfast/internal/severity"
+	"github.com/holdfast-sre/holdfast/internal/store"
+	"github.com/holdfast-sre/holdfast/internal/triage"
+)
+
+// reader answers the API's questions from the store.
+type reader struct {
+	store  *store.Store
+	pause  pauseSwitch
+	folder config.Folder
+}
+
+// view runs fn in a snapshot and translates what the store says.
+func (r reader) view(ctx context.Context, fn func(tx *store.Tx) error) error {
+	return translate(r.store.View(ctx, fn))
+}
+
+// translate turns the errors of store and loops into those of the API.
+func translate(err error) error {
+	var refused *incident.RefusedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
+	case errors.Is(err, respond.ErrMoved), errors.Is(err, store.ErrConflict), errors.As(err, &refused):
+		return fmt.Errorf("%w: %w", api.ErrConflict, err)
+	case errors.Is(err, respond.ErrNever):
+		return fmt.Errorf("%w: %w", api.ErrForbidden, err)
+	}
+	return err
+}
+
+func (r reader) Incidents(ctx context.Context, f api.Filter) (out []incident.Incident, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		out, err = tx.Incidents(ctx, store.IncidentFilter{States: f.States, Environment: f.Environment, Service: f.Service, Since: f.Since, Limit: f.Limit})
+		return err
+	})
+	return out, err
+}
+
+func (r reader) Incident(ctx context.Context, id string) (view incident.View, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		p, err := parts(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		view = incident.NewView(p)
+		return nil
+	})
+	return view, err
+}
+
+// parts reads everything that an incident's JSON is made of.
+func parts(ctx context.Context, tx *store.Tx, id string) (p incident.Parts, err error) {
+	if p.Incident, err = tx.Incident(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Signals, err = tx.Signals(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Verdicts, err = tx.Verdicts(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Proposals, err = tx.Proposals(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Intents, err = tx.Intents(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Events, err = tx.Events(ctx, id); err != nil {
+		return p, err
+	}
+	docs, err := tx.Documents(ctx, id)
+	for _, d := range docs {
+		p.Documents = append(p.Documents, incident.DocumentView{Kind: d.Kind, Path: d.Path})
+	}
+	return p, err
+}
+
+func (r reader) Mark(ctx context.Context, id string) (m api.Mark, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		inc, err := tx.Incident(ctx, id)
+		if err != nil {
+			return err
+		}
+		events, err := tx.Events(ctx, id)
+		m = api.Mark{Revision: inc.Revision, Events: len(events)}
+		return err
+	})
+	return m, err
+}
+
+func (r reader) Evidence(ctx context.Context, id string) (out []evidence.Item, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Incident(ctx, id); err != nil {
+			return err
+		}
+		out, err = tx.Evidence(ctx, id)
+		return err
+	})
+	return out, err
+}
+
+func (r reader) Events(ctx context.Context, id string) (out []incident.Event, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Incident(ctx, id); err != nil {
+			return err
+		}
+		out, err = tx.Events(ctx, id)
+		return err
+	})
+	return out, err
+}
+
+func (r reader) Document(ctx context.Context, id, kind string) (path string, body []byte, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		docs, err := tx.Documents(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, d := range docs {
+			if d.Kind == kind {
+				path, body = d.Path, []byte(d.Body)
+			}
+		}
+		if body == nil {
+			return store.ErrNotFound
+		}
+		return nil
+	})
+	return path, body, err
+}
+
+func (r reader) Audit(ctx context.Context, id string, after int64, limit int) (out []audit.Record, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		out, err = tx.Audit(ctx, id, after, limit)
+		return err
+	})
+	return out, err
+}
+
+func (r reader) Paused(ctx context.Context) (api.Pause, error) { return r.pause.state(ctx) }
+
+// commands do what people ask through the loops.
+type commands struct {
+	triage  *triage.Service
+	respond *respond.Responder
+	pause   pauseSwitch
+}
+
+func (c commands) Declare(ctx context.Context, by string, d api.Declaration) (string, error) {
+	id, err := c.triage.Declare(ctx, by, triage.Declaration(d))
+	return id, translate(err)
+}
+
+func (c commands) Acknowledge(ctx context.Context, by, id string) error {
+	return translate(c.triage.Acknowledge(ctx, by, id))
+}
+
+func (c commands) SetSeverity(ctx context.Context, by, id string, s severity.Severity, reason string) error {
+	return translate(c.triage.SetSeverity(ctx, by, id, s, reason))
+}
+
+func (c commands) SetCommander(ctx context.Context, by, id, commander string) error {
+	return translate(c.triage.SetCommander(ctx, by, id, commander))
+}
+
+func (c commands) AddFinding(ctx context.Context, by, id, text string) error {
+	return translate(c.triage.AddFinding(ctx, by, id, text))
+}
+
+func (c commands) Split(ctx context.Context, by, id string, signals []string, title string) (string, error) {
+	newID, err := c.triage.Split(ctx, by, id, signals, title)
+	return newID, translate(err)
+}
+
+func (c commands) Merge(ctx context.Context, by, id, into string) error {
+	return translate(c.triage.Merge(ctx, by, id, into))
+}
+
+func (c commands) Resolve(ctx context.Context, by, id, reason string) error {
+	return translate(c.triage.Resolve(ctx, by, id, reason))
+}
+
+func (c commands) Approve(ctx context.Context, by, id, proposal, planSHA string) error {
+	return translate(c.respond.Approve(ctx, by, id, proposal, planSHA))
+}
+
+func (c commands) Reject(ctx context.Context, by, id, proposal, reason string) error {
+	return translate(c.respond.Reject(ctx, by, id, proposal, reason))
+}
+
+func (c commands) SetPause(ctx context.Context, by string, paused bool, reason string) error {
+	return translate(c.pause.set(ctx, by, paused, reason))
+}
+
+// pages mounts the incident pages.
+func pages(*http.ServeMux, reader, config.Config) error { return nil }

@@ -1,0 +1,322 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/change"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/redact"
+	"github.com/holdfast-sre/holdfast/internal/runbook"
+	"github.com/holdfast-sre/holdfast/internal/source/alertmanager"
+	"github.com/holdfast-sre/holdfast/internal/source/deploys"
+	"github.com/holdfast-sre/holdfast/internal/source/git"
+	"github.com/holdfast-sre/holdfast/internal/source/loki"
+	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
+	"github.com/holdfast-sre/holdfast/internal/source/supervisor"
+	"github.com/holdfast-sre/holdfast/internal/source/victorialogs"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// collector is a source with the environment that it observes; an empty one
+// observes all.
+type collector struct {
+	evidence.Collector
+	environment string
+	metrics     bool
+}
+
+// sources are everything that evidence comes from.
+type sources struct {
+	cfg           config.Config
+	collectors    []collector
+	prometheus    map[string]*prometheus.Source
+	logs          map[string]logSource
+	supervisors   map[string][]*supervisor.Source // by environment
+	alertmanagers map[string]*alertmanager.Source
+	git           *git.Source
+	ready         map[string]func(context.Context) error
+	changes       func(ctx context.Context, environment string, services []string, from, to time.Time) ([]change.Change, error)
+}
+
+// logSource counts lines; Loki and VictoriaLogs both do.
+type logSource interface {
+	Count(ctx context.Context, selector, pattern string, from, to time.Time) (int, error)
+	Query(selector, pattern string) string
+	Link(query string, from, to time.Time) string
+}
+
+// newSources builds every configured source. st may be nil: then no changes
+// were reported.
+func newSources(f config.Folder, st *store.Store, red *redact.Redactor) (*sources, error) {
+	s := &sources{
+		cfg: f.Config, prometheus: map[string]*prometheus.Source{}, logs: map[string]logSource{},
+		supervisors: map[string][]*supervisor.Source{}, alertmanagers: map[string]*alertmanager.Source{},
+		ready: map[string]func(context.Context) error{},
+	}
+	for _, c := range f.Config.Sources {
+		if err := s.add(c, f.Catalog, red); err != nil {
+			return nil, fmt.Errorf("source %s: %w", c.Name, err)
+		}
+	}
+	var err error
+	if s.git, err = git.New(git.Options{Name: "git"}); err != nil {
+		return nil, fmt.Errorf("source git: %w", err)
+	}
+	s.collectors = append(s.collectors, collector{Collector: s.git})
+	s.changes = func(context.Context, string, []string, time.Time, time.Time) ([]change.Change, error) {
+		return nil, nil
+	}
+	if st != nil {
+		reported := changeReader{st}
+		s.changes = reported.ReportedChanges
+		s.collectors = append(s.collectors, collector{Collector: deploys.New("deploys", reported)})
+	}
+	return s, nil
+}
+
+func (s *sources) add(c config.Source, cat *catalog.Catalog, red *redact.Redactor) error {
+	var col evidence.Collector
+	isDefault := s.isDefault(c)
+	switch c.Type {
+	case config.Prometheus:
+		src, err := prometheus.New(prometheus.Options{
+			Name: c.Name, Environment: c.Environment, Default: isDefault, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
+			Timeout: s.timeout(c), RateWindow: s.cfg.Windows.Rate, Scrape: s.cfg.Windows.Scrape,
+		})
+		if err != nil {
+			return err
+		}
+		s.prometheus[c.Name], col, s.ready[c.Name] = src, src, src.Ready
+	case config.Loki:
+		src, err := loki.New(loki.Options{
+			Name: c.Name, Environment: c.Environment, Default: isDefault, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
+			Timeout: s.timeout(c), Redact: red,
+		})
+		if err != nil {
+			return err
+		}
+		s.logs[c.Name], col, s.ready[c.Name] = src, src, src.Ready
+	case config.VictoriaLogs:
+		src, err := victorialogs.New(victorialogs.Options{
+			Name: c.Name, Environment: c.Environment, Default: isDefault, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
+			Timeout: s.timeout(c), Redact: red,
+		})
+		if err != nil {
+			return err
+		}
+		s.logs[c.Name], col, s.ready[c.Name] = src, src, src.Ready
+	case config.Alertmanager:
+		src, err := alertmanager.New(alertmanager.Options{
+			Name: c.Name, Environment: c.Environment, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
+			Timeout: s.timeout(c), Service: serviceOf(cat),
+		})
+		if err != nil {
+			return err
+		}
+		s.alertmanagers[c.Name], col, s.ready[c.Name] = src, src, src.Ready
+	case config.Supervisor:
+		src, err := supervisor.New(supervisor.Options{
+			Name: c.Name, Environment: c.Environment, URL: c.URL, Token: c.Token.Reveal(), Timeout: s.timeout(c),
+		})
+		if err != nil {
+			return err
+		}
+		s.supervisors[c.Environment] = append(s.supervisors[c.Environment], src)
+		col, s.ready[c.Name] = src, src.Ready
+	default:
+		return fmt.Errorf("unknown type %q", c.Type)
+	}
+	s.collectors = append(s.collectors, collector{Collector: col, environment: c.Environment, metrics: c.Type.Metrics()})
+	return nil
+}
+
+func (s *sources) timeout(c config.Source) time.Duration {
+	if c.Timeout > 0 {
+		return c.Timeout
+	}
+	return s.cfg.Windows.SourceTimeout
+}
+
+// isDefault reports whether c is asked where the catalog names no source.
+func (s *sources) isDefault(c config.Source) bool {
+	def, ok := s.cfg.DefaultSource(c.Environment, func(t config.SourceType) bool {
+		return t == c.Type || t.Logs() && c.Type.Logs()
+	})
+	return ok && def.Name == c.Name
+}
+
+func (s *sources) collectorsOf(environment string) []evidence.Collector {
+	return s.pick(environment, func(collector) bool { return true })
+}
+
+func (s *sources) goldenOf(environment string) []evidence.Collector {
+	return s.pick(environment, func(c collector) bool { return c.metrics })
+}
+
+func (s *sources) pick(environment string, want func(collector) bool) []evidence.Collector {
+	var out []evidence.Collector
+	for _, c := range s.collectors {
+		if want(c) && (c.environment == "" || c.environment == environment) {
+			out = append(out, c.Collector)
+		}
+	}
+	return out
+}
+
+// serviceOf maps labels to a catalog service; "" = nothing.
+func serviceOf(cat *catalog.Catalog) func(labels map[string]string) string {
+	return func(labels map[string]string) string {
+		service, _ := cat.Map(labels)
+		return service
+	}
+}
+
+// changeReader offers the changes that were reported to the webhooks.
+type changeReader struct{ store *store.Store }
+
+func (c changeReader) ReportedChanges(ctx context.Context, environment string, services []string, from, to time.Time) (out []change.Change, err error) {
+	err = c.store.View(ctx, func(tx *store.Tx) error {
+		out, err = tx.Changes(ctx, store.ChangeFilter{Environment: environment, Services: services, From: from, To: to})
+		return err
+	})
+	return out, err
+}
+
+// ports are what the runbooks of an environment may ask.
+func (s *sources) ports(environment string) runbook.Ports {
+	return runbook.Ports{
+		Metrics: metricPort{s}, Logs: logPort{s}, Changes: changePort{s}, Runtime: runtimePort{s}, HTTP: httpPort{client: statusClient()},
+	}
+}
+
+var errNoSource = errors.New("no such source is configured for this environment")
+
+type metricPort struct{ s *sources }
+
+func (p metricPort) Instant(ctx context.Context, q runbook.MetricQuestion) (runbook.MetricAnswer, error) {
+	name := q.Source
+	if name == "" {
+		def, ok := p.s.cfg.DefaultSource(q.Environment, config.SourceType.Metrics)
+		if !ok {
+			return runbook.MetricAnswer{}, errNoSource
+		}
+		name = def.Name
+	}
+	src, ok := p.s.prometheus[name]
+	if !ok {
+		return runbook.MetricAnswer{}, fmt.Errorf("%s: %w", name, errNoSource)
+	}
+	samples, err := src.Instant(ctx, src.Expand(q.Query, ""), q.At)
+	if errors.Is(err, evidence.ErrNoData) {
+		err = nil
+	}
+	if err != nil {
+		return runbook.MetricAnswer{}, err
+	}
+	return runbook.MetricAnswer{Source: name, Samples: samples, Link: src.Link(q.Query, q.At.Add(-p.s.cfg.Windows.Evidence), q.At)}, nil
+}
+
+type logPort struct{ s *sources }
+
+func (p logPort) Count(ctx context.Context, q runbook.LogQuestion) (runbook.LogAnswer, error) {
+	for _, l := range q.Service.Logs {
+		name := l.Source
+		if q.Source != "" {
+			name = q.Source
+		}
+		if name == "" {
+			def, ok := p.s.cfg.DefaultSource(q.Environment, config.SourceType.Logs)
+			if !ok {
+				return runbook.LogAnswer{}, errNoSource
+			}
+			name = def.Name
+		}
+		src, ok := p.s.logs[name]
+		if !ok {
+			return runbook.LogAnswer{}, fmt.Errorf("%s: %w", name, errNoSource)
+		}
+		n, err := src.Count(ctx, l.Selector, q.Match, q.From, q.To)
+		if err != nil {
+			return runbook.LogAnswer{}, err
+		}
+		query := src.Query(l.Selector, q.Match)
+		return runbook.LogAnswer{Source: name, Query: query, Count: n, Link: src.Link(query, q.From, q.To)}, nil
+	}
+	return runbook.LogAnswer{}, fmt.Errorf("the catalog names no logs of %s", q.Service.Name)
+}
+
+// changePort joins what was reported with what the runtime recorded itself.
+type changePort struct{ s *sources }
+
+func (p changePort) Changes(ctx context.Context, environment, service string, from, to time.Time) ([]change.Change, error) {
+	out, err := p.s.changes(ctx, environment, []string{service}, from, to)
+	if err != nil {
+		return nil, err
+	}
+	for _, sup := range p.s.supervisors[environment] {
+		recorded, err := sup.Changes(ctx, from, to)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range recorded {
+			if c.Service == service {
+				out = append(out, c)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b change.Change) int { return b.At.Compare(a.At) })
+	return out, nil
+}
+
+type runtimePort struct{ s *sources }
+
+func (p runtimePort) Instances(ctx context.Context, environment string, svc catalog.Service) (runbook.RuntimeAnswer, error) {
+	for _, sup := range p.s.supervisors[environment] {
+		processes, err := sup.Processes(ctx)
+		if err != nil {
+			return runbook.RuntimeAnswer{}, err
+		}
+		answer := runbook.RuntimeAnswer{Source: sup.Name()}
+		for _, pr := range processes {
+			if !slices.ContainsFunc(svc.Targets, func(t catalog.Target) bool { return t.Kind == "process" && t.Name == pr.Name }) {
+				continue
+			}
+			answer.Instances = append(answer.Instances, evidence.Instance{
+				Name: pr.Name, Version: pr.Version, Revision: pr.Revision, State: pr.State, StartedAt: pr.StartedAt, Restarts: pr.Restarts,
+			})
+		}
+		return answer, nil
+	}
+	return runbook.RuntimeAnswer{}, errNoSource
+}
+
+type httpPort struct{ client *http.Client }
+
+// statusClient follows no redirect to another host.
+func statusClient() *http.Client {
+	return &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		if req.URL.Host != via[0].URL.Host || len(via) > 3 {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+}
+
+func (p httpPort) Status(ctx context.Context, url string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}

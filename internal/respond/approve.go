@@ -1,0 +1,193 @@
+package respond
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/id"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// ErrMoved reports that the world moved on since the person looked: the
+// proposal was decided, another action runs, or the plan is another one.
+var ErrMoved = errors.New("not any more")
+
+// ErrNever reports an action that no approval allows.
+var ErrNever = errors.New("never executed by the agent")
+
+// Approve records one person's consent to a proposal. When enough people have
+// consented, the action is intended in the same transaction; it still passes
+// every check just before it starts. planSHA is the plan that the person saw.
+func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, planSHA string) error {
+	return r.Store.Tx(ctx, func(tx *store.Tx) error {
+		s, p, err := r.waiting(ctx, tx, incidentID, proposalID)
+		if err != nil {
+			return err
+		}
+		switch {
+		case planSHA != "" && planSHA != p.PlanSHA:
+			return fmt.Errorf("the plan changed since it was shown: %w", ErrMoved)
+		case !p.Executable || p.Approvers < 0:
+			return fmt.Errorf("%s: %w", p.Action.Name, ErrNever)
+		case slices.Contains(p.ApprovedBy, by):
+			return fmt.Errorf("%s approved already; another person is needed: %w", by, ErrMoved)
+		}
+		if _, busy := s.openIntent(); busy {
+			return fmt.Errorf("another action is under way: %w", ErrMoved)
+		}
+		p.ApprovedBy = append(p.ApprovedBy, by)
+		if len(p.ApprovedBy) == 1 {
+			p.ExpiresAt = s.after(r.Windows.Approval)
+		}
+		if err := r.auditProposal(ctx, tx, by, "approve", p, "approved"); err != nil {
+			return err
+		}
+		if err := r.record(ctx, tx, s, incident.Event{
+			Kind: incident.EventApproved, Actor: by,
+			Text: fmt.Sprintf("approved %s of %s", p.Action.Name, p.Action.Target.Name),
+			Data: map[string]any{"cause": "a person", "proposal": p.ID, "plan_sha256": p.PlanSHA},
+		}); err != nil {
+			return err
+		}
+		if len(p.ApprovedBy) < max(p.Approvers, 1) {
+			return tx.SaveProposal(ctx, p)
+		}
+		p.State = incident.Approved
+		if err := tx.SaveProposal(ctx, p); err != nil {
+			return err
+		}
+		return r.intend(ctx, tx, &s, action.Intent{
+			ProposalID: p.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
+			Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation,
+		})
+	})
+}
+
+// Reject declines a proposal.
+func (r *Responder) Reject(ctx context.Context, by, incidentID, proposalID, reason string) error {
+	return r.Store.Tx(ctx, func(tx *store.Tx) error {
+		s, p, err := r.waiting(ctx, tx, incidentID, proposalID)
+		if err != nil {
+			return err
+		}
+		p.State = incident.Rejected
+		if err := tx.SaveProposal(ctx, p); err != nil {
+			return err
+		}
+		if err := r.auditProposal(ctx, tx, by, "reject", p, "rejected: "+reason); err != nil {
+			return err
+		}
+		return r.record(ctx, tx, s, incident.Event{
+			Kind: incident.EventRejected, Actor: by,
+			Text: fmt.Sprintf("rejected %s of %s: %s", p.Action.Name, p.Action.Target.Name, reason),
+			Data: map[string]any{"cause": reason, "proposal": p.ID},
+		})
+	})
+}
+
+// waiting reads a proposal that can still be decided.
+func (r *Responder) waiting(ctx context.Context, tx *store.Tx, incidentID, proposalID string) (snapshot, incident.Proposal, error) {
+	s, err := r.loadIn(ctx, tx, incidentID)
+	if err != nil {
+		return s, incident.Proposal{}, err
+	}
+	i := slices.IndexFunc(s.proposals, func(p incident.Proposal) bool { return p.ID == proposalID })
+	if i < 0 {
+		return s, incident.Proposal{}, fmt.Errorf("proposal %s of %s: %w", proposalID, incidentID, store.ErrNotFound)
+	}
+	p := s.proposals[i]
+	switch {
+	case s.over():
+		return s, p, fmt.Errorf("%s is %s: %w", incidentID, s.inc.State, ErrMoved)
+	case p.State != incident.Waiting:
+		return s, p, fmt.Errorf("the proposal is %s: %w", p.State, ErrMoved)
+	}
+	return s, p, nil
+}
+
+// intend writes the intent of an action and enqueues it. s.inc is stored.
+func (r *Responder) intend(ctx context.Context, tx *store.Tx, s *snapshot, in action.Intent) error {
+	in.ID, in.IncidentID = id.New("act", s.now), s.inc.ID
+	in.State, in.By, in.IntendedAt = action.Intended, incident.ActorAgent, s.now
+	if err := tx.SaveIntent(ctx, in); err != nil {
+		return fmt.Errorf("intent for %s: %w", s.inc.ID, err)
+	}
+	if err := r.auditAction(ctx, tx, in, string(action.Intended)); err != nil {
+		return err
+	}
+	if err := r.record(ctx, tx, *s, incident.Event{
+		Kind: incident.EventAction, Actor: incident.ActorAgent,
+		Text: fmt.Sprintf("will %s", describe(in.Action)),
+		Data: map[string]any{"cause": "verdict", "intent": in.ID, "state": string(action.Intended)},
+	}); err != nil {
+		return err
+	}
+	if err := r.move(ctx, tx, s, incident.Mitigating, "an action is intended"); err != nil {
+		return err
+	}
+	return r.store(ctx, tx, s, actJob(in))
+}
+
+// expire voids approvals that were not used in time, and withdraws proposals
+// whose plan no longer applies.
+func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, current map[string]bool) error {
+	for i, p := range s.proposals {
+		if p.State != incident.Waiting {
+			continue
+		}
+		late := !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt)
+		if !late && current[p.PlanSHA] {
+			continue
+		}
+		why := "the plan no longer fits what is known"
+		if late {
+			why = "the approval was not completed in time"
+		}
+		p.State = incident.Expired
+		s.proposals[i] = p
+		if err := tx.SaveProposal(ctx, p); err != nil {
+			return err
+		}
+		if err := r.record(ctx, tx, *s, incident.Event{
+			Kind: incident.EventExpired, Actor: incident.ActorRule, Text: "withdrawn: " + p.Option,
+			Data: map[string]any{"cause": why, "proposal": p.ID},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Responder) auditProposal(ctx context.Context, tx *store.Tx, by, what string, p incident.Proposal, outcome string) error {
+	params, err := json.Marshal(map[string]any{"proposal": p.ID, "plan_sha256": p.PlanSHA, "generation": p.Generation})
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", p.ID, err)
+	}
+	return tx.AppendAudit(ctx, audit.Record{
+		At: tx.Now(), Actor: by, Action: what + " " + p.Action.Name, Target: p.Action.Target.String(),
+		Reason: p.Why, Params: params, Outcome: outcome, Incident: p.IncidentID,
+		BoundarySHA256: r.Boundaries.SHA256(), RunbookSHA256: p.RunbookSHA,
+	})
+}
+
+// describe says in words what an action does.
+func describe(a action.Action) string {
+	switch a.Name {
+	case action.ProcessRestart:
+		return "restart " + a.Target.Name
+	case action.HTTPCall:
+		return "call " + a.Params["url"]
+	}
+	return a.Name + " on " + a.Target.String()
+}
+
+// lives is the life of an approval, at most what the design allows.
+func lives(d time.Duration) time.Duration { return min(d, 15*time.Minute) }

@@ -1,0 +1,270 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/decide"
+	"github.com/holdfast-sre/holdfast/internal/escalate"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/id"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// decide gives the verdict on what is known now and does what follows from it,
+// in one transaction.
+func (r *Responder) decide(ctx context.Context, j jobs.Job) (commit, error) {
+	args, err := readArgs[incidentArgs](j)
+	if err != nil {
+		return nil, err
+	}
+	pause := r.Paused(ctx)
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, args.Incident)
+		if err != nil || s.over() {
+			return err
+		}
+		if _, busy := s.openIntent(); busy {
+			return nil // its end decides again
+		}
+		if s.inc.State == incident.Monitoring {
+			return r.whileMonitoring(ctx, tx, &s)
+		}
+		if len(s.firing()) == 0 && !s.declaredOnly() {
+			return r.quiet(ctx, tx, &s)
+		}
+		if s.progress.Round == 0 {
+			return enqueue(ctx, tx, incidentJob(JobInvestigate, s.inc.ID, "", time.Time{}))
+		}
+		return r.rule(ctx, tx, &s, decide.Decide(r.input(s, pause, "")))
+	}, nil
+}
+
+// rule stores a verdict and follows it.
+func (r *Responder) rule(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
+	if err := r.tellVerdict(ctx, tx, s, v); err != nil {
+		return err
+	}
+	switch v.Kind {
+	case decide.Remediate:
+		p := s.progress.Plan
+		if err := r.expire(ctx, tx, s, nil); err != nil {
+			return err
+		}
+		return r.intend(ctx, tx, s, action.Intent{
+			Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA, Action: p.Action, Generation: p.Generation,
+		})
+	case decide.Escalate:
+		return r.escalate(ctx, tx, s, v)
+	default:
+		return r.watch(ctx, tx, s, v)
+	}
+}
+
+// tellVerdict records the verdict; the same one again is neither stored nor told.
+func (r *Responder) tellVerdict(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
+	if n := len(s.verdicts); n > 0 && sameVerdict(s.verdicts[n-1], v) {
+		return nil
+	}
+	if err := tx.AddVerdict(ctx, s.inc.ID, v); err != nil {
+		return fmt.Errorf("store verdict of %s: %w", s.inc.ID, err)
+	}
+	s.verdicts = append(s.verdicts, v)
+	text := fmt.Sprintf("%s: %s", v.Kind, strings.Join(v.Reasons, "; "))
+	if v.Hold {
+		text = "investigate on: " + strings.Join(v.Reasons, "; ")
+	}
+	return r.record(ctx, tx, *s, incident.NewEvent(incident.EventVerdict, incident.ActorRule, text, "rules", s.now).
+		With("kind", string(v.Kind)).With("urgency", string(v.Urgency)))
+}
+
+func sameVerdict(a, b decide.Verdict) bool {
+	return a.Kind == b.Kind && a.Urgency == b.Urgency && a.Hold == b.Hold && slices.Equal(a.Reasons, b.Reasons)
+}
+
+// escalate hands the incident to people: proposals first, so that the page can
+// name them, then the page if one is due. The investigation goes on.
+func (r *Responder) escalate(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
+	if err := r.propose(ctx, tx, s, v); err != nil {
+		return err
+	}
+	if need, _ := escalate.NeedsPage(s.inc, v.Urgency); need {
+		if err := r.page(ctx, tx, s, &v, v.Urgency); err != nil {
+			return err
+		}
+	}
+	if err := r.move(ctx, tx, s, incident.Mitigating, "handed to people"); err != nil {
+		return err
+	}
+	return r.store(ctx, tx, s, incidentJob(JobInvestigate, s.inc.ID, "again", s.after(r.Windows.LookAgain)))
+}
+
+// watch comes back later; while the cause is not sure it investigates on.
+func (r *Responder) watch(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
+	next := v.NextLook
+	if soon := s.after(r.Windows.LookAgain); v.Hold && soon.Before(next) {
+		next = soon
+	}
+	if !v.Hold {
+		if err := r.expire(ctx, tx, s, nil); err != nil {
+			return err
+		}
+		if s.inc.State != incident.Mitigating { // people have it: they let go of it
+			if err := r.move(ctx, tx, s, incident.Watching, "low impact"); err != nil {
+				return err
+			}
+		}
+	}
+	return r.store(ctx, tx, s, incidentJob(JobInvestigate, s.inc.ID, "again", next))
+}
+
+// propose offers what people may approve or do by hand, each plan once.
+func (r *Responder) propose(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
+	current := map[string]bool{}
+	for _, p := range s.progress.Options {
+		current[p.key()] = true
+	}
+	if err := r.expire(ctx, tx, s, current); err != nil {
+		return err
+	}
+	for _, p := range s.progress.Options {
+		if s.proposed(p) || s.progress.Stopped && p.Executable {
+			continue
+		}
+		prop := r.proposal(*s, p, v)
+		if err := tx.SaveProposal(ctx, prop); err != nil {
+			return fmt.Errorf("store proposal of %s: %w", s.inc.ID, err)
+		}
+		s.proposals = append(s.proposals, prop)
+		if err := r.record(ctx, tx, *s, incident.NewEvent(incident.EventProposal, incident.ActorAgent,
+			fmt.Sprintf("%s (%s risk, %s)", title(p), prop.Action.Risk, prop.Action.Lasting), "runbook "+p.Runbook, s.now).
+			With("proposal", prop.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key identifies a plan; what only a person can do is known by its name.
+func (p plan) key() string {
+	if p.PlanSHA != "" {
+		return p.PlanSHA
+	}
+	return p.Runbook + "/" + p.Option
+}
+
+func (s snapshot) proposed(p plan) bool {
+	return slices.ContainsFunc(s.proposals, func(q incident.Proposal) bool {
+		return q.PlanSHA == p.key() && q.State != incident.Expired
+	})
+}
+
+func (r *Responder) proposal(s snapshot, p plan, v decide.Verdict) incident.Proposal {
+	chosen := s.progress.Plan
+	recommended := chosen != nil && chosen.key() == p.key()
+	prop := incident.Proposal{
+		ID: id.New("prop", s.now), IncidentID: s.inc.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA,
+		Option: p.Option, Action: p.Action, Cost: p.CostText, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
+		Recommend: recommended, Commands: p.Commands, PlanSHA: p.key(), Generation: p.Generation,
+		Approvers: v.Approvers, State: incident.Waiting, At: s.now,
+		Why: title(p),
+	}
+	if len(s.inc.Hypotheses) > 0 {
+		prop.Why = s.inc.Hypotheses[0].Mechanism
+	}
+	// Only the remediation that the cause and the facts call for can be
+	// executed: the rest is for people's hands.
+	prop.Executable = recommended && p.Executable && v.Approvers >= 0
+	if s.progress.Run != nil {
+		prop.Facts = s.progress.Run.Facts
+	}
+	return prop
+}
+
+// whileMonitoring puts what fires again after an action back to people.
+func (r *Responder) whileMonitoring(ctx context.Context, tx *store.Tx, s *snapshot) error {
+	return enqueue(ctx, tx, incidentJob(JobVerify, s.inc.ID, "", time.Time{}))
+}
+
+// quiet watches for recovery when nothing fires any more without an action of
+// ours: a resolved alert alone proves nothing.
+func (r *Responder) quiet(ctx context.Context, tx *store.Tx, s *snapshot) error {
+	if s.progress.VerifyUntil.Before(s.now) {
+		s.progress.VerifyUntil = s.after(r.Windows.VerifyTimeout)
+	}
+	return r.store(ctx, tx, s, incidentJob(JobVerify, s.inc.ID, "", time.Time{}))
+}
+
+// recheckInput reads the world once more just before an action starts.
+func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Intent, ex action.Executor) (decide.RecheckInput, error) {
+	generation, err := ex.Generation(ctx, in.Action)
+	if err != nil {
+		return decide.RecheckInput{}, fmt.Errorf("read %s: %w", in.Action.Target, err)
+	}
+	facts := r.refresh(ctx, &s, in)
+	check := decide.RecheckInput{
+		Input: r.input(s, r.Paused(ctx), in.ID), PlanSHA: in.PlanSHA, Generation: generation,
+		DecidedPlanSHA: in.PlanSHA, DecidedGen: in.Generation, DecidedBounds: decidedBounds(s), FactsHold: facts,
+	}
+	if in.ApprovedBy != "" {
+		check.Approval = s.approvalOf(in)
+	}
+	return check, nil
+}
+
+// refresh measures again: fresh samples, and the runbook's facts, over which
+// the remediation must still be called for.
+func (r *Responder) refresh(ctx context.Context, s *snapshot, in action.Intent) catalog.Flag {
+	req := r.request(*s)
+	items := evidence.Gather(ctx, r.Golden(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor)
+	s.progress.SampleAt = newestSample(items)
+	rb, ok := r.Runbooks.Runbook(in.Runbook)
+	if !ok || rb.SHA256() != in.RunbookSHA || s.progress.Run == nil {
+		return catalog.False
+	}
+	v := r.vars(*s, s.progress.Run.Service)
+	run := rb.Ask(ctx, r.Diagnostics(s.inc.Environment), v)
+	for _, o := range rb.Options(run, v) {
+		if s.progress.Plan != nil && o.Name == s.progress.Plan.Option {
+			return decide.Is(o.Held)
+		}
+	}
+	return catalog.False
+}
+
+// decidedBounds is the boundary file that the latest verdict saw.
+func decidedBounds(s snapshot) string {
+	if len(s.verdicts) == 0 {
+		return ""
+	}
+	return s.verdicts[len(s.verdicts)-1].BoundarySHA256
+}
+
+func (s snapshot) approvalOf(in action.Intent) *decide.Approval {
+	for _, p := range s.proposals {
+		if p.ID == in.ProposalID && p.State == incident.Approved {
+			return &decide.Approval{
+				By: p.ApprovedBy, At: in.IntendedAt, ExpiresAt: p.ExpiresAt, PlanSHA: p.PlanSHA, Generation: p.Generation,
+			}
+		}
+	}
+	return &decide.Approval{} // approved by nobody: refused
+}
+
+// title is what a plan does, in words.
+func title(p plan) string {
+	switch {
+	case p.Title != "":
+		return p.Title
+	case p.Action.Name != "":
+		return describe(p.Action)
+	}
+	return strings.ReplaceAll(p.Option, "-", " ")
+}

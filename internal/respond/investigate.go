@@ -1,0 +1,303 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/decide"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/runbook"
+	"github.com/holdfast-sre/holdfast/internal/severity"
+	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// findings is what one round of investigation brought, before it is stored.
+type findings struct {
+	items    []evidence.Item
+	took     time.Duration
+	diagnose diagnose.Diagnosis
+	measured []diagnose.Measured
+	run      *runbook.Run // nil = no runbook is for these signals
+	plan     *plan        // what the facts call for; nil = nothing
+	options  []plan       // everything that people may choose, the plan first
+	hits     []string     // conditions of escalate_when that hold
+	budget   catalog.Flag
+	trace    []incident.TraceStep
+}
+
+// investigate gathers evidence, ranks causes, asks the runbook's diagnostics,
+// ranks again, and enqueues the verdict. It is done again while the cause is
+// not sure and after whatever changes what is known.
+func (r *Responder) investigate(ctx context.Context, j jobs.Job) (commit, error) {
+	args, err := readArgs[incidentArgs](j)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.load(ctx, args.Incident)
+	if err != nil {
+		return nil, err
+	}
+	if s.acting() {
+		return nil, nil // what is known stays as it was when the action was decided
+	}
+	f := r.look(ctx, s)
+	return func(ctx context.Context, tx *store.Tx) error {
+		now, err := r.loadIn(ctx, tx, args.Incident)
+		if err != nil || now.acting() {
+			return err
+		}
+		return r.keep(ctx, tx, &now, f)
+	}, nil
+}
+
+// look is the slow part: sources are asked, nothing is stored.
+func (r *Responder) look(ctx context.Context, s snapshot) findings {
+	began := time.Now()
+	req := r.request(s)
+	f := findings{items: evidence.Gather(ctx, r.Collectors(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor)}
+	in := diagnose.Input{
+		Catalog: r.Catalog, Environment: s.inc.Environment, Affected: s.inc.Services,
+		FirstSignal: s.inc.StartedAt, Now: s.now, Items: f.items,
+	}
+	f.diagnose = r.Engine.Diagnose(in)
+	r.askRunbook(ctx, s, &in, &f)
+	f.took = time.Since(began)
+	f.measured = diagnose.Impact(in)
+	f.trace = r.traceBack(ctx, s, f)
+	return f
+}
+
+// askRunbook runs the diagnostics of the first runbook that is for the
+// incident and diagnoses again with what they prove.
+func (r *Responder) askRunbook(ctx context.Context, s snapshot, in *diagnose.Input, f *findings) {
+	matches := r.Runbooks.Match(s.firing())
+	if len(matches) == 0 {
+		return
+	}
+	m := matches[0]
+	v := r.vars(s, m.Service)
+	ports := r.Diagnostics(s.inc.Environment)
+	run := m.Runbook.Ask(ctx, ports, v)
+	for i := range run.Items {
+		run.Items[i] = run.Items[i].Redacted(r.Redactor)
+	}
+	f.run = &run
+	f.items = append(f.items, run.Items...)
+	in.Items, in.Findings = f.items, m.Runbook.Prove(run, v)
+	f.diagnose = r.Engine.Diagnose(*in)
+	for _, c := range m.Runbook.Escalations(run, v) {
+		f.hits = append(f.hits, c.Name)
+	}
+	f.options, f.plan = r.plans(ctx, s, m.Runbook, run, v, f)
+	if f.plan != nil {
+		f.budget = r.budgetSpent(ctx, ports.Metrics, s, f.plan.Action.Service)
+	}
+}
+
+// vars is what a runbook's conditions know about the incident.
+func (r *Responder) vars(s snapshot, service string) runbook.Vars {
+	cover, _ := covered(s.signals)
+	return runbook.Vars{
+		IncidentID: s.inc.ID, Environment: s.inc.Environment, Service: service, Severity: s.inc.Severity.String(),
+		Services: s.inc.Services, StartedAt: s.inc.StartedAt, Now: s.now, Window: r.Windows.Rate,
+		Catalog: r.Catalog, Maintenance: cover,
+	}
+}
+
+// request says what collectors should look at.
+func (r *Responder) request(s snapshot) evidence.Request {
+	onset := s.inc.StartedAt
+	for _, sig := range s.signals {
+		if sig.StartsAt.Before(onset) {
+			onset = sig.StartsAt
+		}
+	}
+	onset = onset.Add(-holdOf(s.signals) - r.Windows.Rate) // an alert starts after its rate window and its `for`
+	if s.inc.OnsetAt != nil && s.inc.OnsetAt.Before(onset) {
+		onset = *s.inc.OnsetAt
+	}
+	return evidence.Request{
+		IncidentID: s.inc.ID, Environment: s.inc.Environment,
+		Services: r.scope(s.inc.Services), Affected: s.inc.Services, Signals: s.signals,
+		Onset: onset, Now: s.now, Window: r.Windows.Evidence,
+		ReferenceEnd: onset.Add(-r.Windows.ReferenceGap),
+	}
+}
+
+// holdOf is the longest `for` that the signals name, when they name one.
+func holdOf(signals []signal.Signal) time.Duration {
+	var hold time.Duration
+	for _, sig := range signals {
+		for _, where := range []map[string]string{sig.Annotations, sig.Labels} {
+			if d, err := time.ParseDuration(where["for"]); err == nil {
+				hold = max(hold, d)
+			}
+		}
+	}
+	return hold
+}
+
+// keep stores a round of investigation and enqueues the verdict.
+func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findings) error {
+	if err := tx.SaveEvidence(ctx, s.inc.ID, f.items); err != nil {
+		return fmt.Errorf("store evidence of %s: %w", s.inc.ID, err)
+	}
+	if s.inc.State == incident.Open || s.inc.State == incident.Watching {
+		if err := r.move(ctx, tx, s, incident.Investigating, "evidence gathered"); err != nil {
+			return err
+		}
+	}
+	if err := r.tellFindings(ctx, tx, s, f); err != nil {
+		return err
+	}
+	s.inc.Hypotheses, s.inc.Abnormal = f.diagnose.Hypotheses, f.diagnose.Abnormal
+	if !f.diagnose.Onset.IsZero() && s.inc.OnsetAt == nil {
+		at := f.diagnose.Onset
+		s.inc.OnsetAt = &at
+	}
+	if len(f.trace) > 0 {
+		s.inc.Trace = f.trace
+	}
+	s.inc.Impact = impactOf(f.measured, s.inc)
+	if err := r.raiseSeverity(ctx, tx, s, f.measured); err != nil {
+		return err
+	}
+	p := &s.progress
+	p.Round++
+	p.InvestigatedAt, p.SampleAt = s.now, newestSample(f.items)
+	p.Measured, p.EscalateWhen, p.Plan, p.Options, p.BudgetSpent = f.measured, f.hits, f.plan, f.options, f.budget
+	p.Run = f.run
+	next := []jobs.Job{incidentJob(JobDecide, s.inc.ID, "", time.Time{})}
+	if p.Round == 1 {
+		next = append(next, incidentJob(JobDecide, s.inc.ID, "undiagnosed", s.inc.StartedAt.Add(r.Windows.Undiagnosed)))
+	}
+	return r.store(ctx, tx, s, next...)
+}
+
+// tellFindings puts evidence and diagnosis on the timeline; a later round that
+// changes nothing is not told again.
+func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot, f findings) error {
+	events := []incident.Event{}
+	if s.progress.Round == 0 {
+		events = append(events, incident.NewEvent(incident.EventEvidence, incident.ActorAgent,
+			fmt.Sprintf("%d items from %d sources (%s), %.1f s", len(f.items), len(sources(f.items)), strings.Join(collectors(f.items), ", "), f.took.Seconds()),
+			"investigation", s.now))
+		for _, it := range f.items {
+			if it.Kind == evidence.KindFailure {
+				events = append(events, incident.NewEvent(incident.EventEvidence, incident.ActorAgent, it.Summary, "investigation", s.now))
+			}
+		}
+	}
+	if top := ranking(f.diagnose.Hypotheses); top != ranking(s.inc.Hypotheses) {
+		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, top, "investigation", s.now).
+			With("hypotheses", brief(f.diagnose.Hypotheses)))
+	}
+	if chain := traceText(f.trace); chain != "" && chain != traceText(s.inc.Trace) {
+		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, chain, "trace chain", s.now).With("trace", true))
+	}
+	return r.record(ctx, tx, *s, events...)
+}
+
+// ranking is the diagnosis in one line: the leader in words, the rest short.
+func ranking(hs []diagnose.Hypothesis) string {
+	if len(hs) == 0 {
+		return ""
+	}
+	var rest []string
+	for _, h := range hs[1:] {
+		if h.Probability < 0.005 {
+			continue
+		}
+		what := strings.ReplaceAll(string(h.CauseClass), "_", " ")
+		if h.Component != "" {
+			what += " of " + h.Component
+		}
+		rest = append(rest, decide.Probability(h.Probability)+" "+what)
+	}
+	text := fmt.Sprintf("%s %s: %s", decide.Probability(hs[0].Probability), decide.Likelihood(hs[0].Probability), hs[0].Mechanism)
+	if len(rest) > 0 {
+		text += " (" + strings.Join(rest, ", ") + ")"
+	}
+	return text
+}
+
+func brief(hs []diagnose.Hypothesis) []map[string]any {
+	out := make([]map[string]any, 0, len(hs))
+	for _, h := range hs {
+		out = append(out, map[string]any{
+			"cause_class": string(h.CauseClass), "component": h.Component, "probability": h.Probability, "mechanism": h.Mechanism,
+		})
+	}
+	return out
+}
+
+// raiseSeverity lets the severity rise to what was measured; it never falls by
+// itself.
+func (r *Responder) raiseSeverity(ctx context.Context, tx *store.Tx, s *snapshot, ms []diagnose.Measured) error {
+	worst, reason := severity.Unset, ""
+	for _, m := range ms {
+		if !slices.Contains(s.inc.Services, m.Service) || !m.UserFacing {
+			continue
+		}
+		failing := 0.0
+		if m.FailingShare.Known {
+			failing = m.FailingShare.Value
+		}
+		if sev, why := incident.Measured(m.Tier, failing, m.Down, m.BurnRate); sev.WorseThan(worst) {
+			worst, reason = sev, m.Service+": "+why
+		}
+	}
+	if !worst.WorseThan(s.inc.Severity) {
+		return nil
+	}
+	ev, err := s.inc.Apply(incident.SeverityChange(worst, incident.ActorRule, reason, s.now))
+	if err != nil {
+		return fmt.Errorf("raise severity of %s: %w", s.inc.ID, err)
+	}
+	return r.record(ctx, tx, *s, ev)
+}
+
+// newestSample is the time of the newest metric sample among the evidence.
+func newestSample(items []evidence.Item) time.Time {
+	var newest time.Time
+	for _, it := range items {
+		if it.Kind != evidence.KindMetric || it.Stale {
+			continue
+		}
+		m, err := evidence.Decode[evidence.Metric](it)
+		if err != nil || len(m.Now.Points) == 0 {
+			continue
+		}
+		if at := m.Now.Points[len(m.Now.Points)-1].At; at.After(newest) {
+			newest = at
+		}
+	}
+	return newest
+}
+
+func sources(items []evidence.Item) []string {
+	return distinct(items, func(it evidence.Item) string { return it.Source })
+}
+
+func collectors(items []evidence.Item) []string {
+	return distinct(items, func(it evidence.Item) string { return it.Collector })
+}
+
+func distinct(items []evidence.Item, of func(evidence.Item) string) []string {
+	var out []string
+	for _, it := range items {
+		if v := of(it); it.Kind != evidence.KindLink && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

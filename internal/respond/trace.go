@@ -1,0 +1,132 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+)
+
+// TraceQuery says where a trace starts.
+type TraceQuery struct {
+	Service  catalog.Service
+	Frames   []evidence.Frame // innermost first
+	Revision string           // that runs; empty = not known
+	Cause    diagnose.CauseClass
+	Bolts    []string // work items that changes name
+}
+
+// TraceStep is one step of the chain.
+type TraceStep = incident.TraceStep
+
+// traceBack follows the failing code to the requirement behind it: the code of
+// the component at fault first, then that of the affected services.
+func (r *Responder) traceBack(ctx context.Context, s snapshot, f findings) []TraceStep {
+	top, ok := f.diagnose.Top()
+	if r.Tracer == nil || !ok {
+		return nil
+	}
+	names := append([]string{top.Component}, s.inc.Services...)
+	for _, name := range slices.Compact(names) {
+		svc, ok := r.Catalog.Service(name)
+		if !ok || svc.Repository.Path == "" {
+			continue
+		}
+		for _, stack := range stacks(f.items, name) {
+			steps, err := r.Tracer.Trace(ctx, TraceQuery{
+				Service: svc, Frames: stack, Revision: runningRevision(f.items, name), Cause: top.CauseClass, Bolts: bolts(f.items, name),
+			})
+			if err != nil {
+				r.Log.WarnContext(ctx, "trace chain broken", "service", name, "error", err)
+				continue
+			}
+			if len(steps) > 0 {
+				return steps
+			}
+		}
+	}
+	return nil
+}
+
+// stacks are the stack traces that a service logged.
+func stacks(items []evidence.Item, service string) [][]evidence.Frame {
+	var out [][]evidence.Frame
+	for _, it := range items {
+		if it.Kind != evidence.KindLogs || it.Service != service {
+			continue
+		}
+		if logs, err := evidence.Decode[evidence.Logs](it); err == nil {
+			out = append(out, logs.Stacks...)
+		}
+	}
+	return out
+}
+
+// runningRevision is the revision that the runtime says it runs.
+func runningRevision(items []evidence.Item, service string) string {
+	for _, it := range items {
+		if it.Kind != evidence.KindRuntime || it.Service != service {
+			continue
+		}
+		rt, err := evidence.Decode[evidence.Runtime](it)
+		if err != nil {
+			continue
+		}
+		for _, i := range rt.Instances {
+			if i.Revision != "" {
+				return i.Revision
+			}
+		}
+	}
+	return ""
+}
+
+func bolts(items []evidence.Item, service string) []string {
+	var out []string
+	for _, it := range items {
+		if it.Kind != evidence.KindChanges {
+			continue
+		}
+		cs, err := evidence.Decode[evidence.Changes](it)
+		if err != nil {
+			continue
+		}
+		for _, c := range cs.Changes {
+			if c.Service == service && c.Bolt != "" && !slices.Contains(out, c.Bolt) {
+				out = append(out, c.Bolt)
+			}
+		}
+	}
+	return out
+}
+
+// traceText is the chain in one line: outbox_worker.go:78 → BOLT-045 → ADR-023.
+func traceText(steps []TraceStep) string {
+	var parts, missing []string
+	for _, st := range steps {
+		switch st.Kind {
+		case "code":
+			parts = append(parts, fmt.Sprintf("%s:%d", st.Path[strings.LastIndex(st.Path, "/")+1:], st.Line))
+		case "commit":
+		default:
+			id := st.ID
+			if st.Inferred {
+				id += " (inferred)"
+			}
+			parts = append(parts, id)
+		}
+		for _, m := range st.Missing {
+			missing = append(missing, st.ID+" says nothing about "+m)
+		}
+	}
+	text := strings.Join(parts, " → ")
+	if len(missing) > 0 {
+		text += "; " + strings.Join(missing, ", ")
+	}
+	return text
+}

@@ -1,0 +1,206 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/recovery"
+	"github.com/holdfast-sre/holdfast/internal/store"
+)
+
+// verify looks whether the incident is over, after an action or after its
+// signals went away by themselves, and comes back until it is or until the time
+// for it has passed.
+func (r *Responder) verify(ctx context.Context, j jobs.Job) (commit, error) {
+	args, err := readArgs[incidentArgs](j)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.load(ctx, args.Incident)
+	if err != nil {
+		return nil, err
+	}
+	if s.over() {
+		return nil, nil
+	}
+	check := r.measure(ctx, s)
+	helped, why := r.remediationHelped(ctx, s)
+	judgement, progress := recovery.Judge(check, s.progress.Recovery, r.recoveryWindow(s))
+	if !helped && judgement.Kind != recovery.Unknown {
+		judgement = recovery.Judgement{Kind: recovery.Out, Reasons: append(judgement.Reasons, why)}
+		progress.GoodSince = time.Time{}
+	}
+	switch {
+	case judgement.Kind == recovery.Recovered:
+		return r.recovered(args.Incident, check, progress), nil
+	case s.now.After(s.progress.VerifyUntil):
+		return r.notRecovered(args.Incident, judgement, progress), nil
+	}
+	return r.keepVerifying(args.Incident, judgement, progress), jobs.Snooze(r.Windows.VerifyEvery)
+}
+
+// recoveryWindow is how long all signals must be in band.
+func (r *Responder) recoveryWindow(s snapshot) time.Duration {
+	return recovery.Window(r.Windows.Recovery, r.Windows.Rate, holdOf(s.signals))
+}
+
+// measure reads the golden signals of the affected services and of what was
+// acted on.
+func (r *Responder) measure(ctx context.Context, s snapshot) recovery.Check {
+	names := slices.Clone(s.inc.Services)
+	if in, ok := s.lastAction(); ok && !slices.Contains(names, in.Action.Service) {
+		names = append(names, in.Action.Service)
+	}
+	req := r.request(s)
+	req.Services, req.Affected = r.services(names), names
+	req.Now = s.now
+	c := recovery.Check{Now: s.now}
+	for _, sig := range s.firing() {
+		c.Firing = append(c.Firing, sig.Name)
+	}
+	for _, it := range evidence.Gather(ctx, r.Golden(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor) {
+		switch it.Kind {
+		case evidence.KindFailure:
+			c.Down = append(c.Down, it.Source)
+		case evidence.KindMetric:
+			if m, err := evidence.Decode[evidence.Metric](it); err == nil {
+				c.Metrics = append(c.Metrics, recovery.Measured{Service: it.Service, Stale: it.Stale, Metric: m})
+			}
+		}
+	}
+	return c
+}
+
+// lastAction returns the latest action that ran.
+func (s snapshot) lastAction() (action.Intent, bool) {
+	for _, in := range slices.Backward(s.intents) {
+		if in.State == action.Done {
+			return in, true
+		}
+	}
+	return action.Intent{}, false
+}
+
+func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progress) commit {
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, id)
+		if err != nil || s.over() {
+			return err
+		}
+		s.progress.Recovery = p
+		if s.inc.State != incident.Monitoring {
+			if err := r.move(ctx, tx, &s, incident.Monitoring, "signals are back in their usual range"); err != nil {
+				return err
+			}
+		}
+		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule,
+			"back in the usual range for "+r.recoveryWindow(s).String()+": "+inWords(check, s.inc.Services),
+			"recovery rule", s.now)); err != nil {
+			return err
+		}
+		if err := r.move(ctx, tx, &s, incident.Resolved, "recovered"); err != nil {
+			return err
+		}
+		return r.store(ctx, tx, &s, incidentJob(JobDocument, id, "", time.Time{}))
+	}
+}
+
+// notRecovered stops: no second remediation is tried by itself.
+func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Progress) commit {
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, id)
+		if err != nil || s.over() {
+			return err
+		}
+		s.progress.Recovery = p
+		if in, ok := s.lastAction(); ok {
+			s.progress.Tried = append(s.progress.Tried, in.PlanSHA)
+		}
+		why := fmt.Sprintf("no recovery within %s: %s", r.Windows.VerifyTimeout, strings.Join(j.Reasons, "; "))
+		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, why, "recovery rule", s.now)); err != nil {
+			return err
+		}
+		if err := r.move(ctx, tx, &s, incident.Mitigating, "no recovery"); err != nil {
+			return err
+		}
+		return r.stop(ctx, tx, &s, "the verification failed")
+	}
+}
+
+// keepVerifying stores the progress and puts a change of judgement on the
+// timeline; the same judgement again is not told twice.
+func (r *Responder) keepVerifying(id string, j recovery.Judgement, p recovery.Progress) commit {
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, id)
+		if err != nil || s.over() {
+			return err
+		}
+		said := s.progress.Said
+		s.progress.Recovery, s.progress.Said = p, string(j.Kind)
+		if err := tx.Put(ctx, progressKey(id), s.progress); err != nil {
+			return err
+		}
+		if said == s.progress.Said {
+			return nil
+		}
+		text := map[recovery.Kind]string{
+			recovery.Settling: "all signals are in their usual range; watching for " + r.recoveryWindow(s).String(),
+			recovery.Out:      "not recovered yet: ",
+			recovery.Unknown:  "recovery can't be judged: ",
+		}[j.Kind] + strings.Join(j.Reasons, "; ")
+		return r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, text, "recovery rule", s.now))
+	}
+}
+
+// inWords tells the figures that people look at first.
+func inWords(c recovery.Check, affected []string) string {
+	var parts []string
+	for _, m := range c.Metrics {
+		if !slices.Contains(affected, m.Service) {
+			continue
+		}
+		switch m.Signal {
+		case evidence.Errors:
+			parts = append(parts, fmt.Sprintf("%s errors %.1f %%", m.Service, 100*m.Value))
+		case evidence.LatencyP99:
+			parts = append(parts, fmt.Sprintf("%s p99 %.0f ms", m.Service, 1000*m.Value))
+		case evidence.Saturation:
+			if m.Limit > 0 {
+				parts = append(parts, fmt.Sprintf("%s %.0f/%.0f", strings.ReplaceAll(m.Resource, "_", " "), m.Value, m.Limit))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return "every golden signal"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// remediationHelped asks what the runbook itself wants to see after its
+// remediation. Without an action of ours, or without such a check, the golden
+// signals alone decide.
+func (r *Responder) remediationHelped(ctx context.Context, s snapshot) (ok bool, why string) {
+	in, acted := s.lastAction()
+	if !acted || s.progress.Run == nil || s.progress.Plan == nil || s.progress.Plan.PlanSHA != in.PlanSHA || !s.progress.Plan.HasVerify {
+		return true, ""
+	}
+	rb, found := r.Runbooks.Runbook(in.Runbook)
+	if !found {
+		return false, "runbook " + in.Runbook + " is not loaded any more"
+	}
+	check, _ := rb.Verify(ctx, r.Diagnostics(s.inc.Environment), r.vars(s, s.progress.Run.Service), *s.progress.Run, s.progress.Plan.Option)
+	switch {
+	case check.Error != "":
+		return false, check.Error
+	case !check.Held:
+		return false, check.Name + " does not hold"
+	}
+	return true, ""
+}
