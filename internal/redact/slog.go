@@ -56,6 +56,7 @@ func (h *handler) attr(a slog.Attr) slog.Attr {
 		if Sensitive(a.Key) {
 			return slog.String(a.Key, markSecret)
 		}
+	default: // booleans, times and durations say nothing
 	}
 	return slog.Attr{Key: a.Key, Value: v}
 }
@@ -79,5 +80,5 @@ func (h *handler) any(key string, v any) slog.Attr {
 	if err != nil {
 		return slog.String(key, h.r.String(fmt.Sprintf("%+v", v)))
 	}
-	return slog.Any(key, json.RawMessage(h.r.JSON(b)))
+	return slog.Any(key, h.r.JSON(b))
 }

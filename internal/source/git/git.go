@@ -114,7 +114,7 @@ func (s *Source) item(svc catalog.Service, req evidence.Request, from time.Time,
 	if failed != nil {
 		it.Kind, it.Data, it.Error = evidence.KindFailure, []byte("null"), failed.Error()
 		it.Summary = "the repository of " + svc.Name + " can't be read"
-		return it, nil
+		return it, nil //nolint:nilerr // a repository that can't be read is evidence
 	}
 	changes := make([]change.Change, 0, len(commits))
 	for _, c := range commits {

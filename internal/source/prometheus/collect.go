@@ -178,7 +178,7 @@ func (c *collection) stale(ctx context.Context, q question, now []evidence.Serie
 	selectors, err := selectorsOf(q.query)
 	if err != nil {
 		p := worst(now).Points
-		return len(p) == 0 || c.req.Now.Sub(p[len(p)-1].At) > limit+c.step(), nil //nolint:nilerr // answered by the points instead
+		return len(p) == 0 || c.req.Now.Sub(p[len(p)-1].At) > limit+c.step(), nil
 	}
 	age, err := c.s.ageOf(selectors, c.req.Now, func(sel string) (time.Time, error) { return c.newestOf(ctx, sel) })
 	if errors.Is(err, evidence.ErrNoData) {
@@ -263,8 +263,9 @@ func name(g evidence.Golden, resource string) string {
 		return "traffic"
 	case evidence.Errors:
 		return "errors"
+	default:
+		return strings.ReplaceAll(resource, "_", " ")
 	}
-	return strings.ReplaceAll(resource, "_", " ")
 }
 
 // worst returns the series whose last point is highest; the first on a tie.

@@ -2,7 +2,7 @@ module github.com/holdfast-sre/holdfast/test/tools/victorialogs
 
 go 1.26
 
-require github.com/VictoriaMetrics/VictoriaMetrics v1.121.0
+require github.com/VictoriaMetrics/VictoriaMetrics v1.121.0 // indirect
 
 require (
 	github.com/VictoriaMetrics/easyproto v0.1.4 // indirect
@@ -21,3 +21,5 @@ require (
 	golang.org/x/oauth2 v0.30.0 // indirect
 	golang.org/x/sys v0.33.0 // indirect
 )
+
+tool github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs

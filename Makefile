@@ -1,0 +1,56 @@
+# The two that a newcomer needs: make demo, make test.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := bin/holdfast
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/holdfast
+	@scripts/build.sh $(BIN)
+
+.PHONY: demo
+demo: build ## break a real system and watch Holdfast repair it (under 90 s after the build)
+	@$(BIN) demo --scenario pool-exhaustion --approve --out demo-out
+
+.PHONY: run
+run: build ## start the server with the configuration in ./holdfast (made when there is none)
+	@[[ -e holdfast/holdfast.yaml ]] || $(BIN) init holdfast
+	@$(BIN) serve --config holdfast/holdfast.yaml
+
+.PHONY: test
+test: ## everything that CI runs: checks, unit tests, real servers, end to end
+	@scripts/test.sh all
+
+.PHONY: check
+check: ## the part of `make test` without servers
+	@scripts/test.sh check
+
+.PHONY: lint
+lint: ## format check, go vet, linters, tidy modules
+	@scripts/test.sh lint
+
+.PHONY: fmt
+fmt: ## format all Go files
+	@"$$(test/tools/build.sh gofumpt)" -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: bench
+bench: ## print the figures; never part of `make test`
+	@scripts/bench.sh
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## fuzz every parser of outside input for FUZZTIME each (20s)
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: docs
+docs: build ## write again what is generated: schemas, API description, golden files
+	@scripts/docs.sh $(BIN)
+
+.PHONY: clean
+clean: ## remove what was built (not the cache of test tools)
+	@rm -rf bin demo-out

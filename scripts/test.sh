@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# test.sh lint | check | all
+#   lint   format, go vet, linters, tidy modules
+#   check  lint, unit tests with the race detector, scripts: no servers
+#   all    check, then real servers and end to end: what CI runs
+# What can't run here is named in one line at the end; with CI=true it fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+what=${1:-all}
+failed=()
+left_out=()
+started=$SECONDS
+
+# step NAME COMMAND… runs a command and goes on when it fails, so that one run
+# shows everything that is wrong.
+step() {
+	local name=$1 at=$SECONDS
+	shift
+	echo "== $name"
+	if "$@"; then
+		echo "== $name: ok, $((SECONDS - at)) s"
+	else
+		failed+=("$name")
+		echo "== $name: FAILED, $((SECONDS - at)) s"
+	fi
+}
+
+format() {
+	local fmt bad
+	fmt=$(test/tools/build.sh gofumpt) || return
+	bad=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r -d '\n' "$fmt" -l) || return
+	[[ -z $bad ]] || { echo "not formatted (make fmt):"; echo "$bad"; return 1; }
+}
+
+linters() {
+	local lint
+	lint=$(test/tools/build.sh golangci-lint) || return
+	"$lint" run ./...
+}
+
+tidy() { go mod tidy -diff && go mod verify >/dev/null; }
+
+vet() { go vet ./... && go vet -tags integration ./test/...; }
+
+lint_steps() {
+	step "format" format
+	step "go vet" vet
+	step "linters" linters
+	step "tidy modules" tidy
+}
+
+unit() { go test "${race[@]}" ./...; }
+
+servers() { HOLDFAST_TEST_WITHOUT="$missing" go test -tags integration -count=1 -timeout 20m ./test/...; }
+
+if [[ $what == lint ]]; then
+	lint_steps
+else
+	missing="" race=(-race)
+	if [[ $what == all ]]; then
+		settled=$(scripts/deps.sh)
+		eval "$settled"
+		# The log stores take minutes to build the first time: meanwhile the
+		# unit tests run.
+		mkdir -p .cache
+		nice test/tools/build.sh victorialogs loki >/dev/null 2>.cache/tools.log &
+		tools=$!
+		trap 'kill "$tools" 2>/dev/null || true' EXIT
+	elif ! command -v gcc >/dev/null && ! command -v cc >/dev/null; then
+		missing=cgo
+	fi
+	if [[ " $missing " == *" cgo "* ]]; then
+		race=()
+		left_out+=("the race detector (no C compiler)")
+	fi
+	if [[ -z ${HOLDFAST_BENCH_DATA:-} ]]; then
+		if [[ ${CI:-} == true ]]; then
+			echo "HOLDFAST_BENCH_DATA is not set: CI leaves nothing out" >&2
+			exit 1
+		fi
+		left_out+=("tests on benchmark data (set HOLDFAST_BENCH_DATA)")
+	fi
+	step "unit tests" unit
+	lint_steps
+	if [[ $what == all ]]; then
+		for m in $missing; do
+			[[ $m == cgo ]] || left_out+=("tests with a real $m (not installed: see scripts/deps.sh)")
+		done
+		echo "== waiting for the test tools"
+		if wait "$tools"; then
+			step "real servers and end to end" servers
+		else
+			cat .cache/tools.log
+			failed+=("test tools")
+		fi
+	fi
+fi
+
+for l in "${left_out[@]:+${left_out[@]}}"; do
+	[[ -z $l ]] || echo "left out: $l"
+done
+if [[ ${#failed[@]} -gt 0 ]]; then
+	(IFS=,; echo "FAILED after $((SECONDS - started)) s: ${failed[*]}")
+	exit 1
+fi
+echo "ok: make $([[ $what == all ]] && echo test || echo "$what"), $((SECONDS - started)) s"

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Builds the tools of the tests, each from a module of its own with pinned
+# versions, into a cache folder named by what decides the result (go.mod,
+# go.sum, flags, Go version, platform). What is there is not built again.
+#
+#   build.sh NAME…          build, print the path of each
+#   build.sh --path NAME    print where it is or would be, build nothing
+#
+# Names: loki, victorialogs, golangci-lint, gofumpt.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/holdfast/tools
+flags=(-mod=readonly -buildvcs=false -trimpath "-ldflags=-s -w")
+
+locate() { # sets module, package, target
+	case $1 in
+	loki) module=$here/loki package=github.com/grafana/loki/v3/cmd/loki ;;
+	victorialogs) module=$here/victorialogs package=github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs ;;
+	golangci-lint) module=$here/../../tools package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
+	gofumpt) module=$here/../../tools package=mvdan.cc/gofumpt ;;
+	*)
+		echo "build.sh: unknown tool $1: use loki, victorialogs, golangci-lint or gofumpt" >&2
+		exit 2
+		;;
+	esac
+	local sum
+	sum=$({ cat "$module/go.mod" "$module/go.sum" && echo "$package ${flags[*]}" && go env GOVERSION GOOS GOARCH; } | sha256sum)
+	target=$cache/$1-${sum:0:16}/$1
+}
+
+build() {
+	locate "$1"
+	if [[ ! -x $target ]]; then
+		mkdir -p "$(dirname "$target")"
+		echo "building $1 (once; kept in $cache)" >&2
+		# To a name of its own first: two builds at once, or one that is cut
+		# short, must not leave half a file.
+		local fresh=$target.$$
+		trap 'rm -f "$fresh"' EXIT
+		CGO_ENABLED=0 go build -C "$module" "${flags[@]}" -o "$fresh" "$package"
+		mv -f "$fresh" "$target"
+		trap - EXIT
+	fi
+	echo "$target"
+}
+
+if [[ ${1:-} == --path ]]; then
+	locate "${2:?a name is needed}"
+	echo "$target"
+	exit
+fi
+if [[ $# -eq 0 ]]; then
+	sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+	exit 2
+fi
+for name in "$@"; do build "$name"; done
