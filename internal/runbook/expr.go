@@ -8,6 +8,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -98,7 +99,13 @@ func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
 	}
 	checked, iss := env.Check(parsed)
 	if iss.Err() != nil {
-		return nil, celProblem(iss)
+		// Facts are decimal numbers; people write facts.deploys == 0 all the same.
+		decimals(parsed)
+		again, still := env.Check(parsed)
+		if still.Err() != nil {
+			return nil, celProblem(iss)
+		}
+		checked = again
 	}
 	if checked.OutputType() != cel.BoolType {
 		return nil, &exprError{what: fmt.Sprintf("condition gives %s, not true or false", checked.OutputType()), hint: "compare it with something: facts.x > 0"}
@@ -122,6 +129,19 @@ func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
 	}
 	slices.Sort(out.diagnostics)
 	return out, nil
+}
+
+// decimals turns the whole numbers of an expression into decimal ones.
+func decimals(parsed *cel.Ast) {
+	factory := celast.NewExprFactory()
+	celast.PreOrderVisit(parsed.NativeRep().Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.LiteralKind {
+			return
+		}
+		if i, ok := e.AsLiteral().(types.Int); ok {
+			e.SetKindCase(factory.NewLiteral(e.ID(), types.Double(i)))
+		}
+	}))
 }
 
 // unknownFact finds the first facts.NAME that no diagnostic captures.
@@ -162,7 +182,7 @@ func celProblem(iss *cel.Issues) *exprError {
 	}
 	switch {
 	case strings.Contains(first.Message, "no matching overload") && strings.Contains(first.Message, "double"):
-		e.hint = "facts are decimal numbers: write 2.0 rather than 2 when calculating"
+		e.hint = "facts are decimal numbers: write 2.0 rather than 2, and double(size(x)) to compare a size"
 	case strings.Contains(first.Message, "undeclared reference to 'facts'"):
 		e.hint = "no diagnostic captures a fact"
 	case strings.Contains(first.Message, "undeclared reference"):
