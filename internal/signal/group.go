@@ -16,8 +16,7 @@ type Topology interface {
 // GroupOptions bound how far a group reaches.
 type GroupOptions struct {
 	// Window is how long after its last signal a service still draws its
-	// dependants and dependencies in, and how long after its end a group takes
-	// signals back.
+	// dependants and dependencies in.
 	Window time.Duration
 	// SilentHops is how many services without a signal a dependency path may
 	// cross; 0 means that only direct dependencies count.
@@ -35,15 +34,13 @@ type Group struct {
 	Services    []string
 	StartedAt   time.Time
 	LastAt      time.Time // of its last signal
-	Ended       bool      // resolved: takes its own services and lone key back inside the window
-	Held        bool      // a person works on it: it is never united into another
+	Held        bool      // a person or an action is at work on it: it is never united into another
 }
 
 // Placement says where a signal belongs.
 type Placement struct {
 	Key    string
 	Opened bool     // no group took it: Key names a new one
-	Ended  bool     // the group had ended: the signal reopens it
 	United []string // groups that turned out to be about the same problem, now part of Key
 	Why    string   // in words, for the timeline
 }
@@ -95,13 +92,10 @@ func LoneKey(s Signal) string {
 	return ""
 }
 
-// Seed tells the grouper about a group that exists. Where two groups claim a
-// service, the one that has not ended wins, then the one with the later signal.
+// Seed tells the grouper about a group that goes on. Where two groups claim a
+// service, the one with the later signal wins.
 func (g *Grouper) Seed(gr Group) {
 	gr.Services = slices.Clone(gr.Services)
-	if old, ok := g.groups[gr.Key]; ok && old.Environment != gr.Environment {
-		return
-	}
 	g.groups[gr.Key] = &gr
 	if gr.Lone != "" {
 		p := place{gr.Environment, gr.Lone}
@@ -119,68 +113,55 @@ func (g *Grouper) Seed(gr Group) {
 }
 
 func (g *Grouper) prefers(gr *Group, other string) bool {
-	o, ok := g.groups[g.find(other)]
-	if !ok {
-		return true
-	}
-	if o.Ended != gr.Ended {
-		return o.Ended
-	}
-	return gr.LastAt.After(o.LastAt)
+	o, ok := g.groups[g.Find(other)]
+	return !ok || gr.LastAt.After(o.LastAt)
 }
 
-// Add places a firing signal. Call it in the order in which signals matter.
+// Add places a firing signal: with the group that it belonged to (IncidentID),
+// else with the group of its service, else with that of a dependency or
+// dependant, else in a group of its own. Call it in the order in which signals
+// matter.
 func (g *Grouper) Add(s Signal) Placement {
 	at := s.ReceivedAt
+	p := place{s.Environment, s.Service}
+	if own, ok := g.groups[g.Find(s.IncidentID)]; ok && own.Environment == s.Environment {
+		own.LastAt = later(own.LastAt, at)
+		if s.Service != "" && own.Lone == "" {
+			g.touch(own, p, at)
+		}
+		return Placement{Key: own.Key, Why: "the same alert"}
+	}
 	if lone := LoneKey(s); lone != "" {
 		return g.addLone(place{s.Environment, lone}, at)
 	}
-	p := place{s.Environment, s.Service}
-	own := g.usable(g.find(g.services[p].group), at)
-	if own != nil && !own.Ended {
-		fresh := at.Sub(g.services[p].lastAt) > g.opts.Window
+	if own, ok := g.groups[g.Find(g.services[p].group)]; ok {
+		quiet := at.Sub(g.services[p].lastAt) > g.opts.Window
 		g.touch(own, p, at)
 		out := Placement{Key: own.Key, Why: "same service " + s.Service}
-		if fresh {
+		if quiet { // its neighbours may have changed in the meantime
 			out = g.unite(own, g.neighbours(p, at), out)
 		}
 		return out
 	}
 	near := g.neighbours(p, at)
-	if own != nil {
-		g.touch(own, p, at)
-		own.Ended = false
-		return g.unite(own, near, Placement{Key: own.Key, Ended: true, Why: "same service " + s.Service + " shortly after its end"})
-	}
-	if len(near) > 0 {
-		first := near[0]
-		gr := g.groups[first.group]
+	if len(near) == 0 {
+		gr := g.open(s.Environment, "", at)
 		g.touch(gr, p, at)
-		return g.unite(gr, near[1:], Placement{Key: gr.Key, Why: first.why})
+		return Placement{Key: gr.Key, Opened: true, Why: "first signal of " + s.Service}
 	}
-	gr := g.open(s.Environment, "", at)
+	gr := g.groups[near[0].group]
 	g.touch(gr, p, at)
-	return Placement{Key: gr.Key, Opened: true, Why: "first signal of " + s.Service}
+	return g.unite(gr, near[1:], Placement{Key: gr.Key, Why: near[0].why})
 }
 
 func (g *Grouper) addLone(p place, at time.Time) Placement {
-	if gr := g.usable(g.find(g.lone[p]), at); gr != nil {
-		was := gr.Ended
-		gr.Ended, gr.LastAt = false, later(gr.LastAt, at)
-		return Placement{Key: gr.Key, Ended: was, Why: "same alert, mapped to no service"}
+	if gr, ok := g.groups[g.Find(g.lone[p])]; ok {
+		gr.LastAt = later(gr.LastAt, at)
+		return Placement{Key: gr.Key, Why: "the same alert, mapped to no service"}
 	}
 	gr := g.open(p.environment, p.name, at)
 	g.lone[p] = gr.Key
 	return Placement{Key: gr.Key, Opened: true, Why: "maps to no service: an incident of its own"}
-}
-
-// usable returns the group when it can still take a signal at a time.
-func (g *Grouper) usable(key string, at time.Time) *Group {
-	gr, ok := g.groups[key]
-	if !ok || gr.Ended && at.Sub(gr.LastAt) > g.opts.Window {
-		return nil
-	}
-	return gr
 }
 
 func (g *Grouper) open(environment, lone string, at time.Time) *Group {
@@ -249,9 +230,9 @@ func (g *Grouper) neighbours(p place, at time.Time) []neighbour {
 	seen := map[string]bool{}
 	add := func(name, why string) {
 		m, ok := g.services[place{p.environment, name}]
-		key := g.find(m.group)
+		key := g.Find(m.group)
 		gr := g.groups[key]
-		if !ok || gr == nil || gr.Ended || seen[key] || at.Sub(m.lastAt) > g.opts.Window {
+		if !ok || gr == nil || seen[key] || at.Sub(m.lastAt) > g.opts.Window {
 			return
 		}
 		seen[key] = true
@@ -276,7 +257,7 @@ func (g *Grouper) unite(gr *Group, near []neighbour, out Placement) Placement {
 	keep := gr
 	var all []*Group
 	for _, n := range near {
-		if o := g.groups[g.find(n.group)]; o != nil && o != gr && o.Lone == "" && !o.Ended {
+		if o := g.groups[g.Find(n.group)]; o != nil && o != gr && o.Lone == "" {
 			all = append(all, o)
 		}
 	}
@@ -307,15 +288,20 @@ func (g *Grouper) unite(gr *Group, near []neighbour, out Placement) Placement {
 	return out
 }
 
+// older prefers what exists over what was only just opened.
 func older(a, b *Group) bool {
+	if Opened(a.Key) != Opened(b.Key) {
+		return Opened(b.Key)
+	}
 	if c := a.StartedAt.Compare(b.StartedAt); c != 0 {
 		return c < 0
 	}
 	return a.Key < b.Key
 }
 
-// find follows united groups to the one that holds them now.
-func (g *Grouper) find(key string) string {
+// Find returns the group that key belongs to now: itself, or the one that it was
+// united into.
+func (g *Grouper) Find(key string) string {
 	for {
 		next, ok := g.into[key]
 		if !ok {
@@ -325,8 +311,11 @@ func (g *Grouper) find(key string) string {
 	}
 }
 
-// Find returns the group that key belongs to now.
-func (g *Grouper) Find(key string) string { return g.find(key) }
+// Has reports whether key names a group that has not been united into another.
+func (g *Grouper) Has(key string) bool {
+	_, ok := g.groups[key]
+	return ok
+}
 
 // Len returns the number of groups that have not been united into another.
 func (g *Grouper) Len() int { return len(g.groups) }

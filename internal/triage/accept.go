@@ -61,17 +61,23 @@ func (s *Service) accept(ctx context.Context, tx *store.Tx, d signal.Delivery) e
 	return enqueue(ctx, tx, KindTriage, PendingKey, nil, time.Time{})
 }
 
+// enqueue adds a job; one with its kind and key that is not finished stands for it.
 func enqueue(ctx context.Context, tx *store.Tx, kind, key string, args map[string]string, at time.Time) error {
-	body := json.RawMessage("{}")
-	if args != nil {
-		b, err := json.Marshal(args)
-		if err != nil {
-			return err
-		}
-		body = b
+	_, err := tryEnqueue(ctx, tx, kind, key, args, at)
+	return err
+}
+
+func tryEnqueue(ctx context.Context, tx *store.Tx, kind, key string, args map[string]string, at time.Time) (bool, error) {
+	if args == nil {
+		args = map[string]string{}
 	}
-	if _, err := tx.Enqueue(ctx, jobs.Job{Kind: kind, Key: key, Args: body, RunAt: at}); err != nil {
-		return fmt.Errorf("enqueue %s %s: %w", kind, key, err)
+	body, err := json.Marshal(args)
+	if err != nil {
+		return false, err
 	}
-	return nil
+	inserted, err := tx.Enqueue(ctx, jobs.Job{Kind: kind, Key: key, Args: body, RunAt: at})
+	if err != nil {
+		return false, fmt.Errorf("enqueue %s %s: %w", kind, key, err)
+	}
+	return inserted, nil
 }

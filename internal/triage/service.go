@@ -35,16 +35,6 @@ const PendingKey = "pending"
 // FirstPageAfter is how long the first page waits for the first diagnosis.
 const FirstPageAfter = 5 * time.Second
 
-// Catalog is what triage needs to know about services.
-type Catalog interface {
-	// DependsOn lists the services that a service needs directly.
-	DependsOn(service string) []string
-	// Owner names the team of a service, "" when nobody is known.
-	Owner(service string) string
-	// Known reports whether a service is in the catalog.
-	Known(service string) bool
-}
-
 // Options of a Service; the zero value works.
 type Options struct {
 	Log          *slog.Logger // nil = discard
@@ -91,8 +81,11 @@ func (s *Service) Specs() map[string]jobs.Spec[*store.Tx] {
 	return map[string]jobs.Spec[*store.Tx]{KindTriage: {Handle: s.drain}}
 }
 
-// Periodic is the safety net under the wake-up of triage: what a delivery
-// committed while the last drain was ending is found within its interval.
+// Periodic is the safety net under the wake-up of triage: a delivery that
+// commits while the last drain ends finds its wake-up taken for the one that
+// is ending, and is found here.
 func (s *Service) Periodic() []jobs.Periodic {
-	return []jobs.Periodic{{Kind: KindTriage, Every: 2 * time.Second}}
+	return []jobs.Periodic{{Kind: KindTriage, Every: sweepEvery}}
 }
+
+const sweepEvery = 5 * time.Second
