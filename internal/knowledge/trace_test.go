@@ -1,0 +1,167 @@
+package knowledge_test
+
+import (
+	"io/fs"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+func fsValid(name string) bool { return fs.ValidPath(name) && name != "." }
+
+func frame(file string, line int) evidence.Frame { return evidence.Frame{File: file, Line: line} }
+
+const chain = "adr ADR-023 > daa DAA-003? > prd PRD-015 > story PRD-015 story 2"
+
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	const worker = "code services/relay/worker.go:78 > commit 0123456789ab"
+	tests := map[string]struct {
+		frames []evidence.Frame
+		commit string
+		bolts  []string
+		want   string
+	}{
+		"trailer": {
+			[]evidence.Frame{frame("/build/src/services/relay/worker.go", 78)}, "relay: publish\n\nBolt: BOLT-045\n", nil,
+			worker + " > bolt BOLT-045 > " + chain,
+		},
+		"head of the subject": {
+			[]evidence.Frame{frame("example.com/shop/services/relay/worker.go", 78)}, "BOLT-045: publish", nil,
+			worker + " > bolt BOLT-045 > " + chain,
+		},
+		"mentioned in the message": {
+			[]evidence.Frame{frame("services/relay/worker.go", 78)}, "relay: publish\n\nFollows up on BOLT-045.", nil,
+			worker + " > bolt BOLT-045? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?",
+		},
+		"file list of the Bolt": {
+			[]evidence.Frame{frame("services/relay/worker.go", 78)}, "relay: publish", nil,
+			worker + " > bolt BOLT-045? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?",
+		},
+		"library frames are skipped": {
+			[]evidence.Frame{frame("/usr/lib/go/src/net/http/main.go", 3), frame("/src/services/relay/worker.go", 78)},
+			"BOLT-045: publish", nil, worker + " > bolt BOLT-045 > " + chain,
+		},
+		"a Bolt that is no file of the base": {
+			[]evidence.Frame{frame("services/relay/worker.go", 78)}, "BOLT-777: publish", nil, worker + " > bolt BOLT-777",
+		},
+		"a decision that names the file": {
+			[]evidence.Frame{frame("services/search/search.go", 78)}, "search: rank", nil,
+			"code services/search/search.go:78 > commit 0123456789ab > adr ADR-030? > tip TIP-002? > prd PRD-015? > story PRD-015 story 1?",
+		},
+		"no frame is ours, a deploy names the work item": {
+			[]evidence.Frame{frame("/usr/lib/libc.c", 1)}, "", []string{"BOLT-044"},
+			"bolt BOLT-044? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?",
+		},
+		"nothing known": {nil, "", nil, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := history{files: repository, commits: map[string]string{
+				"services/relay/worker.go:78": tt.commit, "services/search/search.go:78": tt.commit,
+			}}
+			steps, err := read(t, library()).Trace(t.Context(), h, knowledge.Query{Frames: tt.frames, Bolts: tt.bolts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, brief(steps)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestStepsSayWhereToLook(t *testing.T) {
+	t.Parallel()
+	h := history{files: repository, commits: map[string]string{"services/relay/worker.go:78": "relay: publish\n\nBolt: BOLT-045"}}
+	got, err := read(t, library()).Trace(t.Context(), h, knowledge.Query{
+		Frames: []evidence.Frame{{Function: "Worker.publish", File: "services/relay/worker.go", Line: 78}}, Cause: diagnose.ExhaustPool,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []knowledge.Step{
+		{Kind: "code", ID: "services/relay/worker.go:78", Title: "Worker.publish", Path: "services/relay/worker.go", Line: 78},
+		{Kind: "commit", ID: "0123456789ab", Title: "relay: publish", Path: "services/relay/worker.go", Line: 78},
+		{Kind: "bolt", ID: "BOLT-045", Title: "Outbox relay", Path: "bolts/BOLT-045.md", Line: 1},
+		{
+			Kind: "adr", ID: "ADR-023", Title: "Cancel through an outbox", Path: "adr/adr-023-outbox.md", Line: 1,
+			Missing: []string{"connection pool size", "transaction timeout", "batch size"},
+		},
+		{Kind: "daa", ID: "DAA-003", Title: "Booking domain, section 3.2 Booking aggregate", Path: "daa/booking.md", Line: 9, Inferred: true},
+		{Kind: "prd", ID: "PRD-015", Title: "Change of plans", Path: "prd/PRD-015-cancel.md", Line: 5},
+		{Kind: "story", ID: "PRD-015 story 2", Title: "Cancel booking", Path: "prd/PRD-015-cancel.md", Line: 10},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAHistoryThatDoesNotAnswerCostsTheCommitOnly(t *testing.T) {
+	t.Parallel()
+	steps, err := read(t, library()).Trace(t.Context(), history{files: repository}, knowledge.Query{
+		Frames: []evidence.Frame{frame("services/relay/worker.go", 78)},
+	})
+	if err == nil {
+		t.Error("the failure is not told")
+	}
+	want := "code services/relay/worker.go:78 > bolt BOLT-045? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?"
+	if diff := cmp.Diff(want, brief(steps)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestFramesMapToFiles(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ frame, root, want string }{
+		"whole path":                      {"services/relay/main.go", "", "code services/relay/main.go:1"},
+		"build directory":                 {"/go/src/x/services/relay/main.go", "", "code services/relay/main.go:1"},
+		"windows":                         {`C:\x\services\relay\main.go`, "", "code services/relay/main.go:1"},
+		"part of the path":                {"relay/main.go", "", "code services/relay/main.go:1"},
+		"base name, one file":             {"worker.go", "", "code services/relay/worker.go:1"},
+		"base name, many, root decides":   {"main.go", "services/api", "code services/api/main.go:1?"},
+		"base name, many, nothing does":   {"main.go", "", ""},
+		"a library with our base name":    {"/usr/lib/go/src/x/worker.go", "", ""},
+		"a library, unknown":              {"/usr/lib/go/src/net/http/server.go", "", ""},
+		"other folders, root vouches":     {"/app/v2/worker.go", "services/relay", "code services/relay/worker.go:1?"},
+		"a path out of the repository":    {"../../etc/passwd", "", ""},
+		"empty":                           {"", "", ""},
+		"root does not vouch for another": {"/app/v2/worker.go", "services/api", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			steps, err := (*knowledge.Base)(nil).Trace(t.Context(), nil, knowledge.Query{
+				Frames: []evidence.Frame{frame(tt.frame, 1)}, Root: tt.root, Files: repository,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := brief(steps); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEveryMissingTopicIsFoundWhenItIsThere(t *testing.T) {
+	t.Parallel()
+	b := read(t, library())
+	a, _ := b.Artefact("ADR-023")
+	if got := knowledge.Unspecified(a, diagnose.Healthy); got != nil {
+		t.Errorf("nothing is missing about health, got %v", got)
+	}
+	full := a
+	full.Sections = append(slices.Clone(a.Sections), knowledge.Section{
+		Text: "The pool size is 100. Every transaction timeout is 5 s.\nThe batch size is 20. An alert watches it.",
+	})
+	if got := knowledge.Unspecified(full, diagnose.ExhaustPool); len(got) > 0 {
+		t.Errorf("missing %v although all is there", got)
+	}
+}
