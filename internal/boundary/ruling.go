@@ -13,8 +13,16 @@ const (
 	Allow
 )
 
-// String returns "deny", "ask" or "allow".
-func (r Ruling) String() string { return [...]string{"deny", "ask", "allow"}[r] }
+// String returns "deny", "ask" or "allow"; a value out of range denies.
+func (r Ruling) String() string {
+	switch r {
+	case Allow:
+		return "allow"
+	case Ask:
+		return "ask"
+	}
+	return "deny"
+}
 
 // MarshalText writes the String form.
 func (r Ruling) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

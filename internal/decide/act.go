@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/quantity"
 )
 
 // toAct are the conditions for acting alone; each must hold.
@@ -181,7 +182,7 @@ func freshness(in Input) outcome {
 	}}
 	switch {
 	case o.held:
-		o.text = fmt.Sprintf("still firing, newest sample %s old", inc.SampleAge)
+		o.text = fmt.Sprintf("still firing, newest sample %s old", quantity.Duration(inc.SampleAge))
 	case inc.Firing == catalog.False:
 		o.text = "nothing is firing any more"
 	case inc.Firing == catalog.Unset:
@@ -189,7 +190,7 @@ func freshness(in Input) outcome {
 	case inc.ScrapeInterval <= 0:
 		o.text = "how often the source is sampled is not known"
 	default:
-		o.text = fmt.Sprintf("the newest sample is %s old; at most two scrapes of %s are trusted", inc.SampleAge, inc.ScrapeInterval)
+		o.text = fmt.Sprintf("the newest sample is %s old; at most two scrapes of %s are trusted", quantity.Duration(inc.SampleAge), quantity.Duration(inc.ScrapeInterval))
 	}
 	return o
 }
@@ -290,7 +291,7 @@ func autonomy(in Input) outcome {
 		o.text = fmt.Sprintf("runbook %s on %s was set to %s by %s", c.Runbook, c.Action.Service, stage, cmp.Or(g.By, "hand"))
 	}
 	if !o.held && !g.Override {
-		o.text = fmt.Sprintf("runbook %s has not earned auto on %s: it is in %s", c.Runbook, c.Action.Service, stage)
+		o.text = fmt.Sprintf("runbook %s has not earned auto on %s: it is in stage %s", c.Runbook, c.Action.Service, stage)
 	}
 	return o
 }

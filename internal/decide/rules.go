@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/quantity"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 )
 
@@ -279,7 +280,7 @@ func undiagnosed(in Input) outcome {
 	case diagnosed:
 		o.text = "a cause leads: " + named(top, p)
 	case o.held:
-		o.text = fmt.Sprintf("no diagnosis %s after the first signal", DiagnoseWithin)
+		o.text = "no diagnosis " + quantity.Duration(DiagnoseWithin) + " after the first signal"
 	default:
 		o.text = "no diagnosis yet"
 	}
@@ -305,7 +306,7 @@ func overCost(in Input) outcome {
 	}
 	k := c.Cost
 	within := k.Known && !math.IsNaN(k.Amount) && !math.IsNaN(k.Budget) && k.Amount <= k.Budget
-	o := outcome{held: !within, values: map[string]any{"known": k.Known, "unit": k.Unit}, text: "the action costs nothing over its budget"}
+	o := outcome{held: !within, values: map[string]any{"known": k.Known, "unit": k.Unit}, text: "the cost is within its budget"}
 	if !math.IsNaN(k.Amount) && !math.IsInf(k.Amount, 0) {
 		o.values["amount"] = k.Amount
 	}
@@ -323,7 +324,11 @@ func overCost(in Input) outcome {
 
 func flapping(in Input) outcome {
 	f := in.Incident.Flapping
-	return outcome{held: f.MaybeTrue(), values: map[string]any{"flapping": f.String()}, text: suspicion(f, "flapping: the alert resolves and fires again", "the alert does not flap")}
+	return outcome{held: f.MaybeTrue(), values: map[string]any{"flapping": f.String()}, text: map[catalog.Flag]string{
+		catalog.False: "the alert does not flap",
+		catalog.True:  "flapping: the alert resolves and fires again",
+		catalog.Unset: "whether the alert flaps is not known",
+	}[f]}
 }
 
 // symptomRelief counts the proposed action as one of the repetitions.
@@ -470,5 +475,5 @@ func suspicion(f catalog.Flag, what, otherwise string) string {
 	case catalog.True:
 		return what + " suspected"
 	}
-	return "not known: " + what
+	return "not known whether there is " + what
 }
