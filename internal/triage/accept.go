@@ -11,14 +11,6 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
-// Seen is what is remembered of a source's Watchdog.
-type Seen struct {
-	At time.Time `json:"at"`
-}
-
-// WatchdogKey names the small state of a source's Watchdog.
-func WatchdogKey(source string) string { return "watchdog/" + source }
-
 // Accept commits a delivery and the work that it makes necessary in one
 // transaction, shared with whoever commits at the same moment.
 func (s *Service) Accept(ctx context.Context, d signal.Delivery) error {
@@ -37,7 +29,7 @@ func (s *Service) accept(ctx context.Context, tx *store.Tx, d signal.Delivery) e
 		}
 	}
 	if d.Watchdog {
-		if err := tx.Put(ctx, WatchdogKey(d.Source), Seen{At: d.ReceivedAt}); err != nil {
+		if err := tx.Put(ctx, signal.WatchdogKey(d.Source), signal.Seen{At: d.ReceivedAt}); err != nil {
 			return err
 		}
 	}
@@ -47,7 +39,9 @@ func (s *Service) accept(ctx context.Context, tx *store.Tx, d signal.Delivery) e
 		}
 	}
 	if d.Missing != 0 {
-		if err := enqueue(ctx, tx, KindReadRest, d.Source, map[string]string{"source": d.Source}, time.Time{}); err != nil {
+		rest := signal.Rest{Source: d.Source, Labels: d.Group, Missing: d.Missing}
+		key := d.Source + "/" + signal.Fingerprint(d.Group)
+		if err := enqueue(ctx, tx, signal.ReadRestJob, key, rest, time.Time{}); err != nil {
 			return err
 		}
 	}
@@ -58,18 +52,18 @@ func (s *Service) accept(ctx context.Context, tx *store.Tx, d signal.Delivery) e
 	if err != nil || changed == 0 {
 		return err
 	}
-	return enqueue(ctx, tx, KindTriage, PendingKey, nil, time.Time{})
+	return enqueue(ctx, tx, KindTriage, signal.PendingKey, nil, time.Time{})
 }
 
 // enqueue adds a job; one with its kind and key that is not finished stands for it.
-func enqueue(ctx context.Context, tx *store.Tx, kind, key string, args map[string]string, at time.Time) error {
+func enqueue(ctx context.Context, tx *store.Tx, kind, key string, args any, at time.Time) error {
 	_, err := tryEnqueue(ctx, tx, kind, key, args, at)
 	return err
 }
 
-func tryEnqueue(ctx context.Context, tx *store.Tx, kind, key string, args map[string]string, at time.Time) (bool, error) {
+func tryEnqueue(ctx context.Context, tx *store.Tx, kind, key string, args any, at time.Time) (bool, error) {
 	if args == nil {
-		args = map[string]string{}
+		args = struct{}{}
 	}
 	body, err := json.Marshal(args)
 	if err != nil {

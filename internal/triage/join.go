@@ -3,12 +3,14 @@ package triage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/severity"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
@@ -80,10 +82,7 @@ func (j *joining) take(context.Context) error {
 		return nil
 	}
 	j.scope = j.inc.Join(j.w.firing, j.s.catalog.Owner)
-	text := "Joined: " + tell(j.w.firing) + "."
-	if len(j.w.again) > 0 {
-		text = "Fired again: " + tell(j.w.firing) + "."
-	}
+	text := j.verb() + ": " + tell(j.w.firing) + "."
 	j.note(incident.EventSignal, text, j.w.why, map[string]any{
 		"signals": few(j.w.firing), "count": len(j.w.firing), "status": "firing",
 	})
@@ -93,6 +92,20 @@ func (j *joining) take(context.Context) error {
 		})
 	}
 	return j.raise(j.scope.Raised, j.scope.Reason)
+}
+
+// verb says what the firing signals do: join, fire again, or (all of them known)
+// change their labels, severity or silence.
+func (j *joining) verb() string {
+	switch {
+	case len(j.w.again) > 0:
+		return "Fired again"
+	case slices.ContainsFunc(j.w.firing, func(s signal.Signal) bool { return s.IncidentID != j.inc.ID }):
+		return "Joined"
+	case !slices.ContainsFunc(j.w.firing, func(s signal.Signal) bool { return !s.Silenced }):
+		return "Silenced by people"
+	}
+	return "Changed"
 }
 
 func (j *joining) raise(to severity.Severity, why string) error {

@@ -22,15 +22,11 @@ import (
 // Kinds of jobs that triage handles or enqueues. Args of those about an
 // incident are {"incident": id}.
 const (
-	KindTriage      = "triage"
-	KindReadRest    = "read-rest" // handled by watch: a delivery was truncated
+	KindTriage      = signal.TriageJob
 	KindInvestigate = "investigate"
 	KindDecide      = "decide"
 	KindFirstPage   = "first-page"
 )
-
-// PendingKey is the key of the triage job: one drains everything.
-const PendingKey = "pending"
 
 // FirstPageAfter is how long the first page waits for the first diagnosis.
 const FirstPageAfter = 5 * time.Second

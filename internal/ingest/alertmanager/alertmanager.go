@@ -123,6 +123,8 @@ func (p *parser) field(key json.Token) error {
 		p.version = strings.TrimSpace(ingest.Text(raw))
 	case "truncatedAlerts":
 		p.out.Missing = count(raw)
+	case "groupLabels":
+		p.out.Group, _ = ingest.Pairs("label", raw)
 	}
 	return nil
 }
