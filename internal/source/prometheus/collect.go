@@ -17,6 +17,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/quantity"
 	"github.com/holdfast-sre/holdfast/internal/source/internal/fetch"
 )
 
@@ -239,12 +240,12 @@ func summary(q question, m evidence.Metric, known bool) string {
 	case len(m.Now.Points) == 0:
 		b.WriteString(": no samples")
 	case m.Limit > 0:
-		fmt.Fprintf(&b, " %s of %s", evidence.Format(m.Value, ""), evidence.Format(m.Limit, q.unit))
+		fmt.Fprintf(&b, " %s of %s", quantity.Format(m.Value, ""), quantity.Format(m.Limit, q.unit))
 	default:
-		b.WriteString(" " + evidence.Format(m.Value, q.unit))
+		b.WriteString(" " + quantity.Format(m.Value, q.unit))
 	}
 	if known {
-		b.WriteString(", usually " + evidence.Format(m.Usual, q.unit))
+		b.WriteString(", usually " + quantity.Format(m.Usual, q.unit))
 	} else {
 		b.WriteString(", nothing to compare with")
 	}
