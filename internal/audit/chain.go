@@ -33,8 +33,9 @@ func (e *ChainError) Error() string { return fmt.Sprintf("audit record %d: %s", 
 // JSON object without spaces, of the fields seq, at, actor, action, target,
 // reason, params, outcome, incident, boundary_sha256, runbook_sha256, prev in
 // this order; at as TimeLayout; the keys inside params sorted by their bytes,
-// its numbers as they were written; and in strings only what JSON demands is
-// escaped, besides U+2028 and U+2029.
+// its numbers as they were written; and in strings only quotes, backslashes,
+// control characters (\b \f \n \r \t, others as \u00xx), U+2028 and U+2029
+// (\u2028, \u2029) are escaped, and what is not UTF-8 is \ufffd.
 func Seal(prev string, r Record) (Record, error) {
 	params, err := canonicalParams(r.Params)
 	if err != nil {
