@@ -69,10 +69,11 @@ func printFolder(w io.Writer, f config.Folder) {
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(what, how, hash string) {
+		line := "  " + what + "\t" + how
 		if hash != "" {
-			hash = "sha256 " + hash[:12]
+			line += "\tsha256 " + hash[:12]
 		}
-		fmt.Fprintf(tw, "  %s\t%s\t%s\n", what, how, hash)
+		fmt.Fprintln(tw, line)
 	}
 	row("sources", sourceList(f.Config), "")
 	row("intake", plural(len(f.Config.Intake), "sender"), "")
@@ -95,7 +96,7 @@ func printFolder(w io.Writer, f config.Folder) {
 
 func printUnapproved(w io.Writer, books []*runbook.Runbook, approved int) {
 	if approved < len(books) {
-		fmt.Fprintf(w, "note: %d of %s not approved: they diagnose and propose, and are never executed alone\n", len(books)-approved, plural(len(books), "runbook"))
+		fmt.Fprintf(w, "note: %d of %s are not approved: they diagnose and propose, and are never executed alone\n", len(books)-approved, plural(len(books), "runbook"))
 	}
 }
 
@@ -171,7 +172,7 @@ func connect(e *env, c config.Config) error {
 	}
 	_ = tw.Flush()
 	if failed > 0 {
-		return fmt.Errorf("%d of %s not ready", failed, plural(len(probes), "source"))
+		return fmt.Errorf("%d of %s are not ready", failed, plural(len(probes), "source"))
 	}
 	return nil
 }

@@ -31,24 +31,21 @@ type Folder struct {
 // problems of all files are joined.
 func Open(path string, lookup func(string) (string, bool)) (Folder, error) {
 	f := Folder{Boundaries: boundary.Default()}
-	cfg, err := Load(path, lookup)
-	if err != nil {
-		return Folder{}, err
-	}
+	cfg, err := load(path, lookup)
 	f.Config = cfg
-	var errs []error
-	if cfg.Catalog != "" {
+	errs := []error{err}
+	if present(cfg.Catalog) {
 		f.Catalog, err = catalog.Read(os.DirFS(cfg.Catalog), cfg.Catalog)
 		errs = append(errs, err)
 	} else {
 		f.Catalog, err = catalog.New(nil, nil)
 		errs = append(errs, err)
 	}
-	if cfg.Runbooks != "" {
+	if present(cfg.Runbooks) {
 		f.Runbooks, err = runbook.ReadSet(os.DirFS(cfg.Runbooks), cfg.Runbooks)
 		errs = append(errs, err)
 	}
-	if cfg.Boundaries != "" {
+	if present(cfg.Boundaries) {
 		b, err := readBoundaries(cfg.Boundaries)
 		errs = append(errs, err)
 		if err == nil {
@@ -63,6 +60,16 @@ func Open(path string, lookup func(string) (string, bool)) (Folder, error) {
 	}
 	f.warn()
 	return f, nil
+}
+
+// present reports whether path exists; that a configured one does not is
+// reported by load already.
+func present(path string) bool {
+	if path == "" {
+		return false
+	}
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func readBoundaries(path string) (*boundary.Set, error) {

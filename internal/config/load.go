@@ -22,6 +22,16 @@ const maxSecretBytes = 64 << 10
 // secrets and nowhere else. Paths in the file are relative to its folder. The
 // error joins *problem.Problem, every one that was found.
 func Load(path string, lookup func(string) (string, bool)) (Config, error) {
+	cfg, err := load(path, lookup)
+	if err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// load returns what could be read beside the problems, so that the files that
+// it names can be checked in the same run.
+func load(path string, lookup func(string) (string, bool)) (Config, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, problem.Hinted(fmt.Errorf("%s: no such file", path), "holdfast init DIR writes one to start with")
@@ -38,19 +48,17 @@ func parse(path string, data []byte, lookup func(string) (string, bool)) (Config
 		return Config{}, err
 	}
 	cfg := Default()
-	if err := strict.Decode(path, n, &cfg); err != nil {
-		return Config{}, err
-	}
+	decodeErr := strict.Decode(path, n, &cfg)
 	cfg.File, cfg.Dir, cfg.node = path, filepath.Dir(path), n
 	l := &loader{cfg: &cfg, lookup: lookup}
 	l.defaults()
 	l.secrets()
 	l.paths()
-	l.validate()
-	if len(l.errs) > 0 {
-		return Config{}, errors.Join(l.errs...)
+	if decodeErr != nil { // what follows from a mistake is no mistake of its own
+		return cfg, decodeErr
 	}
-	return cfg, nil
+	l.validate()
+	return cfg, errors.Join(l.errs...)
 }
 
 // loader fills in and checks one configuration.
