@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Point is one sample.
@@ -72,7 +73,7 @@ func (c Chart) SVG() []byte {
 	f := newFrame(&c)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s">`,
-		c.Width, c.Height, html.EscapeString(c.Title))
+		c.Width, c.Height, text(c.Title))
 	f.band(&b)
 	f.axes(&b)
 	f.limit(&b)
@@ -138,7 +139,7 @@ func (f *frame) axes(b *strings.Builder) {
 	for _, v := range []float64{0, f.max / 2, f.max} {
 		y := f.y(v)
 		fmt.Fprintf(b, `<line class="grid" x1="%d" x2="%s" y1="%s" y2="%s"/>`, left, px(left+f.w), px(y), px(y))
-		fmt.Fprintf(b, `<text class="tick" x="%d" y="%s" text-anchor="end">%s</text>`, left-6, px(y+3.5), html.EscapeString(f.c.Format(v)))
+		fmt.Fprintf(b, `<text class="tick" x="%d" y="%s" text-anchor="end">%s</text>`, left-6, px(y+3.5), text(f.c.Format(v)))
 	}
 	const ticks = 4
 	for i := range ticks + 1 {
@@ -188,14 +189,14 @@ func (f *frame) marks(b *strings.Builder) {
 		}
 		x := f.x(m.At)
 		fmt.Fprintf(b, `<line class="mark %s" x1="%s" x2="%s" y1="%d" y2="%s"><title>%s %s</title></line>`,
-			kind(m.Kind), px(x), px(x), top-4, px(top+f.h), m.At.UTC().Format("15:04:05"), html.EscapeString(m.Label))
+			kind(m.Kind), px(x), px(x), top-4, px(top+f.h), m.At.UTC().Format("15:04:05"), text(m.Label))
 		label := short(m.Label)
 		width := float64(len([]rune(label))) * labelRoom
 		start := min(x+3, left+f.w-width)
 		if start < free {
 			continue
 		}
-		fmt.Fprintf(b, `<text class="label" x="%s" y="%d">%s</text>`, px(start), top-6, html.EscapeString(label))
+		fmt.Fprintf(b, `<text class="label" x="%s" y="%d">%s</text>`, px(start), top-6, text(label))
 		free = start + width + 4
 	}
 }
@@ -273,4 +274,15 @@ func Range(values []float64) (low, high float64, ok bool) {
 	slices.Sort(v)
 	at := func(q float64) float64 { return v[int(math.Round(q*float64(len(v)-1)))] }
 	return at(.05), at(.95), true
+}
+
+// text escapes s, with a mark in place of what no drawing may hold: control
+// characters and those that turn the direction of text.
+func text(s string) string {
+	return html.EscapeString(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0xfffe || r == 0xffff {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s))
 }

@@ -1,0 +1,219 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/chart"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/quantity"
+)
+
+// chartBox is one drawing with its words and the table behind it.
+type chartBox struct {
+	Title, Text string
+	SVG         template.HTML // made by package chart, which escapes every text
+	Rows        []chartRow
+	Usual       string
+}
+
+type chartRow struct{ At, Value string }
+
+// measured is one golden signal of one service, from every time it was asked.
+type measured struct {
+	title        string
+	unit         string
+	newest       evidence.Item
+	metric       evidence.Metric // of the newest
+	now, before  map[int64]chart.Point
+	usual        []float64 // values of the reference windows
+	rank, affect int
+}
+
+// maxCharts is how many charts a person takes in.
+const maxCharts = 6
+
+// tableRows is how many points the table behind a chart has at most.
+const tableRows = 40
+
+// charts draws the golden signals on one time axis: those of affected services
+// and of the leading component first.
+func charts(v incident.View, items []evidence.Item) []chartBox {
+	all := measure(v, items)
+	if len(all) > maxCharts {
+		all = all[:maxCharts]
+	}
+	var from, to time.Time
+	for _, m := range all {
+		for _, p := range m.points() {
+			if from.IsZero() || p.At.Before(from) {
+				from = p.At
+			}
+			if p.At.After(to) {
+				to = p.At
+			}
+		}
+	}
+	marks := moments(v, items)
+	out := make([]chartBox, 0, len(all))
+	for _, m := range all {
+		out = append(out, m.box(from, to, marks))
+	}
+	return out
+}
+
+// measure collects metrics by what they measure, the most telling first.
+func measure(v incident.View, items []evidence.Item) []*measured {
+	by := map[string]*measured{}
+	var order []string
+	for _, it := range items {
+		if it.Kind != evidence.KindMetric {
+			continue
+		}
+		m, err := evidence.Decode[evidence.Metric](it)
+		if err != nil || len(m.Now.Points) == 0 {
+			continue // the list of evidence shows it all the same
+		}
+		key := strings.Join([]string{it.Service, string(m.Signal), m.Resource, m.Consumer}, "\x00")
+		e := by[key]
+		if e == nil {
+			e = &measured{title: metricTitle(it, m), unit: it.Unit, now: map[int64]chart.Point{}, before: map[int64]chart.Point{}}
+			e.rank, e.affect = signalRank(m.Signal), affected(v, it.Service)
+			by[key], order = e, append(order, key)
+		}
+		e.add(it, m)
+	}
+	out := make([]*measured, 0, len(order))
+	for _, key := range order {
+		out = append(out, by[key])
+	}
+	slices.SortStableFunc(out, func(a, b *measured) int {
+		return cmp.Or(cmp.Compare(a.affect, b.affect), cmp.Compare(a.rank, b.rank), cmp.Compare(b.metric.Deviation, a.metric.Deviation))
+	})
+	return out
+}
+
+func (e *measured) add(it evidence.Item, m evidence.Metric) {
+	if e.newest.ID == "" || it.To.After(e.newest.To) {
+		e.newest, e.metric = it, m
+	}
+	for _, p := range m.Now.Points {
+		e.now[p.At.UnixMilli()] = chart.Point{At: p.At, Value: p.Value}
+	}
+	for _, p := range m.Before.Points {
+		e.before[p.At.UnixMilli()] = chart.Point{At: p.At, Value: p.Value}
+	}
+	for _, s := range []evidence.Series{m.Before, m.Day, m.Week} {
+		for _, p := range s.Points {
+			e.usual = append(e.usual, p.Value)
+		}
+	}
+}
+
+// points are the windows before and now, oldest first, each moment once.
+func (e *measured) points() []chart.Point {
+	all := map[int64]chart.Point{}
+	for k, p := range e.before {
+		all[k] = p
+	}
+	for k, p := range e.now {
+		all[k] = p
+	}
+	out := make([]chart.Point, 0, len(all))
+	for _, p := range all {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b chart.Point) int { return a.At.Compare(b.At) })
+	return out
+}
+
+func (e *measured) box(from, to time.Time, marks []chart.Mark) chartBox {
+	points := e.points()
+	c := chart.Chart{
+		Title: e.title + ": " + claim(e.newest), From: from, To: to, Lines: [][]chart.Point{points}, Limit: e.metric.Limit, Marks: marks,
+		Format: func(v float64) string { return quantity.Format(v, e.unit) },
+	}
+	b := chartBox{Title: e.title, Text: quantity.Compared(e.metric.Value, e.metric.Usual, e.unit)}
+	if low, high, ok := chart.Range(e.usual); ok {
+		c.Low, c.High = low, high
+		b.Usual = fmt.Sprintf("%s to %s", quantity.Format(low, e.unit), quantity.Format(high, e.unit))
+	}
+	b.SVG = template.HTML(c.SVG()) //nolint:gosec // package chart escapes every text; its property test says so
+	every := len(points)/tableRows + 1
+	for i := len(points) - 1; i >= 0; i -= every {
+		b.Rows = append(b.Rows, chartRow{At: points[i].At.UTC().Format("15:04:05"), Value: quantity.Format(points[i].Value, e.unit)})
+	}
+	return b
+}
+
+// metricTitle names what is measured: "booking-api errors".
+func metricTitle(it evidence.Item, m evidence.Metric) string {
+	what := strings.ReplaceAll(string(m.Signal), "_", " ")
+	if m.Signal == evidence.Saturation && m.Resource != "" {
+		what = strings.ReplaceAll(m.Resource, "_", " ")
+		if m.Consumer != "" {
+			what += " used by " + m.Consumer
+		}
+	}
+	return strings.TrimSpace(it.Service + " " + what)
+}
+
+// signalRank orders what a person looks at first.
+func signalRank(s evidence.Golden) int {
+	order := []evidence.Golden{evidence.Errors, evidence.LatencyP99, evidence.Saturation, evidence.Traffic, evidence.LatencyP95, evidence.LatencyP50}
+	if i := slices.Index(order, s); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// affected orders services: affected ones, the leading component, the rest.
+func affected(v incident.View, service string) int {
+	switch {
+	case slices.Contains(v.Services, service):
+		return 0
+	case len(v.Hypotheses) > 0 && v.Hypotheses[0].Component == service:
+		return 0
+	}
+	return 1
+}
+
+// moments are what charts mark: onset, alert, changes that the runtime
+// recorded, actions, and the end.
+func moments(v incident.View, items []evidence.Item) []chart.Mark {
+	var out []chart.Mark
+	add := func(at incident.Time, label, kind string) {
+		if t := time.Time(at); !t.IsZero() {
+			out = append(out, chart.Mark{At: t, Label: label, Kind: kind})
+		}
+	}
+	add(v.OnsetAt, "onset", "onset")
+	add(v.StartedAt, "alert", "alert")
+	seen := map[string]bool{}
+	for _, it := range items {
+		if it.Kind != evidence.KindChanges {
+			continue
+		}
+		changes, err := evidence.Decode[evidence.Changes](it)
+		if err != nil {
+			continue
+		}
+		for _, c := range changes.Changes {
+			if !c.Runtime || seen[c.ID] {
+				continue
+			}
+			seen[c.ID] = true
+			add(incident.Time(c.At), strings.TrimSpace(string(c.Kind)+" "+c.Version), "change")
+		}
+	}
+	for _, a := range v.Actions {
+		add(a.StartedAt, a.Action, "action")
+	}
+	add(v.ResolvedAt, "recovered", "recovery")
+	return out
+}

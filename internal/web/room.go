@@ -1,0 +1,365 @@
+package web
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/decide"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/quantity"
+)
+
+// roomPage is what the page of one incident shows, in the order in which it
+// shows it.
+type roomPage struct {
+	Paused    string
+	ID, Title string
+	Severity  string
+	State     string
+	Active    bool
+	Acked     bool
+	Commander string
+	Env       string
+	Started   moment
+	Ended     moment
+	Lasted    string
+	Impact    string
+	Values    []string
+	Reasons   []string // of the severity
+	Services  []string
+	Merged    string
+	Earlier   []string
+	Causes    []causeRow
+	Verdict   *verdictRow
+	Options   []optionRow
+	Actions   []actionRow
+	Trace     []traceRow
+	Missing   []missingRow
+	Charts    []chartBox
+	Timeline  []timelineRow
+	Evidence  []evidenceRow
+	Failed    int // sources that did not answer
+	Rules     []ruleRow
+	Documents []incident.DocumentView
+	Context   string
+	Signals   []signalRow
+}
+
+type causeRow struct {
+	Lead        bool
+	Unknown     bool
+	Confirmed   bool
+	Probability float64
+	Text, Class string
+	Component   string
+	For         []evidenceRef
+	Against     []evidenceRef
+	CheckNext   []string
+}
+
+type evidenceRef struct{ ID, Summary string }
+
+type verdictRow struct {
+	Text    string
+	Reasons []string
+	Next    moment
+}
+
+type optionRow struct {
+	N                         int
+	ID, Title, Target, Lasts  string
+	Risk                      string
+	Why, Cost, Check          string
+	Pros, Cons                string
+	State                     string
+	Waiting, Executable, Best bool
+	Params                    []pair
+	Commands                  []string
+	Plan                      string
+	Approvers                 int
+	ApprovedBy                string
+	Runbook                   string
+}
+
+type pair struct{ Key, Value string }
+
+type actionRow struct {
+	ID, Title, Target, State, By, ApprovedBy, Outcome string
+	At                                                moment
+	Undo                                              bool
+}
+
+type traceRow struct {
+	Label, Title string
+	Inferred     bool
+}
+
+type missingRow struct {
+	ID    string
+	Parts string
+}
+
+type timelineRow struct {
+	At                moment
+	Kind, Actor, Text string
+	Cause             string
+}
+
+type evidenceRow struct {
+	ID, Kind, Source, Service string
+	Claim, Query, Unit, Link  string
+	Error                     string
+	From, To                  moment
+	Stale, Outside            bool
+	Strength                  float64
+}
+
+type ruleRow struct {
+	ID, Text, Values string
+	Held             bool
+}
+
+type signalRow struct {
+	ID, Name, Source, Service, Status, Severity string
+	At                                          moment
+	Links                                       []pair
+	Labels                                      []pair
+}
+
+// newRoom puts what is known into the page's order.
+func newRoom(v incident.View, items []evidence.Item, now time.Time, paused string) roomPage {
+	p := roomPage{
+		Paused: paused, ID: v.ID, Title: v.Title, Severity: v.Severity.String(), State: string(v.State), Active: v.State.Active(),
+		Acked: !time.Time(v.AcknowledgedAt).IsZero(), Commander: v.Commander, Env: v.Environment,
+		Started: newMoment(time.Time(v.StartedAt), now), Ended: newMoment(time.Time(v.ResolvedAt), now),
+		Impact: v.Impact.Summary, Reasons: v.SeverityReasons, Services: v.Services, Merged: v.MergedInto, Earlier: v.Earlier,
+		Documents: v.Documents, Context: v.Context,
+	}
+	if !p.Ended.IsZero() {
+		p.Lasted = quantity.Duration(p.Ended.At.Sub(p.Started.At))
+	}
+	for _, i := range v.Impact.Values {
+		p.Values = append(p.Values, i.Name+" "+quantity.Compared(i.Value, i.Usual, i.Unit))
+	}
+	p.Evidence, p.Failed = evidenceRows(v, items, now)
+	p.Causes = causeRows(v, items)
+	p.Verdict, p.Rules = verdictRows(v, now)
+	p.Options = optionRows(v)
+	p.Actions = actionRows(v, now)
+	p.Trace, p.Missing = traceRows(v)
+	p.Charts = charts(v, items)
+	p.Timeline = timelineRows(v, now)
+	p.Signals = signalRows(v, now)
+	return p
+}
+
+func causeRows(v incident.View, items []evidence.Item) []causeRow {
+	summary := map[string]string{}
+	for _, it := range items {
+		summary[it.ID] = claim(it)
+	}
+	refs := func(ids []string) (out []evidenceRef) {
+		for _, id := range ids {
+			out = append(out, evidenceRef{ID: id, Summary: cmp.Or(summary[id], id)})
+		}
+		return out
+	}
+	confirmed := slices.ContainsFunc(v.Timeline, func(e incident.EventView) bool { return e.Kind == incident.EventCauseConfirmed })
+	out := make([]causeRow, 0, len(v.Hypotheses))
+	for i, h := range v.Hypotheses {
+		unknown := h.CauseClass == diagnose.Unknown
+		row := causeRow{
+			Lead: i == 0, Unknown: unknown, Confirmed: confirmed && i == 0 && !unknown, Probability: h.Probability,
+			Text: h.Mechanism, Class: words(h.CauseClass), Component: h.Component,
+			For: refs(h.EvidenceFor), Against: refs(h.EvidenceAgainst), CheckNext: h.CheckNext,
+		}
+		if row.Text == "" {
+			row.Text = strings.TrimSpace(row.Class + " " + row.Component)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// verdictRows shows the latest decision; the first one is on the timeline.
+func verdictRows(v incident.View, now time.Time) (*verdictRow, []ruleRow) {
+	if len(v.Verdicts) == 0 {
+		return nil, nil
+	}
+	last := v.Verdicts[len(v.Verdicts)-1]
+	text := string(last.Kind)
+	if last.Kind == decide.Escalate && last.Urgency != decide.NoUrgency {
+		text += " (" + string(last.Urgency) + ")"
+	}
+	if last.Hold {
+		text = "still investigating"
+	}
+	rules := make([]ruleRow, 0, len(last.Rules))
+	for _, r := range last.Rules {
+		rules = append(rules, ruleRow{ID: r.ID, Held: r.Held, Text: r.Text, Values: values(r.Values)})
+	}
+	return &verdictRow{Text: text, Reasons: last.Reasons, Next: newMoment(time.Time(last.NextLook), now)}, rules
+}
+
+// values writes what a rule saw, in a fixed order.
+func values(m map[string]any) string {
+	parts := make([]string, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		b, err := json.Marshal(m[k])
+		if err != nil {
+			b = []byte(`"?"`)
+		}
+		parts = append(parts, k+"="+strings.Trim(string(b), `"`))
+	}
+	return strings.Join(parts, " ")
+}
+
+func optionRows(v incident.View) []optionRow {
+	props := slices.Clone(v.Proposals)
+	slices.SortStableFunc(props, func(a, b incident.ProposalView) int {
+		return cmp.Or(
+			-compareBool(a.State == incident.Waiting, b.State == incident.Waiting),
+			-compareBool(a.Recommended, b.Recommended),
+			-compareBool(a.Executable, b.Executable),
+		)
+	})
+	out := make([]optionRow, 0, len(props))
+	for i, o := range props {
+		row := optionRow{
+			N: i + 1, ID: o.ID, Title: strings.ReplaceAll(cmp.Or(o.Option, o.Action), "_", " "), Target: o.Target.String(), Lasts: string(o.Lasting), Risk: string(o.Risk),
+			Why: o.Why, Cost: o.Cost, Check: o.Check, Pros: o.Pros, Cons: o.Cons, State: string(o.State),
+			Waiting: o.State == incident.Waiting && v.State.Active(), Executable: o.Executable, Best: o.Recommended,
+			Commands: o.Commands, Plan: o.PlanSHA256, Approvers: o.Approvers, ApprovedBy: strings.Join(o.ApprovedBy, ", "), Runbook: o.Runbook,
+		}
+		row.Params = append(row.Params, pair{"action", o.Action}, pair{"target", o.Target.String()})
+		for _, k := range slices.Sorted(maps.Keys(o.Params)) {
+			row.Params = append(row.Params, pair{k, o.Params[k]})
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+func actionRows(v incident.View, now time.Time) []actionRow {
+	out := make([]actionRow, 0, len(v.Actions))
+	for _, a := range v.Actions {
+		row := actionRow{
+			ID: a.ID, Title: a.Action, Target: a.Target.String(), State: string(a.State), By: a.By, Outcome: a.Outcome,
+			At: newMoment(time.Time(a.StartedAt), now), Undo: a.IsUndo,
+		}
+		if a.ApprovedBy != nil {
+			row.ApprovedBy = *a.ApprovedBy
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func traceRows(v incident.View) (steps []traceRow, missing []missingRow) {
+	for _, s := range v.Trace {
+		row := traceRow{Label: s.ID, Title: s.Title, Inferred: s.Inferred}
+		if s.Kind == "code" && s.Path != "" {
+			row.Label = s.Path
+			if s.Line > 0 {
+				row.Label = fmt.Sprintf("%s:%d", s.Path, s.Line)
+			}
+		}
+		steps = append(steps, row)
+		if len(s.Missing) > 0 {
+			missing = append(missing, missingRow{ID: s.ID, Parts: strings.Join(s.Missing, ", ")})
+		}
+	}
+	return steps, missing
+}
+
+// timelineRows are the newest first.
+func timelineRows(v incident.View, now time.Time) []timelineRow {
+	out := make([]timelineRow, 0, len(v.Timeline))
+	for _, e := range slices.Backward(v.Timeline) {
+		cause, _ := e.Data["cause"].(string)
+		if cause == e.Text {
+			cause = ""
+		}
+		out = append(out, timelineRow{
+			At: newMoment(time.Time(e.At), now), Kind: strings.ReplaceAll(e.Kind, "_", " "), Actor: e.Actor, Text: e.Text, Cause: cause,
+		})
+	}
+	return out
+}
+
+// evidenceRows puts what the leading hypothesis rests on first, then the
+// strongest; failed counts sources that did not answer.
+func evidenceRows(v incident.View, items []evidence.Item, now time.Time) (rows []evidenceRow, failed int) {
+	rank := map[string]int{}
+	if len(v.Hypotheses) > 0 {
+		for _, id := range slices.Concat(v.Hypotheses[0].EvidenceFor, v.Hypotheses[0].EvidenceAgainst) {
+			rank[id] = -1
+		}
+	}
+	sorted := slices.Clone(items)
+	slices.SortStableFunc(sorted, func(a, b evidence.Item) int {
+		return cmp.Or(cmp.Compare(rank[a.ID], rank[b.ID]), cmp.Compare(b.Strength, a.Strength), b.To.Compare(a.To))
+	})
+	for _, it := range sorted {
+		if it.Kind == evidence.KindFailure {
+			failed++
+		}
+		rows = append(rows, evidenceRow{
+			ID: it.ID, Kind: string(it.Kind), Source: it.Source, Service: it.Service, Claim: claim(it), Query: it.Query,
+			Unit: it.Unit, Link: httpOnly(it.Link), Error: it.Error, Stale: it.Stale, Outside: it.Outside, Strength: it.Strength,
+			From: newMoment(it.From, now), To: newMoment(it.To, now),
+		})
+	}
+	return rows, failed
+}
+
+// claim is what an item says in one line.
+func claim(it evidence.Item) string {
+	return cmp.Or(it.Summary, it.Error, string(it.Kind)+" from "+it.Source)
+}
+
+func signalRows(v incident.View, now time.Time) []signalRow {
+	out := make([]signalRow, 0, len(v.Signals))
+	for _, s := range v.Signals {
+		row := signalRow{
+			ID: s.ID, Name: s.Name, Source: s.Source, Service: s.Service, Status: string(s.Status), Severity: s.Severity.String(),
+			At: newMoment(time.Time(s.StartsAt), now),
+		}
+		for _, l := range s.Links {
+			if u := httpOnly(l.URL); u != "" {
+				row.Links = append(row.Links, pair{l.Kind, u})
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
+			row.Labels = append(row.Labels, pair{k, s.Labels[k]})
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// httpOnly is the link, or nothing when following it could do anything but
+// open a page.
+func httpOnly(link string) string {
+	if strings.HasPrefix(link, "https://") || strings.HasPrefix(link, "http://") {
+		return link
+	}
+	return ""
+}

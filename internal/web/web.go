@@ -1,0 +1,213 @@
+// Package web is the door for people with a browser: the list of incidents and
+// one page per incident that stays current. Pages are made here, on the server;
+// a few lines of script fetch the page's main part again when the incident has
+// changed, and send what a person presses to the API with their token. Text
+// from outside is escaped by html/template and can't become markup, script or a
+// link that runs something; the policy header forbids all but our own files.
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+)
+
+//go:embed assets templates
+var files embed.FS
+
+// ErrNotFound is what a Reader wraps when there is no such incident.
+var ErrNotFound = errors.New("not found")
+
+// Reader answers what the pages show. It is safe for concurrent use.
+type Reader interface {
+	// Latest answers the newest incidents, at most n.
+	Latest(ctx context.Context, n int) ([]incident.Incident, error)
+	// Incident answers one incident, or ErrNotFound.
+	Incident(ctx context.Context, id string) (incident.View, error)
+	Evidence(ctx context.Context, id string) ([]evidence.Item, error)
+}
+
+// Options are what the pages need. Reader and Log are required.
+type Options struct {
+	Reader Reader
+	Log    *slog.Logger
+	Now    func() time.Time // nil = time.Now
+	// NotFound reports whether an error of Reader means that there is no such
+	// incident; nil = errors.Is(err, ErrNotFound).
+	NotFound func(error) bool
+	// Paused says in one line that actions are paused, by whom and why; empty
+	// = they are not. nil = never asked.
+	Paused func(context.Context) string
+	// Allow reports whether a request may read; nil = every request may.
+	Allow func(*http.Request) bool
+}
+
+// Web serves the pages. Its zero value is not usable; see New.
+type Web struct {
+	o      Options
+	pages  *template.Template
+	assets map[string]asset // by path
+}
+
+// asset is one static file, named by its content.
+type asset struct {
+	body []byte
+	mime string
+}
+
+// listSize is how many incidents the list shows.
+const listSize = 200
+
+// policy allows our own files and nothing else: no inline script or style, no
+// other origin, no frame, no form.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// New returns the pages, or an error when an embedded file is broken.
+func New(o Options) (*Web, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NotFound == nil {
+		o.NotFound = func(err error) bool { return errors.Is(err, ErrNotFound) }
+	}
+	w := &Web{o: o, assets: map[string]asset{}}
+	names := map[string]string{}
+	for name, mime := range map[string]string{"holdfast.css": "text/css; charset=utf-8", "holdfast.js": "text/javascript; charset=utf-8"} {
+		body, err := files.ReadFile("assets/" + name)
+		if err != nil {
+			return nil, fmt.Errorf("web: %w", err)
+		}
+		sum := sha256.Sum256(body)
+		base, ext, _ := strings.Cut(name, ".")
+		path := "/assets/" + base + "." + hex.EncodeToString(sum[:6]) + "." + ext
+		names[ext], w.assets[path] = path, asset{body: body, mime: mime}
+	}
+	var err error
+	w.pages, err = template.New("").Funcs(funcs(names)).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return w, nil
+}
+
+// Routes registers the pages on mux:
+//
+//	GET /                    the list
+//	GET /incidents/{id}      one incident; ?part=main answers its main part alone
+//	GET /assets/{file}       style and script, named by their content
+func (w *Web) Routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", w.guard(w.list))
+	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
+	mux.HandleFunc("GET /assets/{file}", w.asset)
+}
+
+// guard sets the headers of a page and lets only readers in.
+func (w *Web) guard(next http.HandlerFunc) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if w.o.Allow != nil && !w.o.Allow(r) {
+			w.message(rw, r, http.StatusUnauthorized, "Pages are open on the server's own machine only. From elsewhere, use the API with a token, or a tunnel to its loopback address.")
+			return
+		}
+		next(rw, r)
+	}
+}
+
+func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
+	a, ok := w.assets[r.URL.Path]
+	if !ok {
+		http.NotFound(rw, r)
+		return
+	}
+	h := rw.Header()
+	h.Set("Content-Type", a.mime)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	// A caller that is gone can't be told.
+	_, _ = rw.Write(a.body)
+}
+
+func (w *Web) list(rw http.ResponseWriter, r *http.Request) {
+	incs, err := w.o.Reader.Latest(r.Context(), listSize)
+	if err != nil {
+		w.broken(rw, r, err)
+		return
+	}
+	w.render(rw, r, http.StatusOK, "list", newList(incs, w.o.Now(), w.paused(r.Context())))
+}
+
+func (w *Web) room(rw http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	v, err := w.o.Reader.Incident(r.Context(), id)
+	if err != nil {
+		if w.o.NotFound(err) {
+			w.message(rw, r, http.StatusNotFound, "There is no incident of this name.")
+			return
+		}
+		w.broken(rw, r, err)
+		return
+	}
+	items, err := w.o.Reader.Evidence(r.Context(), id)
+	if err != nil {
+		w.broken(rw, r, err)
+		return
+	}
+	w.render(rw, r, http.StatusOK, "room", newRoom(v, items, w.o.Now(), w.paused(r.Context())))
+}
+
+func (w *Web) paused(ctx context.Context) string {
+	if w.o.Paused == nil {
+		return ""
+	}
+	return w.o.Paused(ctx)
+}
+
+// broken says that the page can't be made; why is in the log.
+func (w *Web) broken(rw http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the reader left
+	}
+	w.o.Log.ErrorContext(r.Context(), "page failed", "route", r.Pattern, "error", err)
+	w.message(rw, r, http.StatusServiceUnavailable, "The store does not answer. This page tries again by itself when you reload it.")
+}
+
+func (w *Web) message(rw http.ResponseWriter, r *http.Request, status int, text string) {
+	w.render(rw, r, status, "message", struct{ Text, Paused string }{Text: text})
+}
+
+// render writes a page, or its main part alone when that is asked for. It is
+// made in memory first, so that a reader sees a whole page or an error.
+func (w *Web) render(rw http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	if r.URL.Query().Get("part") == "main" {
+		name += "-main"
+	}
+	var b bytes.Buffer
+	if err := w.pages.ExecuteTemplate(&b, name, data); err != nil {
+		w.o.Log.ErrorContext(r.Context(), "template failed", "template", name, "error", err)
+		http.Error(rw, "internal error", http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	rw.WriteHeader(status)
+	// A caller that is gone can't be told.
+	_, _ = b.WriteTo(rw)
+}

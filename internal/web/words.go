@@ -1,0 +1,97 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// moment is a time as both clock and age.
+type moment struct {
+	At  time.Time
+	now time.Time
+}
+
+func newMoment(at, now time.Time) moment { return moment{At: at.UTC(), now: now.UTC()} }
+
+// IsZero reports whether the time has not come.
+func (m moment) IsZero() bool { return m.At.IsZero() }
+
+// ISO is the time for machines.
+func (m moment) ISO() string { return m.At.Format("2006-01-02T15:04:05.000Z") }
+
+// Clock is the time of day, with the day when it is not today.
+func (m moment) Clock() string {
+	if m.At.Format(time.DateOnly) == m.now.Format(time.DateOnly) {
+		return m.At.Format("15:04:05")
+	}
+	return m.At.Format("2 Jan 15:04")
+}
+
+// Age is how long ago, or how far ahead.
+func (m moment) Age() string {
+	d := m.now.Sub(m.At)
+	if d < 0 {
+		return "in " + age(-d)
+	}
+	return age(d) + " ago"
+}
+
+// age is one unit, as people say it; the script writes the same.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}
+
+// chance is a probability without its zero: .91.
+func chance(p float64) string {
+	return strings.TrimPrefix(strconv.FormatFloat(p, 'f', 2, 64), "0")
+}
+
+// word is the word that is fixed to a probability; "confirmed" is for people
+// and validation queries alone and so not here.
+func word(p float64) string {
+	switch {
+	case p >= .95:
+		return "very likely"
+	case p >= .80:
+		return "likely"
+	case p >= .50:
+		return "leading"
+	}
+	return "possible"
+}
+
+// class turns SEV-1 into sev1, a class of the style.
+func class(severity string) string {
+	switch severity {
+	case "SEV-1":
+		return "sev1"
+	case "SEV-2":
+		return "sev2"
+	case "SEV-3":
+		return "sev3"
+	}
+	return "sev4"
+}
+
+// funcs are what the templates use; names are the paths of the assets.
+func funcs(names map[string]string) template.FuncMap {
+	return template.FuncMap{
+		"asset":  func(ext string) string { return names[ext] },
+		"chance": chance,
+		"word":   word,
+		"class":  class,
+		"join":   strings.Join,
+		"last":   func(i int, n int) bool { return i == n-1 },
+	}
+}
