@@ -190,7 +190,12 @@ func freshness(in Input) outcome {
 	case inc.ScrapeInterval <= 0:
 		o.text = "how often the source is sampled is not known"
 	default:
-		o.text = fmt.Sprintf("the newest sample is %s old; at most two scrapes of %s are trusted", quantity.Duration(inc.SampleAge), quantity.Duration(inc.ScrapeInterval))
+		// The age itself stands in the values: the words stay the same from
+		// look to look, so that the same verdict is told once.
+		o.text = "the newest sample is older than two scrapes of " + quantity.Duration(inc.ScrapeInterval)
+		if inc.SampleAge < 0 {
+			o.text = "the newest sample lies in the future"
+		}
 	}
 	return o
 }
