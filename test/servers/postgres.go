@@ -2,6 +2,7 @@ package servers
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/url"
@@ -63,7 +64,7 @@ func Postgres(t testing.TB) (dsn string) {
 // the only one searched.
 func PostgresSchema(t testing.TB, dsn string) string {
 	t.Helper()
-	name := "t_" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	name := "t_" + strings.ToLower(rand.Text())
 	inDatabase(t, dsn, `CREATE SCHEMA `+name)
 	t.Cleanup(func() { inDatabase(t, dsn, `DROP SCHEMA `+name+` CASCADE`) })
 	u, err := url.Parse(dsn)
