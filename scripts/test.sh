@@ -36,7 +36,7 @@ format() {
 linters() {
 	local lint
 	lint=$(test/tools/build.sh golangci-lint) || return
-	"$lint" run ./...
+	"$lint" run --allow-parallel-runners ./...
 }
 
 tidy() { go mod tidy -diff && go mod verify >/dev/null; }

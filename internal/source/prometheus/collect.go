@@ -232,7 +232,11 @@ func (c *collection) item(q question, w windows, who string, now, before, day, w
 // summary is one line with number, unit and comparison.
 func summary(q question, m evidence.Metric, known bool) string {
 	var b strings.Builder
-	b.WriteString(name(m.Signal, m.Resource))
+	what, unit := name(m.Signal, m.Resource), q.unit
+	if unit == what {
+		unit = "" // "threads 8", not "threads 8 threads"
+	}
+	b.WriteString(what)
 	if m.Consumer != "" {
 		b.WriteString(" by " + m.Consumer)
 	}
@@ -240,12 +244,12 @@ func summary(q question, m evidence.Metric, known bool) string {
 	case len(m.Now.Points) == 0:
 		b.WriteString(": no samples")
 	case m.Limit > 0:
-		fmt.Fprintf(&b, " %s of %s", quantity.Format(m.Value, ""), quantity.Format(m.Limit, q.unit))
+		fmt.Fprintf(&b, " %s of %s", quantity.Format(m.Value, ""), quantity.Format(m.Limit, unit))
 	default:
-		b.WriteString(" " + quantity.Format(m.Value, q.unit))
+		b.WriteString(" " + quantity.Format(m.Value, unit))
 	}
 	if known {
-		b.WriteString(", usually " + quantity.Format(m.Usual, q.unit))
+		b.WriteString(", usually " + quantity.Format(m.Usual, unit))
 	} else {
 		b.WriteString(", nothing to compare with")
 	}

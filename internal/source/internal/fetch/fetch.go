@@ -53,6 +53,9 @@ func (c *Client) Header(name, value string) { c.header.Set(name, value) }
 func Base(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err // without the address, which may hold a password
+		}
 		return nil, fmt.Errorf("address of the source: %w", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
