@@ -150,16 +150,17 @@ func (n *normalizer) times(r Raw, st Status, now time.Time) (start, end time.Tim
 	start = r.StartsAt.UTC().Truncate(time.Microsecond)
 	switch {
 	case r.StartsAt.IsZero():
-		n.mark("startsAt missing: time of arrival taken")
+		n.mark(startGuessed + "missing: time of arrival taken")
 		start = now
 	case start.Year() < 2000:
-		n.mark("startsAt %s is too old: time of arrival taken", start.Format(time.DateOnly))
+		n.mark(startGuessed+"%s is too old: time of arrival taken", start.Format(time.DateOnly))
 		start = now
 	case start.After(now.Add(n.limits.Skew)):
-		n.mark("startsAt %s ahead: time of arrival taken", start.Sub(now).Round(time.Second))
+		n.mark(startGuessed+"%s ahead: time of arrival taken", start.Sub(now).Round(time.Second))
 		start = now
 	case start.After(now):
-		start = now // ordinary clock skew
+		n.mark(startGuessed + "ahead by clock skew: time of arrival taken")
+		start = now
 	}
 	if st == Firing {
 		return start, time.Time{}
@@ -180,6 +181,16 @@ func (n *normalizer) times(r Raw, st Status, now time.Time) (start, end time.Tim
 		end = now
 	}
 	return start, end
+}
+
+// startGuessed begins the mark of a start that is not the sender's.
+const startGuessed = "startsAt "
+
+// StartGuessed reports whether StartsAt is the time of arrival because the
+// sender's was missing or impossible: the same alert, sent again, is not a new
+// one because of it.
+func (s Signal) StartGuessed() bool {
+	return slices.ContainsFunc(s.Marks, func(m string) bool { return strings.HasPrefix(m, startGuessed) })
 }
 
 // links keeps the https links of an alert; others are named and left out.

@@ -3,7 +3,9 @@ package triage
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/jobs"
@@ -48,11 +50,41 @@ func (s *Service) accept(ctx context.Context, tx *store.Tx, d signal.Delivery) e
 	if len(d.Signals) == 0 {
 		return nil
 	}
-	changed, err := tx.SaveSignals(ctx, d.Signals)
+	signals, err := keepStarts(ctx, tx, d.Signals)
+	if err != nil {
+		return err
+	}
+	changed, err := tx.SaveSignals(ctx, signals)
 	if err != nil || changed == 0 {
 		return err
 	}
 	return enqueue(ctx, tx, KindTriage, signal.PendingKey, nil, time.Time{})
+}
+
+// keepStarts gives a firing signal whose start had to be guessed the start that
+// was guessed when it first arrived, so that the same notification twice
+// changes nothing.
+func keepStarts(ctx context.Context, tx *store.Tx, in []signal.Signal) ([]signal.Signal, error) {
+	if !slices.ContainsFunc(in, signal.Signal.StartGuessed) {
+		return in, nil
+	}
+	out := slices.Clone(in)
+	for i, s := range out {
+		if !s.StartGuessed() {
+			continue
+		}
+		old, err := tx.Signal(ctx, s.Source, s.Fingerprint)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if old.Status == signal.Firing {
+			out[i].StartsAt = old.StartsAt
+		}
+	}
+	return out, nil
 }
 
 // enqueue adds a job; one with its kind and key that is not finished stands for it.

@@ -184,14 +184,24 @@ func TestAnAlertOpensAClaimedIncident(t *testing.T) {
 func TestTheSameDeliveryTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, shop)
-	a := h.alert("PoolExhausted", "api", "critical")
-	h.deliver(a)
-	before := h.incidents()[0]
+	notification := func() []signal.Signal {
+		rules := signal.Rules{Source: "am", Environment: "prod", Service: func(map[string]string) string { return "api" }}
+		start := time.Date(2026, 3, 1, 2, 59, 0, 0, time.UTC)
+		return []signal.Signal{
+			rules.Normalize(signal.Raw{Status: "firing", Labels: map[string]string{"alertname": "A"}, StartsAt: start}, h.clock()),
+			rules.Normalize(signal.Raw{Status: "firing", Labels: map[string]string{"alertname": "NoStart"}}, h.clock()),
+			rules.Normalize(signal.Raw{Status: "firing", Labels: map[string]string{"alertname": "Ahead"}, StartsAt: start.AddDate(9, 0, 0)}, h.clock()),
+		}
+	}
+	h.deliver(notification()...)
+	before, rows := h.incidents()[0], h.events("INC-2026-0001")
 	h.wait(time.Minute)
-	a.ReceivedAt = h.clock()
-	h.deliver(a)
+	h.deliver(notification()...)
 	if diff := cmp.Diff(before, h.incidents()[0]); diff != "" {
 		t.Errorf("incident changed (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(rows, h.events("INC-2026-0001")); diff != "" {
+		t.Errorf("timeline changed (-before +after):\n%s", diff)
 	}
 }
 
