@@ -42,18 +42,20 @@ type Chart struct {
 	Height    int // 0 = 120
 }
 
-// Space around the plot for labels.
+// Space around the plot for labels; a row of labels of marks is rowHeight high.
 const (
-	left   = 58
-	right  = 8
-	top    = 16
-	bottom = 18
+	left      = 58
+	right     = 8
+	bottom    = 18
+	rowHeight = 12
+	maxRows   = 3
 )
 
 // frame maps time and value to pixels.
 type frame struct {
 	c          *Chart
-	w, h       float64
+	w, h, top  float64
+	labels     []label
 	from, span float64 // seconds
 	max        float64
 }
@@ -86,9 +88,11 @@ func (c Chart) SVG() []byte {
 }
 
 func newFrame(c *Chart) *frame {
-	f := &frame{c: c, w: float64(c.Width - left - right), h: float64(c.Height - top - bottom)}
+	f := &frame{c: c, w: float64(c.Width - left - right)}
 	f.from = float64(c.From.UnixMilli()) / 1000
 	f.span = max(c.To.Sub(c.From).Seconds(), 1)
+	f.place()
+	f.h = float64(c.Height) - f.top - bottom
 	highest := max(c.High, 0)
 	for _, l := range c.Lines {
 		for _, p := range l {
@@ -125,7 +129,7 @@ func (f *frame) x(t time.Time) float64 {
 	return left + f.w*min(max(share, 0), 1)
 }
 
-func (f *frame) y(v float64) float64 { return top + f.h*(1-min(max(v/f.max, 0), 1)) }
+func (f *frame) y(v float64) float64 { return f.top + f.h*(1-min(max(v/f.max, 0), 1)) }
 
 func (f *frame) band(b *strings.Builder) {
 	if f.c.High <= f.c.Low {
@@ -178,26 +182,55 @@ const (
 	labelRoom = 5.6
 )
 
-// marks draws the lines, and labels where they do not run into each other.
-func (f *frame) marks(b *strings.Builder) {
-	marks := slices.Clone(f.c.Marks)
-	slices.SortStableFunc(marks, func(a, b Mark) int { return a.At.Compare(b.At) })
-	free := float64(left)
+// label is a mark with the place of its words; row -1 = there is no room, and
+// the words show when the line is pointed at.
+type label struct {
+	mark  Mark
+	text  string
+	start float64
+	row   int
+}
+
+// place gives each label the lowest row where it runs into no other label and
+// into no later mark's line, and leaves that much space above the plot. It goes
+// from the latest mark to the earliest, so that an earlier label stands above.
+func (f *frame) place() {
+	marks := slices.DeleteFunc(slices.Clone(f.c.Marks), func(m Mark) bool { return m.At.Before(f.c.From) || m.At.After(f.c.To) })
+	slices.SortStableFunc(marks, func(a, b Mark) int { return b.At.Compare(a.At) })
+	var end [maxRows]float64 // where a label of the row must end
+	for r := range end {
+		end[r] = left + f.w + 4
+	}
+	rows := 0
 	for _, m := range marks {
-		if m.At.Before(f.c.From) || m.At.After(f.c.To) {
-			continue
-		}
+		l := label{mark: m, text: short(m.Label), row: -1}
+		width := float64(len([]rune(l.text))) * labelRoom
 		x := f.x(m.At)
-		fmt.Fprintf(b, `<line class="mark %s" x1="%s" x2="%s" y1="%d" y2="%s"><title>%s %s</title></line>`,
-			kind(m.Kind), px(x), px(x), top-4, px(top+f.h), m.At.UTC().Format("15:04:05"), text(m.Label))
-		label := short(m.Label)
-		width := float64(len([]rune(label))) * labelRoom
-		start := min(x+3, left+f.w-width)
-		if start < free {
-			continue
+		l.start = min(x+3, left+f.w-width)
+		for r := range end {
+			if l.start+width+4 > end[r] {
+				continue
+			}
+			l.row, rows = r, max(rows, r+1)
+			for below := range r + 1 {
+				end[below] = min(end[below], x-2, l.start)
+			}
+			break
 		}
-		fmt.Fprintf(b, `<text class="label" x="%s" y="%d">%s</text>`, px(start), top-6, text(label))
-		free = start + width + 4
+		f.labels = append(f.labels, l)
+	}
+	f.top = 6 + rowHeight*float64(rows)
+}
+
+// marks draws the lines and their labels; the first row is next to the plot.
+func (f *frame) marks(b *strings.Builder) {
+	for _, l := range f.labels {
+		x, y := f.x(l.mark.At), f.top-4-rowHeight*float64(max(l.row, 0))
+		fmt.Fprintf(b, `<line class="mark %s" x1="%s" x2="%s" y1="%s" y2="%s"><title>%s %s</title></line>`,
+			kind(l.mark.Kind), px(x), px(x), px(y), px(f.top+f.h), l.mark.At.UTC().Format("15:04:05"), text(l.mark.Label))
+		if l.row >= 0 {
+			fmt.Fprintf(b, `<text class="label" x="%s" y="%s">%s</text>`, px(l.start), px(y), text(l.text))
+		}
 	}
 }
 

@@ -40,9 +40,11 @@ func TestWhatIsDrawn(t *testing.T) {
 		"a far limit is left out": {func(c *chart.Chart) { c.Lines, c.Limit = [][]chart.Point{line(0, 10)}, 2000 }, `class="limit"`, 0},
 		"a mark":                  {func(c *chart.Chart) { c.Marks = []chart.Mark{{At: start, Label: "deploy", Kind: "change"}} }, `class="mark change"`, 1},
 		"a mark outside":          {func(c *chart.Chart) { c.Marks = []chart.Mark{{At: start.Add(-time.Hour), Label: "deploy"}} }, `class="mark`, 0},
-		"labels do not run into others": {func(c *chart.Chart) {
-			c.Marks = []chart.Mark{{At: start, Label: "deploy 1.4.2"}, {At: start.Add(time.Second), Label: "alert"}}
-		}, `class="label"`, 1},
+		"labels that run into others": {func(c *chart.Chart) {
+			for i, l := range []string{"deploy 1.4.2", "onset", "alert", "restart"} {
+				c.Marks = append(c.Marks, chart.Mark{At: start.Add(time.Duration(i) * time.Second), Label: l})
+			}
+		}, `class="label"`, 3},
 		"a kind is a closed list": {func(c *chart.Chart) { c.Marks = []chart.Mark{{At: start, Kind: `x" onload="y`}} }, `class="mark other"`, 1},
 	}
 	for name, tt := range tests {

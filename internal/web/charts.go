@@ -17,9 +17,11 @@ import (
 // chartBox is one drawing with its words and the table behind it.
 type chartBox struct {
 	Title, Text string
-	SVG         template.HTML // made by package chart, which escapes every text
-	Rows        []chartRow
-	Usual       string
+	// Wide and Narrow are the same drawing for a desk and for a phone, made by
+	// package chart, which escapes every text; the style shows one of them.
+	Wide, Narrow template.HTML
+	Rows         []chartRow
+	Usual        string
 }
 
 type chartRow struct{ At, Value string }
@@ -37,6 +39,13 @@ type measured struct {
 
 // maxCharts is how many charts a person takes in.
 const maxCharts = 6
+
+// Sizes of a drawing in pixels: of a column on a desk, and of a phone.
+const (
+	wideWidth   = 620
+	narrowWidth = 340
+	chartHeight = 130
+)
 
 // tableRows is how many points the table behind a chart has at most.
 const tableRows = 40
@@ -136,19 +145,31 @@ func (e *measured) box(from, to time.Time, marks []chart.Mark) chartBox {
 	points := e.points()
 	c := chart.Chart{
 		Title: e.title + ": " + claim(e.newest), From: from, To: to, Lines: [][]chart.Point{points}, Limit: e.metric.Limit, Marks: marks,
-		Format: func(v float64) string { return quantity.Format(v, e.unit) },
+		Format: func(v float64) string { return quantity.Format(v, axisUnit(e.unit)) },
 	}
 	b := chartBox{Title: e.title, Text: quantity.Compared(e.metric.Value, e.metric.Usual, e.unit)}
 	if low, high, ok := chart.Range(e.usual); ok {
 		c.Low, c.High = low, high
 		b.Usual = fmt.Sprintf("%s to %s", quantity.Format(low, e.unit), quantity.Format(high, e.unit))
 	}
-	b.SVG = template.HTML(c.SVG()) //nolint:gosec // package chart escapes every text; its property test says so
+	c.Width, c.Height = wideWidth, chartHeight
+	b.Wide = template.HTML(c.SVG()) //nolint:gosec // package chart escapes every text; its property test says so
+	c.Width = narrowWidth
+	b.Narrow = template.HTML(c.SVG()) //nolint:gosec // as above
 	every := len(points)/tableRows + 1
 	for i := len(points) - 1; i >= 0; i -= every {
 		b.Rows = append(b.Rows, chartRow{At: points[i].At.UTC().Format("15:04:05"), Value: quantity.Format(points[i].Value, e.unit)})
 	}
 	return b
+}
+
+// axisUnit is the unit as an axis has room for it: words stand in the caption.
+func axisUnit(unit string) string {
+	switch unit {
+	case "s", "seconds", "bytes", "B", "ratio", "%":
+		return unit
+	}
+	return ""
 }
 
 // metricTitle names what is measured: "booking-api errors".
