@@ -146,6 +146,7 @@ func beyond(dev, limit float64, dir Direction) bool {
 		return dev >= limit
 	case Down:
 		return dev <= -limit
+	case Either:
 	}
 	return math.Abs(dev) >= limit
 }

@@ -106,6 +106,7 @@ func floorOf(m evidence.Metric, unit string) detect.Floor {
 		return detect.Floor{Abs: 0.003}
 	case evidence.Traffic:
 		return detect.Floor{Abs: 0.05, Rel: 0.2}
+	case evidence.Saturation:
 	}
 	if m.Limit > 0 {
 		return detect.Floor{Abs: 0.05 * m.Limit, Rel: 0.05}

@@ -86,17 +86,6 @@ func (c *candidate) score(w Weights, outside bool) float64 {
 	return s
 }
 
-// scoreWithout leaves out the votes of runbooks: what the rest says.
-func (c *candidate) scoreWithout(w Weights, fs ...feature) float64 {
-	s := c.score(w, true)
-	for k, v := range c.votes {
-		if slices.Contains(fs, k.feature) {
-			s -= w.LogOdds[k.feature] * v.scale
-		}
-	}
-	return s
-}
-
 // keys returns the votes in a stable order: sums of floats depend on it.
 func (c *candidate) keys() []voteKey {
 	return slices.SortedFunc(maps.Keys(c.votes), func(a, b voteKey) int {

@@ -29,7 +29,7 @@ const (
 	SlowQuery          CauseClass = "slow_query"
 	LockContention     CauseClass = "lock_contention"
 	DataCorruption     CauseClass = "data_corruption"
-	CredentialExpired  CauseClass = "credential_expired"
+	CredentialExpired  CauseClass = "credential_expired" //nolint:gosec // the name of a cause, no credential
 	CertificateExpired CauseClass = "certificate_expired"
 	Scheduling         CauseClass = "scheduling"
 	Image              CauseClass = "image"

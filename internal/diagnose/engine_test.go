@@ -121,7 +121,7 @@ func TestCauses(t *testing.T) {
 					one(sat(metric{service: "db", resource: "disk", limit: 100, usual: 60, value: 99.5, at: onset}).item(t)),
 					failing(t, "db", onset), one(logs(t, "db", "could not extend file: No space left on device")),
 				}
-			}, diagnose.ExhaustDisk, "db", 0.8, "db uses 99.5 % of disk",
+			}, diagnose.ExhaustDisk, "db", 0.8, "db uses 99.5 % of its disk",
 		},
 		"more requests than it can take": {
 			[]string{"web"}, func(t *testing.T) [][]evidence.Item {
@@ -133,7 +133,8 @@ func TestCauses(t *testing.T) {
 			}, diagnose.TrafficSurge, "web", 0.6, "340 per second, usually 100",
 		},
 		"nothing is wrong": {
-			[]string{"web"}, func(t *testing.T) [][]evidence.Item { return [][]evidence.Item{usual(t, "web", "orders", "db")} },
+			[]string{"web"},
+			func(t *testing.T) [][]evidence.Item { return [][]evidence.Item{usual(t, "web", "orders", "db")} },
 			diagnose.Healthy, "web", 0.7, "",
 		},
 	}

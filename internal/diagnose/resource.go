@@ -148,17 +148,6 @@ func (r *resource) holder() (usage, bool) {
 	return usage{}, false
 }
 
-// items are the evidence of the resource.
-func (r *resource) items() []string {
-	ids := []string{r.total.item.ID}
-	for _, u := range r.users {
-		if !slices.Contains(ids, u.item.ID) {
-			ids = append(ids, u.item.ID)
-		}
-	}
-	return ids
-}
-
 // exhaustion looks for resources that are used up, and for who uses them.
 func exhaustion(v *view, cs *candidates) {
 	for _, r := range v.resources {
@@ -315,10 +304,10 @@ func leakSentence(u usage, r *resource, t detect.Trend) string {
 
 // sentence says who uses how much of what since when.
 func (r *resource) sentence(u usage) string {
-	s := ""
+	var s string
 	switch {
 	case strings.HasPrefix(r.kind.unit, "of "):
-		s = u.by + " uses " + number(100*u.value/r.limit) + " % " + r.kind.unit
+		s = u.by + " uses " + number(100*u.value/r.limit) + " % of its " + strings.TrimPrefix(r.kind.unit, "of ")
 	case r.kind.exhausted == ExhaustThreads && r.share() >= 0.999:
 		s = "all " + number(r.limit) + " " + r.kind.unit + " of " + u.by + " are busy"
 	case u.by == r.owner:

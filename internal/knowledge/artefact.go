@@ -29,8 +29,15 @@ var prefixes = []struct {
 	prefix string
 	kind   Kind
 }{
-	{"PRD", PRD}, {"DAA", DAA}, {"TIP", TIP}, {"RFC", RFC}, {"ADR", ADR},
-	{"BOLT", Bolt}, {"FIX", Fix}, {"PLAYBOOK", Playbook}, {"INC", Incident},
+	{"PRD", PRD},
+	{"DAA", DAA},
+	{"TIP", TIP},
+	{"RFC", RFC},
+	{"ADR", ADR},
+	{"BOLT", Bolt},
+	{"FIX", Fix},
+	{"PLAYBOOK", Playbook},
+	{"INC", Incident},
 }
 
 // KindOf tells the kind from an ID: "ADR-023" is an ADR.

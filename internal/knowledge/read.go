@@ -40,7 +40,7 @@ func Read(fsys fs.FS) (*Base, error) {
 			return err
 		case err != nil:
 			b.report(p, 0, "can't be read: "+err.Error(), "")
-			return nil
+			return nil //nolint:nilerr // reported; the rest is read
 		case d.IsDir() && p != "." && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
 		case d.IsDir() || !isMarkdown(p):

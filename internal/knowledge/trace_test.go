@@ -28,19 +28,23 @@ func TestTrace(t *testing.T) {
 		want   string
 	}{
 		"trailer": {
-			[]evidence.Frame{frame("/build/src/services/relay/worker.go", 78)}, "relay: publish\n\nBolt: BOLT-045\n", nil,
+			[]evidence.Frame{frame("/build/src/services/relay/worker.go", 78)},
+			"relay: publish\n\nBolt: BOLT-045\n", nil,
 			worker + " > bolt BOLT-045 > " + chain,
 		},
 		"head of the subject": {
-			[]evidence.Frame{frame("example.com/shop/services/relay/worker.go", 78)}, "BOLT-045: publish", nil,
+			[]evidence.Frame{frame("example.com/shop/services/relay/worker.go", 78)},
+			"BOLT-045: publish", nil,
 			worker + " > bolt BOLT-045 > " + chain,
 		},
 		"mentioned in the message": {
-			[]evidence.Frame{frame("services/relay/worker.go", 78)}, "relay: publish\n\nFollows up on BOLT-045.", nil,
+			[]evidence.Frame{frame("services/relay/worker.go", 78)},
+			"relay: publish\n\nFollows up on BOLT-045.", nil,
 			worker + " > bolt BOLT-045? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?",
 		},
 		"file list of the Bolt": {
-			[]evidence.Frame{frame("services/relay/worker.go", 78)}, "relay: publish", nil,
+			[]evidence.Frame{frame("services/relay/worker.go", 78)},
+			"relay: publish", nil,
 			worker + " > bolt BOLT-045? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?",
 		},
 		"library frames are skipped": {
@@ -51,11 +55,14 @@ func TestTrace(t *testing.T) {
 			[]evidence.Frame{frame("services/relay/worker.go", 78)}, "BOLT-777: publish", nil, worker + " > bolt BOLT-777",
 		},
 		"a decision that names the file": {
-			[]evidence.Frame{frame("services/search/search.go", 78)}, "search: rank", nil,
+			[]evidence.Frame{frame("services/search/search.go", 78)},
+			"search: rank", nil,
 			"code services/search/search.go:78 > commit 0123456789ab > adr ADR-030? > tip TIP-002? > prd PRD-015? > story PRD-015 story 1?",
 		},
 		"no frame is ours, a deploy names the work item": {
-			[]evidence.Frame{frame("/usr/lib/libc.c", 1)}, "", []string{"BOLT-044"},
+			[]evidence.Frame{frame("/usr/lib/libc.c", 1)},
+			"",
+			[]string{"BOLT-044"},
 			"bolt BOLT-044? > adr ADR-023? > daa DAA-003? > prd PRD-015? > story PRD-015 story 2?",
 		},
 		"nothing known": {nil, "", nil, ""},

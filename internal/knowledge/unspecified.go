@@ -60,8 +60,9 @@ func topicsOf(c diagnose.CauseClass) []topic {
 		return []topic{indexes, callTimeout}
 	case diagnose.LockContention:
 		return []topic{locking, transaction}
+	default: // causes about which a decision has nothing to say
+		return nil
 	}
-	return nil
 }
 
 // postponed marks a sentence that names a topic only to leave it open.
