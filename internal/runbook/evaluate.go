@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -110,7 +111,7 @@ func (run Run) Ready() bool {
 func (r *Runbook) Options(run Run, v Vars) []Option {
 	out := make([]Option, 0, len(r.Remediations))
 	for i, m := range r.Remediations {
-		o := Option{Remediation: m, Service: resolve(m.Target.Service, run.Service), Classes: m.classes()}
+		o := Option{Remediation: m.filled(run.Service, v.Environment), Service: resolve(m.Target.Service, run.Service), Classes: m.classes()}
 		c := r.compiled.when[i].check(run.withTarget(v, o.Service))
 		o.Held, o.Error = c.Held && run.Ready(), c.Error
 		if c.Held && !run.Ready() {
@@ -119,6 +120,19 @@ func (r *Runbook) Options(run Run, v Vars) []Option {
 		out = append(out, o)
 	}
 	return out
+}
+
+// filled puts the service and the environment into what people read.
+func (m Remediation) filled(service, environment string) Remediation {
+	put := strings.NewReplacer("${service}", service, "${environment}", environment)
+	for _, s := range []*string{&m.Title, &m.Pros, &m.Cons, &m.Cost.Text} {
+		*s = put.Replace(*s)
+	}
+	m.Commands = slices.Clone(m.Commands)
+	for i := range m.Commands {
+		m.Commands[i] = put.Replace(m.Commands[i])
+	}
+	return m
 }
 
 // withTarget adds what the catalog says about the target; a flag that is unset

@@ -282,6 +282,24 @@ func TestChooseNeedsCauseComponentAndFacts(t *testing.T) {
 	}
 }
 
+func TestPeopleReadTheServiceNotItsVariable(t *testing.T) {
+	t.Parallel()
+	r, err := runbook.Parse("f.yaml", []byte(`name: a
+approved: false
+trigger: {services: [booking-api]}
+remediations:
+  - {name: look, title: "look at ${service}", when: "true", treats: [unknown], commands: ["ps -C ${service} ${HOME}"], target: {service: "${service}"}, risk: low}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := vars(t)
+	o := r.Options(r.Ask(t.Context(), runbook.Ports{}, v), v)[0]
+	if o.Title != "look at booking-api" || o.Commands[0] != "ps -C booking-api ${HOME}" || o.Service != "booking-api" {
+		t.Errorf("got %q, %q, %q", o.Title, o.Commands[0], o.Service)
+	}
+}
+
 func TestPlanBindsActionTargetAndCheck(t *testing.T) {
 	t.Parallel()
 	r, v := relay(t), vars(t)
