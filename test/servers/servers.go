@@ -93,11 +93,11 @@ func built(t testing.TB, name, variable string) string {
 func start(t testing.TB, dir, ready, command string, args ...string) {
 	t.Helper()
 	logPath := filepath.Join(dir, filepath.Base(command)+".log")
-	logFile, err := os.Create(logPath) //nolint:gosec // in our temporary folder
+	logFile, err := os.Create(logPath)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(command, args...) //nolint:gosec,noctx // ended by the cleanup
+	cmd := exec.Command(command, args...) //nolint:noctx // ended by the cleanup
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -120,7 +120,7 @@ func start(t testing.TB, dir, ready, command string, args ...string) {
 		_ = logFile.Close()
 	})
 	if err := await(ready, ended); err != nil {
-		text, _ := os.ReadFile(logPath) //nolint:gosec // our own file
+		text, _ := os.ReadFile(logPath)
 		t.Fatalf("%s: %v\n%s", filepath.Base(command), err, tail(string(text), 4000))
 	}
 }
@@ -131,18 +131,16 @@ func await(ready string, ended <-chan struct{}) error {
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	last := ""
 	for {
 		code, err := get(ctx, ready)
 		if err == nil && code == http.StatusOK {
 			return nil
 		}
-		last = fmt.Sprint(code, err)
 		select {
 		case <-ended:
 			return fmt.Errorf("ended before it was ready")
 		case <-ctx.Done():
-			return fmt.Errorf("not ready after %s: %s", startTimeout, last)
+			return fmt.Errorf("not ready after %s: %v, HTTP %d", startTimeout, err, code)
 		case <-tick.C:
 		}
 	}
