@@ -234,7 +234,9 @@ func missing(s incident.TraceStep) string {
 const lateAlert = 10 * time.Minute
 
 func (w *writer) factors() {
-	factor := func(name, answer string) { w.printf("- [ ] %s - %s\n", name, answer) }
+	factor := func(name, answer string) {
+		w.printf("- [%s] %s - %s\n", box(strings.HasPrefix(answer, "**YES**")), name, answer)
+	}
 	factor("Inadequate testing", ask("which test was missing?"))
 	factor("Missing requirements", w.requirementsGap())
 	factor("Code review gap", ask("what could a reviewer have seen?"))

@@ -23,7 +23,7 @@ type series struct {
 	low, high float64          // usual range; low > high when there is none
 	usual     float64
 	deviation float64
-	fromZero  bool // rates and shares start the axis at zero
+	limit     float64 // of the resource; 0 = none known
 }
 
 // measured returns the series of the record, those farthest from usual first,
@@ -42,7 +42,7 @@ func (r Record) measured() []series {
 		name := metricName(it, m)
 		s := byName[name]
 		if s == nil {
-			s = &series{name: name, unit: it.Unit, low: math.Inf(1), high: math.Inf(-1), fromZero: true}
+			s = &series{name: name, unit: it.Unit, low: math.Inf(1), high: math.Inf(-1)}
 			byName[name] = s
 			names = append(names, name)
 		}
@@ -77,7 +77,7 @@ func (s *series) add(m evidence.Metric) {
 		near = nil // too long ago for one time axis
 	}
 	s.points = append(append(s.points, near...), m.Now.Points...)
-	s.usual = m.Usual
+	s.usual, s.limit = m.Usual, m.Limit
 	s.deviation = max(s.deviation, math.Abs(m.Deviation))
 	var ref []float64
 	for _, pts := range [][]evidence.Point{m.Before.Points, m.Day.Points, m.Week.Points} {

@@ -20,7 +20,7 @@ func Postmortem(r Record) (md string, svg []byte, err error) {
 	}
 	w := &writer{Record: r}
 	all := r.measured()
-	svg = chart("Metrics during "+r.Incident.ID, all, r.moments())
+	svg = draw("Metrics during "+r.Incident.ID, all, r.marks())
 	w.head()
 	w.summary()
 	w.impact()
@@ -44,7 +44,10 @@ type writer struct {
 func (w *writer) printf(format string, args ...any) { fmt.Fprintf(&w.b, format, args...) }
 
 func (w *writer) heading(level int, text string) {
-	w.printf("\n%s %s\n\n", strings.Repeat("#", level), text)
+	if !strings.HasSuffix(w.b.String(), "\n\n") {
+		w.b.WriteByte('\n')
+	}
+	w.printf("%s %s\n\n", strings.Repeat("#", level), text)
 }
 
 func (w *writer) item(format string, args ...any) { w.printf("- "+format+"\n", args...) }

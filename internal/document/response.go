@@ -41,6 +41,9 @@ func (w *writer) clocks() {
 		{"Time to resolution", c.Resolution, "3–12 h"},
 	} {
 		measured := "not yet"
+		if w.Incident.ResolvedAt != nil {
+			measured = "not recorded"
+		}
 		if row.c.Known {
 			measured = quantity.Duration(row.c.D)
 		}

@@ -102,9 +102,21 @@ func newTable(head ...string) *table {
 	return t
 }
 
-// row adds a row; the cells are escaped already.
+// row adds a row. The cells are Markdown already; only what would end a cell is
+// escaped here, code spans included, where a table shows \| as |.
 func (t *table) row(cells ...string) {
-	t.b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	t.b.WriteByte('|')
+	for _, c := range cells {
+		t.b.WriteByte(' ')
+		for i := range len(c) {
+			if c[i] == '|' && (i == 0 || c[i-1] != '\\') {
+				t.b.WriteByte('\\')
+			}
+			t.b.WriteByte(c[i])
+		}
+		t.b.WriteString(" |")
+	}
+	t.b.WriteByte('\n')
 }
 
 func (t *table) String() string { return t.b.String() }

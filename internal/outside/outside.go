@@ -49,7 +49,7 @@ func Markdown(s string, n int) string {
 			// between letters it is no emphasis
 		case strings.ContainsRune("\\`*_[]<>|~&$", c),
 			i == 0 && strings.ContainsRune("#+-=", c),
-			(c == '.' || c == ')') && allDigits(r[:i]):
+			(c == '.' || c == ')') && allDigits(r[:i]) && (i+1 == len(r) || r[i+1] == ' '):
 			b.WriteByte('\\')
 		}
 		b.WriteRune(c)
@@ -57,10 +57,10 @@ func Markdown(s string, n int) string {
 	return b.String()
 }
 
-// Code makes s a code span of one line of at most n characters, safe inside a
-// table cell as well; "" stays "".
+// Code makes s a code span of one line of at most n characters; "" stays "".
+// Inside a table its cell borders have to be escaped as well.
 func Code(s string, n int) string {
-	s = strings.NewReplacer("`", "'", "|", "¦").Replace(Line(s, n))
+	s = strings.ReplaceAll(Line(s, n), "`", "'")
 	if s == "" {
 		return ""
 	}

@@ -24,6 +24,7 @@ func TestMarkdownShowsTextAsItIs(t *testing.T) {
 		"cell border":           {"a|b", `a\|b`},
 		"list":                  {"- item", `\- item`},
 		"ordered list":          {"12. item", `12\. item`},
+		"a number is no list":   {"5.2 % of requests", "5.2 % of requests"},
 		"heading":               {"# title", `\# title`},
 		"several lines":         {"a\nb\r\n# c", "a b # c"},
 		"direction marks go":    {"a\u202eb", "ab"},
