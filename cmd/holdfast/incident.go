@@ -271,7 +271,9 @@ func confirm(e *env) error {
 	if !isTerminalReader(e.stdin) {
 		return usage(problem.Hinted(errors.New("nobody is there to confirm"), "add --yes to approve without being asked"))
 	}
-	fmt.Fprint(e.stdout, "Approve? Type yes: ")
+	if _, err := fmt.Fprint(e.stdout, "Approve? Type yes: "); err != nil {
+		return err
+	}
 	line, err := bufio.NewReader(e.stdin).ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != "yes" {
 		return errors.New("not approved")

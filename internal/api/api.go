@@ -140,6 +140,11 @@ func hostOf(hostport string) string {
 	return hostport
 }
 
+// Local reports whether a request came from this machine under a loopback name:
+// such a caller may read without a token. Pages that are served beside the API
+// ask the same question.
+func Local(r *http.Request) bool { return local(r.RemoteAddr, r.Host) }
+
 // local reports whether a request came from this machine under a loopback name.
 func local(remote, host string) bool {
 	ip := net.ParseIP(hostOf(remote))
