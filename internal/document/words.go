@@ -73,9 +73,9 @@ func actor(name string) string {
 func describe(a action.Action) string {
 	verb := a.Name
 	if a.Name == action.ProcessRestart {
-		verb = "restart of"
+		verb = "restart"
 	}
-	return say(verb + " " + cmp.Or(a.Service, a.Target.Name))
+	return say(verb + " of " + cmp.Or(a.Service, a.Target.Name))
 }
 
 func between(from, to time.Time) string { return quantity.Duration(to.Sub(from)) }

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/outside"
 	"github.com/holdfast-sre/holdfast/internal/quantity"
+	"github.com/holdfast-sre/holdfast/internal/severity"
 )
 
 // Lengths of what a page holds; the rest is on the incident page.
@@ -31,7 +32,7 @@ func Page(s Snapshot, u decide.Urgency) Content {
 		IncidentID: inc.ID,
 		Urgency:    u,
 		Summary:    Summary(inc),
-		Severity:   inc.Severity.String(),
+		Severity:   level(inc.Severity),
 		Service:    services(inc.Services),
 		Impact:     impact(inc.Impact),
 		Duration:   duration(s),
@@ -50,13 +51,21 @@ func Page(s Snapshot, u decide.Urgency) Content {
 // Summary is the incident in one sentence of at most MaxSubject characters:
 // severity, service, symptom and number.
 func Summary(inc incident.Incident) string {
-	text := fmt.Sprintf("%s %s: %s", inc.Severity, services(inc.Services), cmp.Or(line(inc.Title), line(inc.Impact.Summary), "no description"))
+	text := fmt.Sprintf("%s %s: %s", level(inc.Severity), services(inc.Services), cmp.Or(line(inc.Title), line(inc.Impact.Summary), "no description"))
 	if !strings.ContainsFunc(line(inc.Title), unicode.IsDigit) && len(inc.Impact.Values) > 0 {
 		v := inc.Impact.Values[0]
 		number := ", " + line(v.Name) + " " + quantity.Compared(v.Value, v.Usual, v.Unit)
 		return outside.Cut(text, MaxSubject-len([]rune(number))) + outside.Cut(number, MaxSubject)
 	}
 	return outside.Cut(text, MaxSubject)
+}
+
+// level is a severity for people.
+func level(s severity.Severity) string {
+	if s == severity.Unset {
+		return "Unknown severity"
+	}
+	return s.String()
 }
 
 func services(names []string) string {
@@ -83,7 +92,7 @@ func impact(i incident.Impact) string {
 	case numbers == "" || strings.ContainsFunc(summary, unicode.IsDigit):
 		return summary
 	default:
-		return summary + " (" + numbers + ")"
+		return strings.TrimRight(summary, ". ") + ": " + numbers
 	}
 }
 
@@ -153,16 +162,16 @@ func taken(s Snapshot) []string {
 func describe(a action.Action) string {
 	verb := a.Name
 	if a.Name == action.ProcessRestart {
-		verb = "restart of"
+		verb = "restart"
 	}
-	return line(verb + " " + cmp.Or(a.Service, a.Target.Name))
+	return line(verb + " of " + cmp.Or(a.Service, a.Target.Name))
 }
 
 func why(s Snapshot) []string {
 	if s.Verdict != nil && len(s.Verdict.Reasons) > 0 {
 		return limit(lines(s.Verdict.Reasons))
 	}
-	return []string{fmt.Sprintf("%s pages within %s; the first diagnosis is not there yet", s.Incident.Severity, quantity.Duration(decide.FirstPageWithin))}
+	return []string{fmt.Sprintf("%s pages within %s; the first diagnosis is not there yet", level(s.Incident.Severity), quantity.Duration(decide.FirstPageWithin))}
 }
 
 func nextSteps(s Snapshot) []string {
@@ -187,7 +196,7 @@ func nextSteps(s Snapshot) []string {
 }
 
 func decision(p incident.Proposal) string {
-	text := fmt.Sprintf("%s (%s risk, %s)", describe(p.Action), cmp.Or(p.Action.Risk, "unknown"), cmp.Or(p.Action.Lasting, action.Permanent))
+	text := fmt.Sprintf("%s (%s risk, %s)", optionTitle(p), cmp.Or(p.Action.Risk, "unknown"), cmp.Or(p.Action.Lasting, action.Permanent))
 	switch {
 	case !p.Executable || p.Approvers < 0:
 		return "Do by hand: " + text
@@ -195,6 +204,15 @@ func decision(p incident.Proposal) string {
 		return fmt.Sprintf("Approve, %d people: %s", p.Approvers, text)
 	}
 	return "Approve: " + text
+}
+
+// optionTitle names a mitigation: what is done, or its name in the runbook
+// where the action alone says little.
+func optionTitle(p incident.Proposal) string {
+	if p.Action.Name == action.ProcessRestart || p.Option == "" {
+		return describe(p.Action)
+	}
+	return line(p.Option + ", " + describe(p.Action))
 }
 
 func options(ps []incident.Proposal) []Option {
@@ -208,7 +226,7 @@ func options(ps []incident.Proposal) []Option {
 			approvers = decide.NeverExecuted
 		}
 		out = append(out, Option{
-			ID: p.ID, Title: cmp.Or(describe(p.Action), p.Option), Risk: string(p.Action.Risk), Lasting: string(p.Action.Lasting),
+			ID: p.ID, Title: optionTitle(p), Risk: string(p.Action.Risk), Lasting: string(p.Action.Lasting),
 			Pros: line(cmp.Or(p.Pros, p.Why)), Cons: line(p.Cons), Cost: line(p.Cost), Check: line(p.Check),
 			Recommended: p.Recommend, Approvers: approvers, Commands: lines(p.Commands),
 		})
