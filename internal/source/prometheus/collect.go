@@ -43,25 +43,28 @@ func (s *Source) Collect(ctx context.Context, req evidence.Request) ([]evidence.
 		}
 	}
 	run := &collection{s: s, req: req, newest: map[string]newest{}}
-	results := make([][]evidence.Item, len(questions))
+	answers := make([]windows, len(questions))
 	errs := make([]error, len(questions))
-	var g errgroup.Group
-	g.SetLimit(parallel)
-	for i, q := range questions {
-		g.Go(func() error {
-			results[i], errs[i] = run.ask(ctx, q)
-			return nil
-		})
-	}
-	_ = g.Wait() // the errors are in errs
+	each(questions, func(i int, q question) { answers[i], errs[i] = run.windows(ctx, q) })
+	// History comes second: when time runs out, every question has its answer
+	// about now, and only the comparison with yesterday is missing.
+	each(questions, func(i int, q question) {
+		if errs[i] == nil {
+			run.history(ctx, q, &answers[i])
+		}
+	})
 
 	var items []evidence.Item
 	var down error
 	for i, q := range questions {
-		items = append(items, results[i]...)
 		var refused *v1.Error
 		switch {
 		case errs[i] == nil:
+			got, err := run.items(q, answers[i])
+			if err != nil {
+				return items, err
+			}
+			items = append(items, got...)
 		case errors.As(errs[i], &refused) && refused.Type != v1.ErrServer && refused.Type != v1.ErrTimeout:
 			items = append(items, s.refused(req, q, errs[i]))
 		case down == nil:
@@ -69,6 +72,19 @@ func (s *Source) Collect(ctx context.Context, req evidence.Request) ([]evidence.
 		}
 	}
 	return items, down
+}
+
+// each runs f for every question, some at a time.
+func each(questions []question, f func(int, question)) {
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for i, q := range questions {
+		g.Go(func() error {
+			f(i, q)
+			return nil
+		})
+	}
+	_ = g.Wait() // no function fails
 }
 
 // refused says that the server does not take a query.
@@ -102,11 +118,8 @@ type windows struct {
 	stale                  bool
 }
 
-func (c *collection) ask(ctx context.Context, q question) ([]evidence.Item, error) {
-	w, err := c.windows(ctx, q)
-	if err != nil {
-		return nil, err
-	}
+// items turns the answers to one question into evidence.
+func (c *collection) items(q question, w windows) ([]evidence.Item, error) {
 	if q.consumer == "" {
 		now := worst(w.now)
 		if len(now.Points) == 0 && len(worst(w.before).Points) == 0 && !q.declared {
@@ -127,28 +140,44 @@ func (c *collection) ask(ctx context.Context, q question) ([]evidence.Item, erro
 	return items, nil
 }
 
-// windows asks for the four windows, the limit and the age of the samples.
+// windows asks for the window now and the one before, the limit and the age of
+// the samples.
 func (c *collection) windows(ctx context.Context, q question) (w windows, err error) {
-	now, window := c.req.Now, c.req.Window
-	day := 24 * time.Hour
-	for _, r := range []struct {
-		to   time.Time
-		into *[]evidence.Series
-	}{{now, &w.now}, {c.req.ReferenceEnd, &w.before}, {now.Add(-day), &w.day}, {now.Add(-7 * day), &w.week}} {
-		if r.to.IsZero() {
-			continue
-		}
-		*r.into, err = c.s.Range(ctx, q.query, r.to.Add(-window), r.to, c.step())
-		if err != nil && !errors.Is(err, evidence.ErrNoData) {
-			return w, err
-		}
+	if w.now, err = c.window(ctx, q, c.req.Now); err != nil {
+		return w, err
 	}
-	w.limit, err = c.limit(ctx, q)
-	if err != nil {
+	if w.before, err = c.window(ctx, q, c.req.ReferenceEnd); err != nil {
+		return w, err
+	}
+	if w.limit, err = c.limit(ctx, q); err != nil {
 		return w, err
 	}
 	w.stale, err = c.stale(ctx, q, w.now)
 	return w, err
+}
+
+// history asks for the same window a day and a week earlier. There may be
+// none, or no time left to ask; then nothing is compared with it.
+func (c *collection) history(ctx context.Context, q question, w *windows) {
+	if len(w.now) == 0 && len(w.before) == 0 {
+		return
+	}
+	const day = 24 * time.Hour
+	w.day, _ = c.window(ctx, q, c.req.Now.Add(-day))
+	w.week, _ = c.window(ctx, q, c.req.Now.Add(-7*day))
+}
+
+// window asks for the window that ends at to; none when to is zero, and no data
+// is an empty answer.
+func (c *collection) window(ctx context.Context, q question, to time.Time) ([]evidence.Series, error) {
+	if to.IsZero() {
+		return nil, nil
+	}
+	series, err := c.s.Range(ctx, q.query, to.Add(-c.req.Window), to, c.step())
+	if errors.Is(err, evidence.ErrNoData) {
+		return nil, nil
+	}
+	return series, err
 }
 
 func (c *collection) step() time.Duration {

@@ -1,6 +1,7 @@
 package prometheus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -98,6 +99,25 @@ func TestCollectComparesWithTheUsual(t *testing.T) {
 	}
 	if m.Signal != evidence.LatencyP99 || m.Value != 2.1 || m.Usual != 0.18 || m.Deviation < 10 || it.Stale {
 		t.Errorf("metric is %+v, stale %v", m, it.Stale)
+	}
+}
+
+func TestCollectAnswersAboutNowWhenHistoryIsSlow(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s, _ := fake(t, func(query string, at time.Time) string {
+		if at.Before(now.Add(-time.Hour)) {
+			cancel() // the deadline comes with the first question about yesterday
+			return "9"
+		}
+		if strings.HasPrefix(query, "max(timestamp(") {
+			return strconv.FormatInt(now.Unix(), 10)
+		}
+		return "1"
+	})
+	items, err := s.Collect(ctx, request(catalog.Service{Name: "api", Metrics: catalog.Metrics{Traffic: "a", Errors: "b"}}))
+	if err != nil || len(items) != 2 || items[0].Stale {
+		t.Errorf("got %+v, error %v", items, err)
 	}
 }
 
