@@ -162,15 +162,17 @@ func (l *loader) env(where []any, name string) Secret {
 }
 
 func (l *loader) tokenFile(where []any, path string) Secret {
-	f, err := os.Open(path)
-	if err != nil {
-		l.problem(where, "write the token into it and chmod 600", "token file can't be read: %s", pathError(err))
+	const hint = "write the token into it and chmod 600"
+	if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretBytes) {
+		l.problem(where, hint, "token file %s is not a small file", path)
 		return ""
 	}
-	defer func() { _ = f.Close() }()
-	buf := make([]byte, maxSecretBytes)
-	n, _ := f.Read(buf)
-	token := string(bytes.TrimSpace(buf[:n]))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		l.problem(where, hint, "token file can't be read: %s", pathError(err))
+		return ""
+	}
+	token := string(bytes.TrimSpace(data))
 	switch {
 	case token == "":
 		l.problem(where, "write the token into it", "token file %s is empty", path)
