@@ -234,5 +234,5 @@ func defaultBackoff(attempt int) time.Duration {
 	if attempt < 9 {
 		d = time.Second << max(attempt-1, 0)
 	}
-	return d - rand.N(d/4) //nolint:gosec // spreads retries
+	return d - rand.N(d/4)
 }

@@ -143,7 +143,7 @@ func (d *postgresDB) write(ctx context.Context, fn func(*Tx) error) error {
 		if err == nil || try == tries || !worthAgain(err) {
 			return err
 		}
-		wait := time.Duration(try)*10*time.Millisecond + rand.N(20*time.Millisecond) //nolint:gosec // spreads retries
+		wait := time.Duration(try)*10*time.Millisecond + rand.N(20*time.Millisecond)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -42,7 +42,7 @@ func TestPowerLossShows(t *testing.T) {
 func cutPower(t *testing.T, d *disk, vfs string) (lost, cuts int) {
 	t.Helper()
 	const writers, rounds, batch, perRound = 4, 30, 20, 5
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same cuts every time
+	rng := rand.New(rand.NewPCG(1, 2))
 	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "holdfast.db"), Options{vfs: vfs})
 	if err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func digest(s signal.Signal) int64 {
 		part(name)
 		part(s.Labels[name])
 	}
-	return int64(binary.BigEndian.Uint64(h.Sum(nil))) //nolint:gosec // the bits count, not the number
+	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 
 const selectSignals = `SELECT id, COALESCE(incident_id, ''), body FROM signals `

@@ -153,7 +153,7 @@ func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
 func (d *disk) opener(inner uintptr) openFunc {
 	open := fromC[openFunc](at[sqlite3.Tsqlite3_vfs](inner).FxOpen)
-	methods := map[uintptr]*sqlite3.Tsqlite3_io_methods{} // the wrapped tables by the original
+	methods := map[uintptr]uintptr{} // the wrapped tables by the original
 	return func(tls *libc.TLS, _, name, file uintptr, flags int32, outFlags uintptr) int32 {
 		rc := open(tls, inner, name, file, flags, outFlags)
 		if rc != sqlite3.SQLITE_OK || flags&(sqlite3.SQLITE_OPEN_MAIN_DB|sqlite3.SQLITE_OPEN_WAL) == 0 {
@@ -165,16 +165,20 @@ func (d *disk) opener(inner uintptr) openFunc {
 		table := at[uintptr](file) // the first field of a file: its methods
 		wrapped, ok := methods[*table]
 		if !ok {
-			wrapped = d.wrap(*table)
+			wrapped = d.wrap(tls, *table)
 			methods[*table] = wrapped
 		}
-		*table = uintptr(unsafe.Pointer(wrapped))
+		*table = wrapped
 		return rc
 	}
 }
 
-func (d *disk) wrap(original uintptr) *sqlite3.Tsqlite3_io_methods {
-	wrapped := *at[sqlite3.Tsqlite3_io_methods](original)
+// wrap copies a table of methods and puts ours in. The copy is small and lives,
+// like SQLite's own, until the process ends.
+func (d *disk) wrap(tls *libc.TLS, original uintptr) uintptr {
+	mem := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{})))
+	wrapped := at[sqlite3.Tsqlite3_io_methods](mem)
+	*wrapped = *at[sqlite3.Tsqlite3_io_methods](original)
 	write := fromC[writeFunc](wrapped.FxWrite)
 	wrapped.FxWrite = toC[writeFunc](d, func(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 		data := slices.Clone(unsafe.Slice(at[byte](buf), n))
@@ -199,6 +203,5 @@ func (d *disk) wrap(original uintptr) *sqlite3.Tsqlite3_io_methods {
 		}
 		return rc
 	})
-	d.keep = append(d.keep, &wrapped)
-	return &wrapped
+	return mem
 }

@@ -30,17 +30,17 @@ func Postgres(t testing.TB) (dsn string) {
 	bin := postgresBin(t)
 	dir := postgresDir(t, postgresUser(t))
 	data := filepath.Join(dir, "data")
-	initdb := asPostgresUser(t, exec.Command(filepath.Join(bin, "initdb"), //nolint:gosec // a path that we found
+	initdb := asPostgresUser(t, exec.Command(filepath.Join(bin, "initdb"),
 		"--pgdata", data, "--username", "holdfast", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"))
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := postgresPort(t)
-	logFile, err := os.Create(filepath.Join(dir, "postgres.log")) //nolint:gosec // in our temporary folder
+	logFile, err := os.Create(filepath.Join(dir, "postgres.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := asPostgresUser(t, exec.Command(filepath.Join(bin, "postgres"), //nolint:gosec // a path that we found
+	cmd := asPostgresUser(t, exec.Command(filepath.Join(bin, "postgres"),
 		"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "max_connections=200"))
 	cmd.Stdout, cmd.Stderr = logFile, logFile
@@ -172,7 +172,7 @@ func asPostgresUser(t testing.TB, cmd *exec.Cmd) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
 	if u := postgresUser(t); u != nil {
 		uid, gid := postgresIDs(t, u)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // small numbers
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	}
 	return cmd
 }

@@ -280,7 +280,7 @@ func commitFails(t *testing.T, db Database) {
 	all := handlers(map[string]chan string{"next": ran})
 	var attempts atomic.Int32
 	all["a"] = spec{Handle: func(_ context.Context, j jobs.Job) (func(context.Context, *store.Tx) error, error) {
-		attempts.Store(int32(j.Attempt)) //nolint:gosec // small
+		attempts.Store(int32(j.Attempt))
 		return func(ctx context.Context, tx *store.Tx) error {
 			if _, err := tx.Enqueue(ctx, jobs.Job{Kind: "next", Key: fmt.Sprint(j.Attempt)}); err != nil {
 				return err
