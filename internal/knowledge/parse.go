@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
+	markdown "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"go.yaml.in/yaml/v3"
 
@@ -138,7 +139,13 @@ func (p *parser) readBody() {
 			p.breaks = append(p.breaks, i)
 		}
 	}
-	doc := goldmark.DefaultParser().Parse(text.NewReader(p.src))
+	if line, deep := tooDeep(p.src); deep {
+		p.problem(line+p.offset, fmt.Sprintf("opens more than %d quotes and lists", maxDepth), "the text of this file is left out")
+		return
+	}
+	// Blocks alone: references are found in the text of the lines, and parsing
+	// emphasis and brackets takes quadratic time on hostile input.
+	doc := markdown.NewParser(markdown.WithBlockParsers(markdown.DefaultBlockParsers()...)).Parse(text.NewReader(p.src))
 	// The walk has no error of its own.
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -151,8 +158,6 @@ func (p *parser) readBody() {
 			p.heading(n)
 		case *ast.Paragraph, *ast.TextBlock:
 			p.lines(n)
-		case *ast.Link:
-			p.link(n)
 		}
 		return ast.WalkContinue, nil
 	})
@@ -203,6 +208,7 @@ func (p *parser) lines(n ast.Node) {
 		seg := n.Lines().At(i)
 		t := strings.TrimRight(string(seg.Value(p.src)), "\r\n")
 		p.a.Links = append(p.a.Links, linksIn(t, p.lineOf(seg.Start))...)
+		p.fileLinks(t, p.lineOf(seg.Start))
 		p.a.Files = append(p.a.Files, codePath.FindAllString(t, -1)...)
 		if m := labelled.FindStringSubmatch(t); m != nil && strings.EqualFold(m[1], "status") && p.a.Status == "" {
 			p.a.Status = strings.Trim(t[len(m[0]):], " *_")
@@ -227,18 +233,48 @@ func (p *parser) flush() {
 	p.open = nil
 }
 
-// link keeps a Markdown link to another file of the base.
-func (p *parser) link(n *ast.Link) {
-	dest, _, _ := strings.Cut(string(n.Destination), "#")
-	if dest == "" || strings.Contains(dest, "://") || !isMarkdown(dest) {
-		return
+// mdLink finds the target of an inline or a reference link to a Markdown file.
+var mdLink = regexp.MustCompile(`(?:\]\(<?|^\s*\[[^\]]+\]:\s*)([^()<>\s#]+\.(?i:md|markdown))\b`)
+
+// fileLinks keeps the Markdown links to other files of the base.
+func (p *parser) fileLinks(t string, line int) {
+	for _, m := range mdLink.FindAllStringSubmatch(t, -1) {
+		dest := m[1]
+		if strings.Contains(dest, "://") {
+			continue
+		}
+		if rooted, ok := strings.CutPrefix(dest, "/"); ok {
+			dest = rooted
+		} else {
+			dest = path.Join(path.Dir(p.file), dest)
+		}
+		p.a.Links = append(p.a.Links, Link{Kind: KindOf(idFromFile(dest)), path: path.Clean(dest), Line: line})
 	}
-	if strings.HasPrefix(dest, "/") {
-		dest = strings.TrimPrefix(dest, "/")
-	} else {
-		dest = path.Join(path.Dir(p.file), dest)
+}
+
+// maxDepth bounds the quotes and lists that one line may open: each costs the
+// parser time for every other.
+const maxDepth = 64
+
+// tooDeep finds a line that opens more than maxDepth quotes and lists.
+func tooDeep(src []byte) (line int, deep bool) {
+	for l := range bytes.Lines(src) {
+		line++
+		depth, last := 0, byte(0)
+		for _, c := range l {
+			if bytes.IndexByte([]byte("> \t-+*0123456789.)"), c) < 0 {
+				break
+			}
+			if c == '>' || c == ' ' && bytes.IndexByte([]byte("-+*.)"), last) >= 0 {
+				depth++
+			}
+			last = c
+		}
+		if depth > maxDepth {
+			return line, true
+		}
 	}
-	p.a.Links = append(p.a.Links, Link{Kind: KindOf(idFromFile(dest)), path: path.Clean(dest), Line: p.a.Line})
+	return 0, false
 }
 
 // identify settles ID and kind once everything is read.
