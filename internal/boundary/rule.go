@@ -114,6 +114,7 @@ func (r RuleSpec) decision(f Facts, values map[string]any) Decision {
 		d.Ruling, verb = Allow, "allows"
 	case NeedsOK:
 		d.Ruling, verb = Ask, "asks a person for"
+	case Never:
 	}
 	d.Reason = fmt.Sprintf("boundary %q %s %s", r.Name, verb, f.describe())
 	if r.Reason != "" {

@@ -20,6 +20,7 @@ func (r Ruling) String() string {
 		return "allow"
 	case Ask:
 		return "ask"
+	case Deny:
 	}
 	return "deny"
 }

@@ -226,6 +226,7 @@ func limits(in Input) outcome {
 	}
 	over = append(over, under(h.ActionsHour, l.ActionsPerHour, "actions in the last hour"))
 	switch h.ConcurrentChange {
+	case catalog.False:
 	case catalog.True:
 		over = append(over, "another change to "+c.Action.Service+" is in progress")
 	case catalog.Unset:

@@ -47,6 +47,7 @@ func (p Pause) String() string {
 		return "running"
 	case Paused:
 		return "paused"
+	case PauseUnreadable:
 	}
 	return "unreadable"
 }

@@ -474,6 +474,7 @@ func suspicion(f catalog.Flag, what, otherwise string) string {
 		return otherwise
 	case catalog.True:
 		return what + " suspected"
+	case catalog.Unset:
 	}
 	return "not known whether there is " + what
 }

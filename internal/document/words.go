@@ -80,14 +80,6 @@ func describe(a action.Action) string {
 
 func between(from, to time.Time) string { return quantity.Duration(to.Sub(from)) }
 
-// count writes a number and its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 // table collects rows of a Markdown table.
 type table struct{ b strings.Builder }
 

@@ -63,6 +63,7 @@ func rank(u decide.Urgency) int {
 		return 2
 	case decide.TicketUrgency:
 		return 1
+	case decide.NoUrgency:
 	}
 	return 0
 }
