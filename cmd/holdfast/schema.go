@@ -98,15 +98,15 @@ func schemas() map[string]func() (*jsonschema.Schema, error) {
 		"catalog":    file(catalog.File{}, "catalog/*.yaml"),
 		"runbook":    file(runbook.Runbook{}, "runbooks/*.yaml"),
 		"boundaries": file(boundary.File{}, "boundaries.yaml"),
-		"incident":   output[incident.View]("incident.json"),
-		"evidence":   output[[]evidence.Item]("evidence.json"),
-		"audit":      output[audit.Record]("one line of audit.jsonl"),
+		"incident":   schemaOf[incident.View]("incident.json"),
+		"evidence":   schemaOf[[]evidence.Item]("evidence.json"),
+		"audit":      schemaOf[audit.Record]("one line of audit.jsonl"),
 	}
 }
 
-// output describes JSON that Holdfast writes. Readers must accept keys that
+// schemaOf describes JSON that Holdfast writes. Readers must accept keys that
 // later versions add.
-func output[T any](title string) func() (*jsonschema.Schema, error) {
+func schemaOf[T any](title string) func() (*jsonschema.Schema, error) {
 	return func() (*jsonschema.Schema, error) {
 		s, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: knownSchemas()})
 		if err != nil {
