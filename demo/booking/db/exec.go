@@ -242,9 +242,15 @@ func argument(s string, oid uint32) (any, error) {
 		return strconv.ParseFloat(s, 64)
 	case oidBool:
 		return s == "t" || s == "true", nil
-	default:
-		return s, nil
+	case 0:
+		// PostgreSQL infers the type from where the parameter stands; SQLite
+		// converts to the column's type, but compares a bare text with a
+		// number as different.
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
+			return n, nil
+		}
 	}
+	return s, nil
 }
 
 func firstWord(query string) string {

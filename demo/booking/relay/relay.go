@@ -55,6 +55,7 @@ func Connect(ctx context.Context, dsn string, size int) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
 	cfg.MaxConns = int32(size)
+	cfg.MinConns = int32(min(size, 8))
 	cfg.MaxConnIdleTime = 2 * time.Second
 	cfg.HealthCheckPeriod = time.Second
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -69,10 +70,19 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
+// Share is one of several equal parts of an outbox, by the events' numbers.
+type Share struct{ Of, Is int }
+
 // Pending returns the oldest events that nobody has published, at most limit.
 func (o Outbox) Pending(ctx context.Context, db Querier, limit int) ([]Event, error) {
+	return o.PendingShare(ctx, db, Share{Of: 1}, limit)
+}
+
+// PendingShare returns the oldest events of a share that nobody has published.
+func (o Outbox) PendingShare(ctx context.Context, db Querier, s Share, limit int) ([]Event, error) {
 	rows, err := db.Query(ctx,
-		"SELECT id, kind, booking_id FROM "+o.Table+" WHERE processed_at IS NULL ORDER BY id LIMIT $1", limit)
+		"SELECT id, kind, booking_id FROM "+o.Table+" WHERE processed_at IS NULL AND id % $1 = $2 ORDER BY id LIMIT $3",
+		s.Of, s.Is, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", o.Table, err)
 	}

@@ -86,7 +86,7 @@ func (s *Service) Run(ctx context.Context, loops ...func(context.Context) error)
 	for _, loop := range loops {
 		go func() { errs <- loop(ctx) }()
 	}
-	s.Log.Info("started", "version", s.cfg.Version)
+	s.Log.Info("started")
 	var all error
 	for range loops {
 		if err := <-errs; err != nil && !errors.Is(err, context.Canceled) {

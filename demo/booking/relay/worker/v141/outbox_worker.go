@@ -1,5 +1,5 @@
-// Package v141 publishes the events of an outbox: one transaction for a whole
-// batch, a handful of workers inside it.
+// Package v141 publishes the events of an outbox: a handful of workers, each
+// with its share of the events, and one transaction for a whole batch.
 package v141
 
 import (
@@ -16,28 +16,37 @@ import (
 )
 
 const (
-	batchSize   = 50
-	workers     = 8
-	connections = 4
-	pollEvery   = 100 * time.Millisecond
-	retryAfter  = time.Second
+	workers    = 8
+	batchSize  = 20
+	pollEvery  = 250 * time.Millisecond
+	retryAfter = time.Second
 )
 
-// Worker publishes the events of one outbox.
+// Worker publishes its share of one outbox.
 type Worker struct {
 	relay.Deps
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	share relay.Share
 }
 
 // Run publishes until ctx ends.
 func Run(ctx context.Context, d relay.Deps) error {
-	pool, err := relay.Connect(ctx, d.DSN, connections)
+	pool, err := relay.Connect(ctx, d.DSN, workers)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	d.Metrics.Limit.Set(workers)
-	w := &Worker{Deps: d, pool: pool}
+	var wg sync.WaitGroup
+	for i := range workers {
+		w := &Worker{Deps: d, pool: pool, share: relay.Share{Of: workers, Is: i}}
+		wg.Go(func() { w.run(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+func (w *Worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := pollEvery
 		if err := w.publishBatch(ctx); err != nil && ctx.Err() == nil {
@@ -49,11 +58,17 @@ func Run(ctx context.Context, d relay.Deps) error {
 		case <-time.After(wait):
 		}
 	}
-	return nil
 }
 
-// publishBatch publishes the oldest events and marks them, in one transaction.
+// publishBatch publishes the oldest events of the share and marks them, in one
+// transaction.
 func (w *Worker) publishBatch(ctx context.Context) (err error) {
+	events, err := service.Traced(w.Outbox.PendingShare(ctx, w.pool, w.share, batchSize))
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	w.Metrics.Busy.Inc()
+	defer w.Metrics.Busy.Dec()
 	tx, err := service.Traced(w.pool.Begin(ctx))
 	if err != nil {
 		return err
@@ -63,11 +78,14 @@ func (w *Worker) publishBatch(ctx context.Context) (err error) {
 			err = errors.Join(err, end)
 		}
 	}()
-	events, err := service.Traced(w.Outbox.Pending(ctx, tx, batchSize))
-	if err != nil {
-		return err
+	var done []relay.Event
+	for _, e := range events {
+		if _, err := service.Traced(e, w.publish(ctx, e)); err != nil {
+			return err
+		}
+		done = append(done, e)
 	}
-	for _, e := range w.publishAll(ctx, events) {
+	for _, e := range done {
 		if err := w.Outbox.MarkProcessed(ctx, tx, e); err != nil {
 			return err
 		}
@@ -75,47 +93,19 @@ func (w *Worker) publishBatch(ctx context.Context) (err error) {
 	return tx.Commit(ctx)
 }
 
-// publishAll returns the events that the broker acknowledged.
-func (w *Worker) publishAll(ctx context.Context, events []relay.Event) []relay.Event {
-	queue := make(chan relay.Event)
-	acknowledged := make(chan relay.Event, len(events))
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for e := range queue {
-				if w.publish(ctx, e) {
-					acknowledged <- e
-				}
-			}
-		})
-	}
-	for _, e := range events {
-		queue <- e
-	}
-	close(queue)
-	wg.Wait()
-	close(acknowledged)
-	var done []relay.Event
-	for e := range acknowledged {
-		done = append(done, e)
-	}
-	return done
-}
-
 // publish waits for the broker: ADR-023 names no time limit.
-func (w *Worker) publish(ctx context.Context, e relay.Event) bool {
-	w.Metrics.Busy.Inc()
-	defer w.Metrics.Busy.Dec()
+func (w *Worker) publish(ctx context.Context, e relay.Event) error {
+	stack := service.Stack(nil)
 	slow := time.AfterFunc(5*time.Second, func() {
-		w.Log.Warn("worker waits for the broker since 5 s", "event", e.ID, "topic", w.Outbox.Topic)
+		w.Log.Warn("worker waits for the broker since 5 s", "event", e.ID, "topic", w.Outbox.Topic, stack)
 	})
 	defer slow.Stop()
 	start := time.Now()
 	if err := w.Broker.Publish(ctx, w.Outbox.Topic, e); err != nil {
 		w.Metrics.Failed.Inc()
-		return false
+		return err
 	}
 	w.Metrics.Duration.Observe(time.Since(start).Seconds())
 	w.Metrics.Published.Inc()
-	return true
+	return nil
 }
