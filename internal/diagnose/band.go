@@ -108,8 +108,11 @@ func floorOf(m evidence.Metric, unit string) detect.Floor {
 		return detect.Floor{Abs: 0.05, Rel: 0.2}
 	case evidence.Saturation:
 	}
-	if m.Limit > 0 {
+	switch {
+	case m.Limit > 0:
 		return detect.Floor{Abs: 0.05 * m.Limit, Rel: 0.05}
+	case kindOf(m.Resource).backlog:
+		return detect.Floor{Abs: 2.5, Rel: 0.25} // ten items more than usual
 	}
 	return detect.Floor{Abs: 0.01, Rel: 0.15}
 }

@@ -92,17 +92,24 @@ func (v *view) missing() []string {
 // seen: the deploy may have triggered it, but the used-up pool is what fails.
 func specific(v *view, cs *candidates) {
 	for _, c := range cs.all() {
-		switch c.class {
-		case BadDeploy, ConfigChange, FlagChange, DependencyFailure, ExternalProvider, TrafficSurge:
-		default:
-			continue
-		}
 		for _, s := range cs.all() {
-			mechanism := s.has(fExhausted) || s.has(fLeak) || s.has(fOOM)
-			if s != c && mechanism && slices.Contains(v.sources(c.component), s.component) {
+			if s != c && explainsClass(s, c.class) && slices.Contains(v.sources(c.component), s.component) {
 				c.vote(fMechanism, 1, false, s.evidenceOf(fExhausted, fLeak, fOOM)...)
 			}
 		}
+	}
+}
+
+// explainsClass reports whether what was seen of a candidate is the mechanism
+// behind a class. Workers that wait for a connection are busy, too.
+func explainsClass(s *candidate, class CauseClass) bool {
+	switch class {
+	case BadDeploy, ConfigChange, FlagChange, DependencyFailure, ExternalProvider, TrafficSurge:
+		return s.has(fExhausted) || s.has(fLeak) || s.has(fOOM)
+	case ExhaustThreads:
+		return s.class == ExhaustPool && s.has(fExhausted)
+	default:
+		return false
 	}
 }
 

@@ -35,6 +35,16 @@ func TestCauses(t *testing.T) {
 				}
 			}, diagnose.ExhaustPool, "mailer", 0.8, "",
 		},
+		"workers wait for connections that they themselves hold": {
+			[]string{"orders"}, func(t *testing.T) [][]evidence.Item {
+				return [][]evidence.Item{
+					drained(t), failing(t, "orders", onset),
+					one(sat(metric{service: "mailer", resource: "workers", limit: 1000, usual: 4, value: 1000, at: onset}).item(t)),
+					one(sat(metric{service: "mailer", resource: "queue", usual: 2, value: 9000, climb: true}).item(t)),
+					one(metric{service: "mailer", signal: evidence.Traffic, usual: 5, value: 0, at: onset}.item(t)),
+				}
+			}, diagnose.ExhaustPool, "mailer", 0.5, "",
+		},
 		"every worker hangs": {
 			[]string{"mailer"}, func(t *testing.T) [][]evidence.Item {
 				return [][]evidence.Item{

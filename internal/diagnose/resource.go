@@ -240,7 +240,7 @@ func (v *view) voteProgress(c *candidate, r *resource, u usage) {
 	p := v.part(u.by)
 	if b, ok := p.golden(evidence.Traffic); ok && !b.item.Stale && b.usual > 0 {
 		switch {
-		case b.value <= 0.05*b.usual:
+		case b.value <= 0.1*b.usual:
 			c.vote(fNoProgress, 1, false, b.item.ID)
 			text += ", and nothing completes (" + number(b.value) + " per second, usually " + number(b.usual) + ")"
 		case b.value >= 0.8*b.usual:
