@@ -2,6 +2,7 @@ package boundary_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -371,5 +372,25 @@ func BenchmarkRule(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Rule(restart())
+	}
+}
+
+// TestPageIsTrue reads docs/boundaries.md: its example parses, and every name
+// of a condition is there.
+func TestPageIsTrue(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/boundaries.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	if s := parse(t, example); len(s.File().Rules) == 0 {
+		t.Error("the example holds no rule")
+	}
+	for _, v := range boundary.Variables() {
+		if row := fmt.Sprintf("| `%s` | %s |", v.Name, v.Type); !strings.Contains(string(page), row) {
+			t.Errorf("no row %q in docs/boundaries.md", row)
+		}
 	}
 }

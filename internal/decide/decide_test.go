@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -383,5 +384,27 @@ func TestRecordIsGolden(t *testing.T) {
 				t.Errorf("record (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEveryRuleIsDocumented reads docs/verdict.md: the rules in their order.
+func TestEveryRuleIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/verdict.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for l := range strings.Lines(string(page)) {
+		if id, ok := strings.CutPrefix(l, "| `"); ok {
+			got = append(got, id[:strings.Index(id, "`")])
+		}
+	}
+	var want []string
+	for _, r := range decide.Decide(sureCase()).Rules {
+		want = append(want, r.ID)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules in docs/verdict.md (-code +page):\n%s", diff)
 	}
 }

@@ -266,22 +266,19 @@ func leaves(v reflect.Value, path string, fn func(string)) {
 	if path != "" {
 		fn(path)
 	}
-	switch kind := v.Kind(); {
-	case kind == reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return
-		}
-		for i := range v.NumField() {
-			leaves(v.Field(i), strings.TrimPrefix(path+"."+v.Type().Field(i).Name, "."), fn)
-		}
-	case kind == reflect.Pointer:
-		if !v.IsNil() {
-			leaves(v.Elem(), path, fn)
-		}
-	case kind == reflect.Slice:
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		leaves(v.Elem(), path, fn)
+	}
+	if v.Kind() == reflect.Slice {
 		for i := range v.Len() {
 			leaves(v.Index(i), fmt.Sprintf("%s[%d]", path, i), fn)
 		}
+	}
+	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[time.Time]() {
+		return
+	}
+	for i := range v.NumField() {
+		leaves(v.Field(i), strings.TrimPrefix(path+"."+v.Type().Field(i).Name, "."), fn)
 	}
 }
 
