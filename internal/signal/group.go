@@ -118,9 +118,9 @@ func (g *Grouper) prefers(gr *Group, other string) bool {
 }
 
 // Add places a firing signal: with the group that it belonged to (IncidentID),
-// else with the group of its service, else with that of a dependency or
-// dependant, else in a group of its own. Call it in the order in which signals
-// matter.
+// else with the group of its service, else with that of a dependency that is
+// abnormal, else with that of a dependant whose trouble it explains, else in a
+// group of its own. Call it in the order in which signals matter.
 func (g *Grouper) Add(s Signal) Placement {
 	at := s.ReceivedAt
 	p := place{s.Environment, s.Service}
@@ -139,19 +139,36 @@ func (g *Grouper) Add(s Signal) Placement {
 		g.touch(own, p, at)
 		out := Placement{Key: own.Key, Why: "same service " + s.Service}
 		if quiet { // its neighbours may have changed in the meantime
-			out = g.unite(own, g.neighbours(p, at), out)
+			out = g.settle(own, p, at, out)
 		}
 		return out
 	}
-	near := g.neighbours(p, at)
-	if len(near) == 0 {
-		gr := g.open(s.Environment, "", at)
-		g.touch(gr, p, at)
-		return Placement{Key: gr.Key, Opened: true, Why: "first signal of " + s.Service}
+	g.claim(p, "", at) // abnormal from now on, wherever it belongs
+	gr, out := g.choose(p, at)
+	if gr == nil {
+		gr = g.open(s.Environment, "", at)
+		out = Placement{Opened: true, Why: "first signal of " + s.Service}
 	}
-	gr := g.groups[near[0].group]
+	out.Key = gr.Key
 	g.touch(gr, p, at)
-	return g.unite(gr, near[1:], Placement{Key: gr.Key, Why: near[0].why})
+	return g.settle(gr, p, at, out)
+}
+
+// choose finds the group of a service that has none: that of a dependency that
+// is abnormal, else that of a dependant which has nothing else to blame.
+func (g *Grouper) choose(p place, at time.Time) (*Group, Placement) {
+	if down := g.below(p, at); len(down) > 0 {
+		return g.groups[down[0].group], Placement{Why: down[0].why}
+	}
+	var best *Group
+	var why string
+	for _, n := range g.above(p, at) {
+		gr := g.groups[n.group]
+		if !g.rooted(gr, at) && (best == nil || preferred(gr, best)) {
+			best, why = gr, n.why
+		}
+	}
+	return best, Placement{Why: why}
 }
 
 func (g *Grouper) addLone(p place, at time.Time) Placement {
@@ -221,53 +238,93 @@ type neighbour struct {
 	group string
 	why   string
 	start time.Time
+	votes int // services that speak for it
 }
 
-// neighbours returns the groups that hold an abnormal dependency or an abnormal
-// dependant of p, dependencies first, then the oldest.
-func (g *Grouper) neighbours(p place, at time.Time) []neighbour {
-	var out []neighbour
-	seen := map[string]bool{}
-	add := func(name, why string) {
-		m, ok := g.services[place{p.environment, name}]
-		key := g.Find(m.group)
-		gr := g.groups[key]
-		if !ok || gr == nil || seen[key] || at.Sub(m.lastAt) > g.opts.Window {
-			return
-		}
-		seen[key] = true
-		out = append(out, neighbour{key, why, gr.StartedAt})
-	}
+// below returns the groups of the abnormal dependencies of p: those with the
+// most of them first, then the oldest.
+func (g *Grouper) below(p place, at time.Time) []neighbour {
+	var names []string
 	for _, d := range g.reach(p) {
-		add(d.name, p.name+" depends on "+d.name+", which is abnormal")
+		names = append(names, d.name)
 	}
-	downstream := len(out)
-	for _, a := range sortedKeys(g.waiting[p]) {
-		add(a, a+", which is abnormal, depends on "+p.name)
+	return g.neighbours(p, names, at, func(d string) string { return p.name + " depends on " + d + ", which is abnormal" })
+}
+
+// above returns the groups of the abnormal dependants of p, in the same order.
+func (g *Grouper) above(p place, at time.Time) []neighbour {
+	return g.neighbours(p, sortedKeys(g.waiting[p]), at, func(a string) string { return a + ", which is abnormal, depends on " + p.name })
+}
+
+func (g *Grouper) neighbours(p place, names []string, at time.Time, why func(string) string) []neighbour {
+	var out []neighbour
+	index := map[string]int{}
+	for _, name := range names {
+		m := g.services[place{p.environment, name}]
+		key := g.Find(m.group)
+		gr, ok := g.groups[key]
+		if !ok || !g.recent(m, at) {
+			continue
+		}
+		if n, known := index[key]; known {
+			out[n].votes++
+			continue
+		}
+		index[key] = len(out)
+		out = append(out, neighbour{group: key, why: why(name), start: gr.StartedAt, votes: 1})
 	}
-	older := func(a, b neighbour) int { return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.group, b.group)) }
-	slices.SortStableFunc(out[:downstream], older)
-	slices.SortStableFunc(out[downstream:], older)
+	slices.SortStableFunc(out, func(a, b neighbour) int {
+		return cmp.Or(cmp.Compare(b.votes, a.votes), a.start.Compare(b.start), cmp.Compare(a.group, b.group))
+	})
 	return out
 }
 
-// unite folds the groups of near and gr into the oldest of them, leaving alone
-// those that a person holds.
-func (g *Grouper) unite(gr *Group, near []neighbour, out Placement) Placement {
-	keep := gr
-	var all []*Group
-	for _, n := range near {
-		if o := g.groups[g.Find(n.group)]; o != nil && o != gr && o.Lone == "" {
+func (g *Grouper) recent(m member, at time.Time) bool {
+	return !m.lastAt.IsZero() && at.Sub(m.lastAt) <= g.opts.Window
+}
+
+// rooted reports whether a group has a root: an abnormal service none of whose
+// dependencies is abnormal. A group with a root of its own is a problem of its
+// own, even where one of its services also needs something else that is broken.
+func (g *Grouper) rooted(gr *Group, at time.Time) bool {
+	for _, name := range gr.Services {
+		p := place{gr.Environment, name}
+		m := g.services[p]
+		if g.Find(m.group) != gr.Key || !g.recent(m, at) {
+			continue
+		}
+		blames := func(d place) bool { return g.recent(g.services[d], at) }
+		if !slices.ContainsFunc(g.reach(p), blames) {
+			return true
+		}
+	}
+	return false
+}
+
+// settle folds together what the signal of p showed to be one problem: groups
+// of its dependants that have nothing else to blame, and its own group when a
+// dependency explains all of it.
+func (g *Grouper) settle(gr *Group, p place, at time.Time, out Placement) Placement {
+	all := []*Group{gr}
+	for _, n := range g.above(p, at) {
+		if o := g.groups[n.group]; o != gr && !g.rooted(o, at) {
 			all = append(all, o)
 		}
 	}
-	if !gr.Held {
-		for _, o := range all {
-			if o.Held && !keep.Held || o.Held == keep.Held && older(o, keep) {
-				keep = o
-			}
+	if down := g.below(p, at); len(down) > 0 && down[0].group != gr.Key && !g.rooted(gr, at) {
+		all = append(all, g.groups[down[0].group])
+	}
+	return g.unite(all, out)
+}
+
+// unite folds groups into the one that is preferred, leaving alone those that a
+// person holds.
+func (g *Grouper) unite(all []*Group, out Placement) Placement {
+	keep := all[0]
+	for _, o := range all[1:] {
+		if preferred(o, keep) {
+			keep = o
 		}
-		all = append(all, gr)
 	}
 	for _, o := range all {
 		if o == keep || o.Held {
@@ -284,8 +341,17 @@ func (g *Grouper) unite(gr *Group, near []neighbour, out Placement) Placement {
 		out.United = append(out.United, o.Key)
 	}
 	slices.Sort(out.United)
-	out.Key = keep.Key
+	out.Key = g.Find(out.Key)
 	return out
+}
+
+// preferred reports whether a is the better one to keep: held by a person, then
+// the older.
+func preferred(a, b *Group) bool {
+	if a.Held != b.Held {
+		return a.Held
+	}
+	return older(a, b)
 }
 
 // older prefers what exists over what was only just opened.

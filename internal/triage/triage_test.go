@@ -40,7 +40,7 @@ var shop = fakeCatalog{
 // house is a service on a store of its own with a clock that the test moves.
 type house struct {
 	*Service
-	t   *testing.T
+	t   testing.TB
 	st  *store.Store
 	mu  sync.Mutex
 	now time.Time
