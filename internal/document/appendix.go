@@ -97,7 +97,7 @@ func (w *writer) acts() {
 		if slices.ContainsFunc(w.Intents, func(in action.Intent) bool { return in.ProposalID == p.ID }) {
 			continue
 		}
-		t.row(code(p.Action.Name), code(p.Action.Target.String()), say(string(p.Action.Risk)), say(string(p.Action.Lasting)), say("proposed, "+string(p.State)),
+		t.row(cmp.Or(code(p.Action.Name), say(p.Option)), code(p.Action.Target.String()), say(string(p.Action.Risk)), say(string(p.Action.Lasting)), say("proposed, "+string(p.State)),
 			"", say(strings.Join(p.ApprovedBy, ", ")), say(p.Why))
 	}
 	w.b.WriteString(t.String())

@@ -66,6 +66,7 @@ func snapshot() escalate.Snapshot {
 				ID: "prop_1", Action: restart, Pros: "releases the connections it holds", Cons: "events are published 5 to 60 s later", Cost: "nothing",
 				Check: "errors below 1 %", State: incident.Waiting, Approvers: 1, Executable: true, Recommend: true,
 			},
+			{ID: "prop_3", Option: "speed up the broker", Pros: "removes the queue", State: incident.Waiting, Commands: []string{"brokerctl scale 2"}},
 			{ID: "prop_0", Action: restart, State: incident.Expired},
 		},
 		Services: []catalog.Service{{Name: "booking-api", Owner: "team-bookings", OnCall: catalog.Contact{Name: "bookings on-call", Channel: "#bookings"}}},

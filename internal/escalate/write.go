@@ -209,7 +209,10 @@ func decision(p incident.Proposal) string {
 // optionTitle names a mitigation: what is done, or its name in the runbook
 // where the action alone says little.
 func optionTitle(p incident.Proposal) string {
-	if p.Action.Name == action.ProcessRestart || p.Option == "" {
+	switch {
+	case p.Action.Name == "":
+		return cmp.Or(line(p.Option), "a step by hand")
+	case p.Action.Name == action.ProcessRestart || p.Option == "":
 		return describe(p.Action)
 	}
 	return line(p.Option + ", " + describe(p.Action))
