@@ -1,0 +1,76 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// record writes what the API knows about the incident into the folder Out.
+func (f *follower) record(ctx context.Context) error {
+	if err := os.MkdirAll(f.Out, 0o755); err != nil {
+		return fmt.Errorf("folder for the record: %w", err)
+	}
+	base := "/api/v1/incidents/" + url.PathEscape(f.id)
+	for _, r := range []struct {
+		file, path string
+		shape      func([]byte) ([]byte, error)
+		optional   bool
+	}{
+		{file: "incident.json", path: base, shape: indent},
+		{file: "evidence.json", path: base + "/evidence", shape: indent},
+		{file: "timeline.md", path: base + "/documents/timeline", optional: true},
+		{file: "postmortem.md", path: base + "/documents/postmortem", optional: true},
+		{file: "audit.jsonl", path: base + "/audit", shape: lines},
+	} {
+		b, err := f.api.call(ctx, http.MethodGet, r.path, nil)
+		if missing, ok := errors.AsType[*statusError](err); ok && missing.code == http.StatusNotFound && r.optional {
+			f.t.more("%s is not written: the incident is still open", r.file)
+			if err := os.Remove(filepath.Join(f.Out, r.file)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("remove an older %s: %w", r.file, err)
+			}
+			continue
+		}
+		if err == nil && r.shape != nil {
+			b, err = r.shape(b)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(f.Out, r.file), b, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", r.file, err)
+		}
+	}
+	return nil
+}
+
+func indent(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// lines writes each record on a line, byte for byte as the hash chain covers it.
+func lines(b []byte) ([]byte, error) {
+	var records []json.RawMessage
+	if err := json.Unmarshal(b, &records); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	for _, r := range records {
+		if err := json.Compact(&out, r); err != nil {
+			return nil, err
+		}
+		out.WriteByte('\n')
+	}
+	return out.Bytes(), nil
+}
