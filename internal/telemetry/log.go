@@ -3,7 +3,6 @@
 package telemetry
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,8 +13,9 @@ import (
 type LogOptions struct {
 	Format string // json | text; empty = text
 	Level  string // debug | info | warn | error; empty = info
-	// Redact takes secrets and personal data out of every text; nil = none.
-	Redact func(string) string
+	// Redact takes secrets and personal data out of every text before it is
+	// written; nil = none.
+	Redact func(slog.Handler) slog.Handler
 }
 
 // NewLogger returns a logger that writes to w, with times in UTC.
@@ -37,7 +37,7 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 		return nil, fmt.Errorf("log format %q: use text or json", o.Format)
 	}
 	if o.Redact != nil {
-		h = &redacting{next: h, redact: o.Redact}
+		h = o.Redact(h)
 	}
 	return slog.New(h), nil
 }
@@ -48,61 +48,4 @@ func utc(groups []string, a slog.Attr) slog.Attr {
 		return slog.Time(a.Key, a.Value.Time().UTC())
 	}
 	return a
-}
-
-// redacting takes secrets out of every text before next sees it: the message,
-// strings, errors and whatever else would be printed.
-type redacting struct {
-	next   slog.Handler
-	redact func(string) string
-}
-
-// Enabled asks next.
-func (h *redacting) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
-
-// Handle passes a cleaned copy on.
-func (h *redacting) Handle(ctx context.Context, r slog.Record) error {
-	clean := slog.NewRecord(r.Time, r.Level, h.redact(r.Message), r.PC)
-	r.Attrs(func(a slog.Attr) bool {
-		clean.AddAttrs(h.attr(a))
-		return true
-	})
-	return h.next.Handle(ctx, clean)
-}
-
-// WithAttrs cleans attributes once, when they are set.
-func (h *redacting) WithAttrs(attrs []slog.Attr) slog.Handler {
-	clean := make([]slog.Attr, len(attrs))
-	for i, a := range attrs {
-		clean[i] = h.attr(a)
-	}
-	return &redacting{next: h.next.WithAttrs(clean), redact: h.redact}
-}
-
-// WithGroup opens a group.
-func (h *redacting) WithGroup(name string) slog.Handler {
-	return &redacting{next: h.next.WithGroup(name), redact: h.redact}
-}
-
-// attr cleans one attribute. Numbers, times and durations hold no secrets.
-func (h *redacting) attr(a slog.Attr) slog.Attr {
-	v := a.Value.Resolve()
-	switch v.Kind() {
-	case slog.KindString:
-		return slog.String(a.Key, h.redact(v.String()))
-	case slog.KindGroup:
-		group := v.Group()
-		clean := make([]slog.Attr, len(group))
-		for i, g := range group {
-			clean[i] = h.attr(g)
-		}
-		return slog.Attr{Key: a.Key, Value: slog.GroupValue(clean...)}
-	case slog.KindAny:
-		if v.Any() == nil {
-			return a
-		}
-		return slog.String(a.Key, h.redact(fmt.Sprint(v.Any())))
-	default:
-		return slog.Attr{Key: a.Key, Value: v}
-	}
 }

@@ -118,5 +118,5 @@ func statusClass(status int) string {
 	if status < 100 || status > 599 {
 		return "other"
 	}
-	return fmt.Sprintf("%sxx", strconv.Itoa(status / 100))
+	return fmt.Sprintf("%sxx", strconv.Itoa(status/100))
 }
