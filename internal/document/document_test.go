@@ -196,3 +196,20 @@ func TestTimelineIsInOrder(t *testing.T) {
 		}
 	}
 }
+
+// FuzzComplete: people edit the document, so anything may come back.
+func FuzzComplete(f *testing.F) {
+	md, _, err := document.Postmortem(bare())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range []string{md, "", "#", "```\n# not a heading\n", "| TODO(human): a? | TODO(human): b |", "TODO(human):"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		open := document.Complete(s)
+		if strings.Contains(s, "\n\n"+document.Mark+" why?\n") && len(open) == 0 {
+			t.Error("an open question, and nothing is missing")
+		}
+	})
+}

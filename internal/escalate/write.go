@@ -229,7 +229,7 @@ func options(ps []incident.Proposal) []Option {
 			approvers = decide.NeverExecuted
 		}
 		out = append(out, Option{
-			ID: p.ID, Title: optionTitle(p), Risk: string(p.Action.Risk), Lasting: string(p.Action.Lasting),
+			ID: p.ID, Title: optionTitle(p), Risk: string(p.Action.Risk), Lasting: string(cmp.Or(p.Action.Lasting, action.Permanent)),
 			Pros: line(cmp.Or(p.Pros, p.Why)), Cons: line(p.Cons), Cost: line(p.Cost), Check: line(p.Check),
 			Recommended: p.Recommend, Approvers: approvers, Commands: lines(p.Commands),
 		})
