@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,26 @@ func TestSleepingExecutorSleeps(t *testing.T) {
 	}
 	if n := looks.Load(); n > 8 {
 		t.Errorf("the executor looked for jobs %d times in 0.6 s with nothing to do, want a few", n)
+	}
+}
+
+// TestNoUntypedParametersInCase: PostgreSQL can't tell the type of a parameter
+// that is the result of a CASE, and SQLite, where the unit tests run, can.
+func TestNoUntypedParametersInCase(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	untyped := regexp.MustCompile(`(?i)\b(then|else)\s+\$\d+\b[^:]`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := untyped.FindString(string(text)); found != "" && !strings.HasSuffix(name, "_test.go") {
+			t.Errorf("%s: %q: write a cast, such as $1::bigint", name, found)
+		}
 	}
 }
 

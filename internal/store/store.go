@@ -114,8 +114,9 @@ func (s *Store) Ping(ctx context.Context) error {
 // Tx runs fn in one transaction: committed and durable when fn and Tx return
 // nil, rolled back when fn returns an error or panics. fn uses only the
 // transaction it is given, calls nothing outside (nor the store itself), and
-// may run again after a serialization failure. Writers of one SQLite file take
-// turns; those that wait for each other share one commit.
+// may run again after a serialization failure. It returns the error of a write
+// that failed: PostgreSQL takes no statement after one. Writers of one SQLite
+// file take turns; those that wait for each other share one commit.
 func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 	return s.be.write(ctx, fn)
 }
