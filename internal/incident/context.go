@@ -110,7 +110,11 @@ func (c Context) stack(b *strings.Builder) {
 	}
 	b.WriteString("```\n")
 	for _, f := range c.Stack[:min(len(c.Stack), contextFrames)] {
-		fmt.Fprintf(b, "%s\n", strings.ReplaceAll(oneLine(f, contextText), "`", "'"))
+		indent := ""
+		if strings.HasPrefix(f, " ") || strings.HasPrefix(f, "\t") {
+			indent = "  "
+		}
+		fmt.Fprintf(b, "%s%s\n", indent, strings.ReplaceAll(oneLine(f, contextText), "`", "'"))
 	}
 	b.WriteString("```\n")
 }
