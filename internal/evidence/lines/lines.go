@@ -40,7 +40,7 @@ const (
 // frequent first. r redacts before anything is cut, so that no half of a
 // secret is left.
 func Mine(now, before []Line, r *redact.Redactor) evidence.Logs {
-	m := miner{templates: map[string]*evidence.Template{}, stacks: map[string]*stack{}, r: r}
+	m := miner{templates: map[string]*evidence.Template{}, stacks: map[string]*stack{}, masked: map[string]string{}, r: r}
 	for _, l := range now {
 		m.add(l)
 	}
@@ -53,6 +53,7 @@ func Mine(now, before []Line, r *redact.Redactor) evidence.Logs {
 type miner struct {
 	templates map[string]*evidence.Template
 	stacks    map[string]*stack
+	masked    map[string]string // template by message
 	r         *redact.Redactor
 }
 
@@ -107,7 +108,16 @@ func (m *miner) reference(l Line) {
 	}
 }
 
-func (m *miner) template(p parsed) string { return clip(Mask(m.r.String(p.message)), maxText) }
+// template masks a message; many lines say the same, and before and now mostly
+// say the same again.
+func (m *miner) template(p parsed) string {
+	t, ok := m.masked[p.message]
+	if !ok {
+		t = clip(Mask(m.r.String(p.message)), maxText)
+		m.masked[p.message] = t
+	}
+	return t
+}
 
 func (m *miner) sample(text string) string {
 	return clip(m.r.String(strings.TrimSpace(text)), maxSample)

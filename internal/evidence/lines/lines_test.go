@@ -159,3 +159,12 @@ func FuzzMine(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkMine(b *testing.B) {
+	now := repeat(1000, `{"time":"2026-01-02T03:04:05Z","level":"info","service":"booking-api","msg":"request done","path":"/v1/bookings/%d/cancel","took":"12.5ms","status":200}`)
+	now = append(now, repeat(1000, `{"time":"2026-01-02T03:04:05Z","level":"error","msg":"cancel %d failed","error":"failed to connect to user=app database=bookings: 127.0.0.1:5432 (localhost): server error: FATAL: sorry, too many clients already (SQLSTATE 53300)","stack":["a.B internal/a.go:10","c.D internal/c.go:20"]}`)...)
+	b.ReportAllocs()
+	for b.Loop() {
+		Mine(now, now, nil)
+	}
+}

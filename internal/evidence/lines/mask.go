@@ -5,23 +5,50 @@ import (
 	"strings"
 )
 
-// masks are applied in order: the long shapes before the short ones that they
-// contain.
-var masks = []struct {
+// mask is one shape. may is a cheap test that spares most messages the
+// expensive one.
+type mask struct {
+	may  func(string) bool
 	re   *regexp.Regexp
 	with string
-}{
-	{regexp.MustCompile(`\x1b\[[0-9;]*m`), ""},
-	{regexp.MustCompile(`\b\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?:Z| ?[+-]\d{2}:?\d{2}| UTC)?`), "<time>"},
-	{regexp.MustCompile(`\b\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\b`), "<time>"},
-	{regexp.MustCompile(`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ \d:]*(?:<time>)?[ \d]*(?:UTC|GMT)?`), "<time>"},
-	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b`), "<uuid>"},
-	{regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>,;)\]]+`), "<url>"},
-	{regexp.MustCompile(`\[(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}\](?::\d+)?`), "<address>"},
-	{regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b`), "<address>"},
-	{regexp.MustCompile(`\b[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*:\d{2,5}\b`), "<address>"},
-	{regexp.MustCompile(`(^|[\s"'=(\[:,])(?:\.{0,2}/)[\w.@%+~=:-]+(?:/[\w.@%+~=:-]*)*`), "$1<path>"},
-	{regexp.MustCompile(`\b0[xX][0-9a-fA-F]+\b`), "<hex>"},
+}
+
+// masks are applied in order: the long shapes before the short ones that they
+// contain.
+var masks = []mask{
+	{has("\x1b"), regexp.MustCompile(`\x1b\[[0-9;]*m`), ""},
+	{
+		beforeDigit("-/"),
+		regexp.MustCompile(`\b\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?:Z| ?[+-]\d{2}:?\d{2}| UTC)?`), "<time>",
+	},
+	{beforeDigit(":"), regexp.MustCompile(`\b\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\b`), "<time>"},
+	{atLeast("-", 4), regexp.MustCompile(`(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b`), "<uuid>"},
+	{has("://"), regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>,;)\]]+`), "<url>"},
+	{has("]:"), regexp.MustCompile(`\[(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}\](?::\d+)?`), "<address>"},
+	{atLeast(".", 3), regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b`), "<address>"},
+	{beforeDigit(":"), regexp.MustCompile(`\b[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*:\d{2,5}\b`), "<address>"},
+	{has("/"), regexp.MustCompile(`(^|[\s"'=(\[:,])(?:\.{0,2}/)[\w.@%+~=:-]+(?:/[\w.@%+~=:-]*)*`), "$1<path>"},
+	{has("0x"), regexp.MustCompile(`\b0x[0-9a-fA-F]+\b`), "<hex>"},
+}
+
+func has(what string) func(string) bool {
+	return func(s string) bool { return strings.Contains(s, what) }
+}
+
+func atLeast(what string, n int) func(string) bool {
+	return func(s string) bool { return strings.Count(s, what) >= n }
+}
+
+// beforeDigit reports whether one of chars stands right before a digit.
+func beforeDigit(chars string) func(string) bool {
+	return func(s string) bool {
+		for i := 1; i < len(s); i++ {
+			if s[i] >= '0' && s[i] <= '9' && strings.IndexByte(chars, s[i-1]) >= 0 {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // numbered is a word with a digit in it.
@@ -35,7 +62,9 @@ var kept = regexp.MustCompile(`(?i)(?:SQLSTATE|status|code|errno|HTTP|ORA|error 
 // codes stay (SQLSTATE 53300, status 503), since they tell failures apart.
 func Mask(message string) string {
 	for _, m := range masks {
-		message = m.re.ReplaceAllString(message, m.with)
+		if m.may(message) {
+			message = m.re.ReplaceAllString(message, m.with)
+		}
 	}
 	message = maskNumbers(message)
 	return strings.Join(strings.Fields(message), " ")
