@@ -13,6 +13,14 @@ import (
 
 // cli is every command; a file of this folder each.
 type cli struct {
+	Demo        demoCmd        `cmd:"" help:"Break a real system and watch the agent deal with it; needs git only."`
+	DemoProcess demoProcessCmd `cmd:"" hidden:""`
+	Serve       serveCmd       `cmd:"" help:"Run the server: intake, investigation, decisions, actions, pages."`
+	Init        initCmd        `cmd:"" help:"Write a commented configuration to start with."`
+	Check       checkCmd       `cmd:"" help:"Validate a configuration folder; with --connect its connections too."`
+	Investigate investigateCmd `cmd:"" help:"Look at one service once; read-only, no server."`
+	Incident    incidentCmd    `cmd:"" help:"Declare, list, show and command incidents on a running server."`
+	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of a file or document."`
 }
 
 func main() {
@@ -33,7 +41,6 @@ func run(e *env, args []string) int {
 		kong.Writers(e.stdout, e.stderr),
 		kong.Exit(func(code int) { exited, exitCode = true, code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.UsageOnError(),
 	)
 	if err != nil {
 		return report(e.stderr, err)

@@ -208,7 +208,7 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 	if err := a.webhooks(mux, o, registry); err != nil {
 		return nil, err
 	}
-	if err := pages(mux, reader, cfg); err != nil {
+	if err := pages(mux, reader, o.Log); err != nil {
 		return nil, err
 	}
 	return api.NewServer(telemetry.NewHTTP(registry).Wrap(door.Guard(mux)), door, o.Log), nil

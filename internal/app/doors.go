@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/holdfast-sre/holdfast/internal/api"
@@ -15,6 +16,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/severity"
 	"github.com/holdfast-sre/holdfast/internal/store"
 	"github.com/holdfast-sre/holdfast/internal/triage"
+	"github.com/holdfast-sre/holdfast/internal/web"
 )
 
 // reader answers the API's questions from the store.
@@ -39,7 +41,7 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
 	case errors.Is(err, respond.ErrMoved), errors.Is(err, store.ErrConflict), errors.As(err, &refused):
 		return fmt.Errorf("%w: %w", api.ErrConflict, err)
-	case errors.Is(err, respond.ErrNever):
+	case errors.Is(err, respond.ErrNever), errors.Is(err, respond.ErrNotApprover):
 		return fmt.Errorf("%w: %w", api.ErrForbidden, err)
 	}
 	return err
@@ -209,5 +211,32 @@ func (c commands) SetPause(ctx context.Context, by string, paused bool, reason s
 	return translate(c.pause.set(ctx, by, paused, reason))
 }
 
-// pages mounts the incident pages.
-func pages(*http.ServeMux, reader, config.Config) error { return nil }
+// Latest answers the newest incidents for the list page.
+func (r reader) Latest(ctx context.Context, n int) ([]incident.Incident, error) {
+	return r.Incidents(ctx, api.Filter{Limit: n})
+}
+
+// pausedLine says in one line that actions are paused.
+func (r reader) pausedLine(ctx context.Context) string {
+	p, err := r.Paused(ctx)
+	switch {
+	case err != nil:
+		return "Actions are paused: the pause switch can't be read."
+	case p.Paused:
+		return fmt.Sprintf("Actions are paused by %s: %s", p.By, p.Reason)
+	}
+	return ""
+}
+
+// pages mounts the list and the incident page.
+func pages(mux *http.ServeMux, r reader, log *slog.Logger) error {
+	w, err := web.New(web.Options{
+		Reader: r, Log: log, Paused: r.pausedLine,
+		NotFound: func(err error) bool { return errors.Is(err, api.ErrNotFound) },
+	})
+	if err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	w.Routes(mux)
+	return nil
+}

@@ -20,6 +20,9 @@ import (
 // proposal was decided, another action runs, or the plan is another one.
 var ErrMoved = errors.New("not any more")
 
+// ErrNotApprover reports that this person may not approve.
+var ErrNotApprover = errors.New("may not approve")
+
 // ErrNever reports an action that no approval allows.
 var ErrNever = errors.New("never executed by the agent")
 
@@ -35,6 +38,8 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		switch {
 		case planSHA != "" && planSHA != p.PlanSHA:
 			return fmt.Errorf("the plan changed since it was shown: %w", ErrMoved)
+		case !r.Boundaries.MayApprove(by):
+			return fmt.Errorf("%s is not among the approvers of the boundary file: %w", by, ErrNotApprover)
 		case !p.Executable || p.Approvers < 0:
 			return fmt.Errorf("%s: %w", p.Action.Name, ErrNever)
 		case slices.Contains(p.ApprovedBy, by):

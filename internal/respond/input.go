@@ -27,6 +27,8 @@ func (r *Responder) input(s snapshot, pause decide.Pause, self string) decide.In
 	}
 	c := r.candidate(s)
 	if c == nil {
+		facts := boundary.Facts{Severity: s.inc.Severity, Services: s.inc.Services, Now: s.now}
+		in.MustEscalate = slices.Concat(r.Boundaries.MustEscalate(facts), runbookHits(s.progress.EscalateWhen))
 		return in
 	}
 	in.Candidate = c
