@@ -24,7 +24,7 @@ type Measured struct {
 	P99          Reading // seconds
 	Traffic      Reading // requests per second
 	BurnRate     float64 // of the tightest objective on errors or availability; 0 = none known
-	Down         bool    // no instance runs, or its usual traffic is gone
+	Down         bool    // no instance runs, or users' usual traffic is gone
 	OutOfBand    bool    // latency, errors or traffic out of the usual band
 	Evidence     []string
 }
@@ -59,7 +59,7 @@ func (p *part) measure() Measured {
 	m.OutOfBand = slices.ContainsFunc(p.bands, func(b band) bool { return b.abnormal && !b.item.Stale && userSignal(b) })
 	m.UserFacing = m.UserFacing || slices.ContainsFunc(p.bands, func(b band) bool { return b.metric.UserFacing })
 	silent := m.Traffic.Known && m.Traffic.Usual >= quietTraffic && m.Traffic.Value < 0.02*m.Traffic.Usual
-	m.Down = p.down() || silent
+	m.Down = p.down() || silent && m.UserFacing // a worker without work is not down
 	m.BurnRate = p.burnRate(m.FailingShare)
 	return m
 }

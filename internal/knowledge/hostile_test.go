@@ -12,7 +12,7 @@ import (
 // A hostile document must not hold up an investigation.
 func TestHostileDocumentsAreReadQuickly(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 18
+	const size = 1 << 16
 	for name, unit := range map[string]string{
 		"open brackets": "[", "links": "[a](b.md) ", "quotes": "> ", "emphasis": "*a_ ", "references": "ADR-1 Section 2 ",
 		"lines": "**ADR**: ADR-1\n", "headings": "# A\n", "backticks": "`a``", "nested lists": " - ", "image links": "![[a](", "angle": "<a ",
