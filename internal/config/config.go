@@ -88,6 +88,8 @@ type Source struct {
 type Credential struct {
 	Token     Secret `yaml:"token" doc:"${ENV} only; never the token itself"`
 	TokenFile string `yaml:"token_file" doc:"file that holds the token; relative to this file"`
+
+	refused bool // a problem was reported: what follows from it is none of its own
 }
 
 // IntakeType is a way in for signals.

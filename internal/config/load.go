@@ -136,6 +136,8 @@ func (l *loader) secrets() {
 
 // credential reads the token from its file or the environment.
 func (l *loader) credential(where []any, c *Credential) {
+	before := len(l.errs)
+	defer func() { c.refused = len(l.errs) > before }()
 	switch {
 	case c.Token != "" && c.TokenFile != "":
 		l.problem(append(where, "token"), "keep one of them", "both token and token_file are given")

@@ -147,9 +147,9 @@ func (l *loader) alertmanager(i int, name string) {
 // nobody else's.
 func (l *loader) door(where []any, c Credential, name string, owner map[Secret]string) {
 	switch other, taken := owner[c.Token]; {
-	case c.Token == "" && c.TokenFile == "":
+	case c.refused:
+	case c.Token == "":
 		l.problem(where, "add token_file: tokens/NAME", "%q has no credential", name)
-	case c.Token == "": // reported already
 	case len(c.Token) < minToken:
 		l.problem(where, "make one: openssl rand -hex 24", "the token of %q is shorter than %d characters", name, minToken)
 	case taken:
