@@ -63,15 +63,14 @@ func ClocksOf(events []Event) Clocks {
 }
 
 func (c *Clocks) transition(ev Event, stop func(*Clock, time.Time, bool)) {
-	switch State(text(ev, "to")) {
-	case Monitoring:
+	from, to := State(text(ev, "from")), State(text(ev, "to"))
+	if relapse(from, to) {
+		c.Mitigation, c.Resolution = Clock{}, Clock{}
+	}
+	if to == Monitoring || to == Resolved {
 		stop(&c.Mitigation, ev.At, false)
-	case Resolved:
-		stop(&c.Mitigation, ev.At, false)
+	}
+	if to == Resolved {
 		stop(&c.Resolution, ev.At, true)
-	case Investigating, Mitigating:
-		if relapse(State(text(ev, "from")), State(text(ev, "to"))) {
-			c.Mitigation, c.Resolution = Clock{}, Clock{}
-		}
 	}
 }

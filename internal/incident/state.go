@@ -108,13 +108,13 @@ func (i *Incident) transition(ev Event) error {
 		i.ResolvedAt, i.MitigatedAt = nil, nil
 	}
 	i.State = to
-	switch to {
-	case Monitoring:
+	if to == Monitoring || to == Resolved {
 		i.MitigatedAt = first(i.MitigatedAt, ev.At)
-	case Resolved:
-		i.MitigatedAt = first(i.MitigatedAt, ev.At)
+	}
+	if to == Resolved {
 		i.ResolvedAt = first(nil, ev.At)
-	case Closed:
+	}
+	if to == Closed {
 		i.ClosedAt = first(nil, ev.At)
 	}
 	return nil

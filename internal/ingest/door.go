@@ -262,7 +262,11 @@ func answerProblem(w http.ResponseWriter, status int, title, detail string) {
 func answer(w http.ResponseWriter, status int, contentType string, body any) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the sender is gone if this fails
+	b, err := json.Marshal(body)
+	if err != nil {
+		return // text and numbers always marshal
+	}
+	_, _ = w.Write(append(b, '\n')) // the sender is gone if this fails
 }
 
 type metrics struct {

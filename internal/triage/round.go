@@ -29,7 +29,6 @@ type round struct {
 // work is what one chunk does to one incident.
 type work struct {
 	key     string
-	inc     incident.Incident // zero until a new group is opened
 	why     string
 	firing  []signal.Signal
 	ended   []signal.Signal // resolved ones
