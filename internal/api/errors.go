@@ -15,7 +15,7 @@ import (
 
 // Problem is an error as RFC 9457 writes it, with one member of our own: what
 // to do about it.
-type Problem struct {
+type Problem struct { //nolint:errname // the name that RFC 9457 gives it
 	huma.ErrorModel
 	Hint string `json:"hint,omitempty" doc:"What to do about it."`
 }
@@ -30,10 +30,20 @@ func newProblem(status int, detail, hint string) *Problem {
 
 // writeProblem answers with a problem outside the API's own operations.
 func writeProblem(w http.ResponseWriter, status int, detail, hint string) {
-	w.Header().Set("Content-Type", "application/problem+json")
+	writeJSON(w, status, "application/problem+json", newProblem(status, detail, hint))
+}
+
+// writeJSON answers with v, or with an internal error when v can't be encoded.
+func writeJSON(w http.ResponseWriter, status int, mime string, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", mime)
 	w.WriteHeader(status)
 	// A caller that is gone can't be told.
-	_ = json.NewEncoder(w).Encode(newProblem(status, detail, hint))
+	_, _ = w.Write(append(b, '\n'))
 }
 
 // rule is one row of the table that maps errors to answers.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -53,11 +52,10 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 
 // writeHealth answers 200 or 503.
 func writeHealth(w http.ResponseWriter, h health) {
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	status := http.StatusOK
 	if h.Status != "ok" {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		status = http.StatusServiceUnavailable
 	}
-	// A caller that is gone can't be told.
-	_ = json.NewEncoder(w).Encode(h)
+	writeJSON(w, status, "application/json", h)
 }

@@ -212,7 +212,7 @@ func (f *frame) place() {
 				continue
 			}
 			l.row, rows = r, max(rows, r+1)
-			for below := range r + 1 {
+			for below := range end[:r+1] {
 				end[below] = min(end[below], x-2, l.start)
 			}
 			break

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -50,7 +51,8 @@ type Options struct {
 	// Paused says in one line that actions are paused, by whom and why; empty
 	// = they are not. nil = never asked.
 	Paused func(context.Context) string
-	// Allow reports whether a request may read; nil = every request may.
+	// Allow reports whether a request may read; nil = requests from this machine
+	// under a loopback name may, as they may read the API without a token.
 	Allow func(*http.Request) bool
 }
 
@@ -79,6 +81,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 func New(o Options) (*Web, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Allow == nil {
+		o.Allow = onThisMachine
 	}
 	if o.NotFound == nil {
 		o.NotFound = func(err error) bool { return errors.Is(err, ErrNotFound) }
@@ -124,12 +129,29 @@ func (w *Web) guard(next http.HandlerFunc) http.HandlerFunc {
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if w.o.Allow != nil && !w.o.Allow(r) {
+		if !w.o.Allow(r) {
 			w.message(rw, r, http.StatusUnauthorized, "Pages are open on the server's own machine only. From elsewhere, use the API with a token, or a tunnel to its loopback address.")
 			return
 		}
 		next(rw, r)
 	}
+}
+
+// onThisMachine reports whether a request came from this machine under a
+// loopback name. A proxy in front of the server names the public host, and its
+// readers are not let in until there is a sign-in.
+func onThisMachine(r *http.Request) bool {
+	for _, hostport := range []string{r.RemoteAddr, r.Host} {
+		host := hostport
+		if h, _, err := net.SplitHostPort(hostport); err == nil {
+			host = h
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {

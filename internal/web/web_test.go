@@ -193,8 +193,14 @@ func serve(t *testing.T, l *library, change ...func(*web.Options)) (http.Handler
 }
 
 func page(h http.Handler, path string) (int, http.Header, string) {
+	return ask(h, path, "127.0.0.1:5555", "127.0.0.1:8080")
+}
+
+func ask(h http.Handler, path, remote, host string) (int, http.Header, string) {
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.RemoteAddr, r.Host = remote, host
+	h.ServeHTTP(rec, r)
 	b, _ := io.ReadAll(rec.Result().Body)
 	return rec.Code, rec.Result().Header, string(b)
 }
@@ -368,26 +374,51 @@ func TestPagesThatCanNotBeMade(t *testing.T) {
 	tests := map[string]struct {
 		path   string
 		err    error
-		allow  bool
+		remote bool
 		status int
 		text   string
 	}{
-		"no such incident":  {"/incidents/INC-2026-9999", nil, true, 404, "no incident of this name"},
-		"no such page":      {"/incidents/" + known + "/x", nil, true, 404, "not found"},
-		"no such asset":     {"/assets/holdfast.js", nil, true, 404, "not found"},
-		"a store that fell": {"/", errors.New("dial 10.0.0.7: refused"), true, 503, "The store does not answer"},
-		"from elsewhere":    {"/", nil, false, 401, "own machine only"},
+		"no such incident":  {"/incidents/INC-2026-9999", nil, false, 404, "no incident of this name"},
+		"no such page":      {"/incidents/" + known + "/x", nil, false, 404, "not found"},
+		"no such asset":     {"/assets/holdfast.js", nil, false, 404, "not found"},
+		"a store that fell": {"/", errors.New("dial 10.0.0.7: refused"), false, 503, "The store does not answer"},
+		"from elsewhere":    {"/", nil, true, 401, "own machine only"},
 	}
 	for name, tt := range tests {
 		l := fixture()
 		l.err = tt.err
-		h, log := serve(t, l, func(o *web.Options) { o.Allow = func(*http.Request) bool { return tt.allow } })
+		h, log := serve(t, l)
 		code, _, body := page(h, tt.path)
+		if tt.remote {
+			code, _, body = ask(h, tt.path, "10.0.0.9:1", "127.0.0.1:8080")
+		}
 		if code != tt.status || !strings.Contains(body, tt.text) {
 			t.Errorf("%s: %d %s", name, code, body)
 		}
 		if strings.Contains(body, "10.0.0.7") || (tt.err != nil && !strings.Contains(log.String(), "10.0.0.7")) {
 			t.Errorf("%s: the reason belongs in the log alone", name)
+		}
+	}
+}
+
+func TestWhoReadsPages(t *testing.T) {
+	t.Parallel()
+	h, _ := serve(t, fixture())
+	tests := []struct {
+		remote, host string
+		want         int
+	}{
+		{"127.0.0.1:1", "127.0.0.1:8080", 200},
+		{"127.0.0.1:1", "localhost:8080", 200},
+		{"[::1]:1", "[::1]:8080", 200},
+		{"[::1]:1", "[::1]", 200},
+		{"127.0.0.1:1", "holdfast.example", 401}, // a proxy on this machine
+		{"10.0.0.9:1", "localhost", 401},
+		{"", "", 401},
+	}
+	for _, tt := range tests {
+		if code, _, _ := ask(h, "/", tt.remote, tt.host); code != tt.want {
+			t.Errorf("from %q to %q: %d, want %d", tt.remote, tt.host, code, tt.want)
 		}
 	}
 }
