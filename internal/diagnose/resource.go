@@ -268,6 +268,17 @@ func growing(u usage) bool {
 	return climbs
 }
 
+// minLeakSpan is the shortest climb that is called a leak: a queue that fills or
+// a pool that warms up climbs steadily for seconds, too.
+const minLeakSpan = 2 * time.Minute
+
+func span(points []evidence.Point) time.Duration {
+	if len(points) == 0 {
+		return 0
+	}
+	return points[len(points)-1].At.Sub(points[0].At)
+}
+
 // leaks looks for resources that climb steadily and do not come back.
 func leaks(v *view, cs *candidates) {
 	for _, r := range v.resources {
@@ -279,7 +290,7 @@ func leaks(v *view, cs *candidates) {
 			u = h
 		}
 		t, ok := detect.Leak(u.metric.Now.Points, r.limit)
-		if !ok || !u.abnormal && r.share() < nearlyFull {
+		if !ok || span(u.metric.Now.Points) < minLeakSpan || !u.abnormal && r.share() < nearlyFull {
 			continue
 		}
 		c := cs.at(r.kind.leak, u.by)
