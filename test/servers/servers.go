@@ -140,7 +140,10 @@ func await(ready string, ended <-chan struct{}) error {
 		case <-ended:
 			return fmt.Errorf("ended before it was ready")
 		case <-ctx.Done():
-			return fmt.Errorf("not ready after %s: %v, HTTP %d", startTimeout, err, code)
+			if err == nil {
+				err = fmt.Errorf("HTTP %d", code)
+			}
+			return fmt.Errorf("not ready after %s: %w", startTimeout, err)
 		case <-tick.C:
 		}
 	}
