@@ -64,7 +64,7 @@ func starterFiles() ([]starterFile, error) {
 			return err
 		}
 		name := strings.TrimPrefix(p, "starter/")
-		if name == "gitignore" { // go:embed leaves out names that begin with a dot
+		if name == "gitignore" { // names that begin with a dot are not embedded
 			name = ".gitignore"
 		}
 		out = append(out, starterFile{path: filepath.FromSlash(name), data: data, mode: 0o644})

@@ -30,18 +30,18 @@ type schemaMaker struct {
 // durationPattern is what ParseDuration reads.
 const durationPattern = `^([0-9]+d|0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 
-var (
-	textType    = reflect.TypeFor[encoding.TextUnmarshaler]()
-	enumType    = reflect.TypeFor[Enum]()
-	schemerType = reflect.TypeFor[Schemer]()
-)
+var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 func (m schemaMaker) of(t reflect.Type) *jsonschema.Schema {
 	if s, ok := m.known[t]; ok {
 		return s.CloneSchemas()
 	}
-	if t.Implements(schemerType) {
-		return reflect.Zero(t).Interface().(Schemer).StrictSchema(m.of)
+	zero := reflect.Zero(t).Interface()
+	if s, ok := zero.(Schemer); ok && t.Kind() != reflect.Pointer {
+		return s.StrictSchema(m.of)
+	}
+	if e, ok := zero.(Enum); ok && t.Kind() == reflect.String {
+		return enumSchema(e.Values())
 	}
 	switch {
 	case t == durationType:
@@ -50,8 +50,6 @@ func (m schemaMaker) of(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}
 	case t.Kind() == reflect.Pointer:
 		return nullable(m.of(t.Elem()))
-	case t.Kind() == reflect.String && t.Implements(enumType):
-		return enumSchema(reflect.Zero(t).Interface().(Enum).Values())
 	case reflect.PointerTo(t).Implements(textType):
 		return &jsonschema.Schema{Type: "string"}
 	}
