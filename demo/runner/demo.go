@@ -19,6 +19,7 @@ const (
 	followEvery   = 200 * time.Millisecond
 	followTimeout = 150 * time.Second
 	humanTimeout  = 10 * time.Minute
+	leftAlone     = 10 * time.Second // how long the demo watches that nothing is touched
 )
 
 // Result is how a demo ended when nothing went wrong.
@@ -79,7 +80,7 @@ func (d Demo) Run(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return Ended, err
 	}
-	f := &follower{Demo: d, t: t, w: w, api: &client{base: w.URLs.Holdfast, token: token, http: &http.Client{Timeout: 10 * time.Second}}}
+	f := &follower{Demo: d, t: t, w: w, told: map[string]bool{}, api: &client{base: w.URLs.Holdfast, token: token, http: &http.Client{Timeout: 10 * time.Second}}}
 	t.say("demo", "booking system up: api, relay, notification, payments, database (%d connections); 20 requests/s", connections)
 	t.more("agent at %s, its windows shortened for the demo: rate 10 s, recovery 10 s", w.URLs.Holdfast)
 	if err := w.AwaitBaseline(ctx); err != nil {
@@ -101,7 +102,13 @@ func (d Demo) Run(ctx context.Context) (result Result, err error) {
 func (f *follower) incidentFollows(ctx context.Context) (Result, error) {
 	f.t.say("fault", "%s          (the agent does not see this line)", f.Scenario.Fault)
 	injected := make(chan error, 1)
-	go func() { injected <- f.w.Inject(ctx, f.Scenario) }()
+	go func() {
+		err := f.w.Inject(ctx, f.Scenario)
+		if err == nil {
+			f.t.say("fault", "broker healthy again; what waits goes on waiting          (nor this one)")
+		}
+		injected <- err
+	}()
 	result, err := f.follow(ctx)
 	if err != nil {
 		return result, errors.Join(err, <-injected)
@@ -134,11 +141,13 @@ type follower struct {
 	severity string
 	asked    bool
 	approved bool
+
+	pagedAt    time.Time // when the demo saw that people were told
+	handedOver bool
 }
 
 // follow polls until the incident has come to the scenario's end.
 func (f *follower) follow(ctx context.Context) (Result, error) {
-	f.told = map[string]bool{}
 	ctx, cancel := context.WithTimeout(ctx, followTimeout+humanTimeout)
 	defer cancel()
 	tick := time.NewTicker(followEvery)
@@ -213,7 +222,14 @@ func (f *follower) step(ctx context.Context, deadline *time.Time) (*Result, erro
 	switch {
 	case (v.State == "resolved" || v.State == "closed") && written:
 		return end(Ended)
-	case f.Scenario.Acts == "" && f.escalated() && f.told["paged"]:
+	case f.Scenario.Acts == "" && !f.handedOver && f.escalated() && f.told["paged"]:
+		if f.pagedAt.IsZero() {
+			f.pagedAt = time.Now()
+		}
+		if time.Since(f.pagedAt) < leftAlone {
+			return nil, nil
+		}
+		f.t.say("untouched", "%.0f s later nothing was touched: actions %d", leftAlone.Seconds(), len(v.Actions))
 		return end(Ended)
 	case f.Scenario.NeedsApproval && !f.approved && v.State == "mitigating" && f.escalated() && f.told["paged"]:
 		p, ok := f.recommended()
@@ -311,6 +327,7 @@ func (f *follower) handOver(ctx context.Context) error {
 	if err := f.api.resolve(ctx, f.id, "the payments team restarted refund-relay; refunds are confirmed again"); err != nil {
 		return fmt.Errorf("resolve: %w", err)
 	}
+	f.handedOver = true
 	_, err = f.follow(ctx)
 	return err
 }

@@ -27,9 +27,12 @@ func (f *follower) tell() {
 		f.t.say("severity", "now %s%s", v.Severity, inBrackets(v.Impact.Summary))
 	}
 	f.signals()
-	f.causes()
-	f.verdicts()
-	f.timeline()
+	f.timeline("evidence")
+	if !f.handedOver {
+		f.causes()
+		f.verdicts()
+	}
+	f.timeline("paged", "approved", "rejected", "expired", "action", "recovery", "document", "flapping")
 }
 
 func inBrackets(s string) string {
@@ -118,13 +121,13 @@ func short(h hypothesis) string {
 // chain writes the way from the line to the requirement.
 func chain(steps []traceStep) string {
 	var parts []string
-	for _, s := range steps {
+	for i, s := range steps {
 		part := s.ID
 		switch {
 		case s.Kind == "code" && s.Path != "":
 			part = fmt.Sprintf("%s:%d", path.Base(s.Path), s.Line)
-		case s.Kind == "commit":
-			continue // the Bolt says more
+		case s.Kind == "commit", s.Kind == "prd" && i+1 < len(steps) && steps[i+1].Kind == "story":
+			continue // the Bolt, and the story, say more
 		}
 		if part != "" && !slices.Contains(parts, part) {
 			parts = append(parts, part)
@@ -150,16 +153,23 @@ func (f *follower) verdicts() {
 	for _, p := range f.last.Proposals {
 		f.once("proposal "+p.Option, func() bool {
 			what := title(p)
+			if !p.Executable && len(p.Commands) > 0 {
+				what = "by hand: " + p.Commands[0]
+			}
 			if p.Executable && p.Recommended {
 				what += ", recommended"
 			}
-			f.t.say("option", "%s", clip(fmt.Sprintf("%s (%s risk, %s)", what, p.Risk, p.Lasting), width))
+			f.t.say("option", "%s", clip(what+" ("+joinNonEmpty(p.Risk+" risk", p.Lasting)+")", width))
 			if p.Pros != "" || p.Cons != "" {
 				f.t.more("%s", clip("for: "+p.Pros+" · against: "+p.Cons, width))
 			}
 			return true
 		})
 	}
+}
+
+func joinNonEmpty(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 func first(s []string) string {
@@ -175,10 +185,10 @@ var lineWords = map[string]string{
 	"action": "act", "recovery": "recovery", "document": "document", "flapping": "flapping",
 }
 
-func (f *follower) timeline() {
+func (f *follower) timeline(kinds ...string) {
 	for _, e := range f.last.Timeline {
 		what, ok := lineWords[e.Kind]
-		if !ok {
+		if !ok || !slices.Contains(kinds, e.Kind) {
 			continue
 		}
 		f.once(e.Kind+" "+e.Text, func() bool {
@@ -197,7 +207,7 @@ func (f *follower) timeline() {
 func (f *follower) summary() {
 	v := f.last
 	if v.ResolvedAt != nil {
-		f.t.say("summary", "%s %s after %.0f s; %d alerts, %d actions", v.ID, v.State, v.ResolvedAt.Sub(v.StartedAt).Seconds(), len(v.Signals), len(v.Actions))
+		f.t.say("summary", "%s %s after %.0f s; alerts: %d, actions: %d", v.ID, v.State, v.ResolvedAt.Sub(v.StartedAt).Seconds(), len(v.Signals), len(v.Actions))
 	} else {
 		f.t.say("summary", "%s is %s and waits for a human", v.ID, v.State)
 	}

@@ -26,7 +26,7 @@ func All() []Scenario {
 	return []Scenario{
 		{
 			Name: "pool-exhaustion", Title: "the relay drains the connection pool and cancelling fails",
-			Fault: "outbox-relay 1.4.2 deployed; broker loses answers for a while",
+			Fault: "outbox-relay 1.4.2 deployed; broker loses its answers for a while",
 			Alert: "BookingCancelErrors", Service: "booking-api", Acts: "outbox-relay", NeedsApproval: true,
 		},
 		{
@@ -36,7 +36,7 @@ func All() []Scenario {
 		},
 		{
 			Name: "payments-errors", Title: "the refund relay hangs and payments depend on it",
-			Fault: "broker accepts refund events and loses the answers until the demo ends",
+			Fault: "broker accepts refund events and loses the answers for a while",
 			Alert: "OutboxBacklog", Service: "refund-relay",
 		},
 	}

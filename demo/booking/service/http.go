@@ -40,10 +40,17 @@ func (m *HTTPMetrics) Handle(name string, h http.HandlerFunc, codes ...int) http
 		start := time.Now()
 		rec := &statusRecorder{ResponseWriter: w, code: http.StatusOK}
 		h(rec, r)
+		if r.Context().Err() != nil { // the client is gone: nobody was answered
+			m.requests.WithLabelValues(name, statusClientGone).Inc()
+			return
+		}
 		m.duration.WithLabelValues(name).Observe(time.Since(start).Seconds())
 		m.requests.WithLabelValues(name, strconv.Itoa(rec.code)).Inc()
 	})
 }
+
+// statusClientGone counts requests whose client did not wait for the answer.
+const statusClientGone = "499"
 
 type statusRecorder struct {
 	http.ResponseWriter

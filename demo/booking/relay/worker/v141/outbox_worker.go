@@ -97,7 +97,7 @@ func (w *Worker) publishBatch(ctx context.Context) (err error) {
 func (w *Worker) publish(ctx context.Context, e relay.Event) error {
 	stack := service.Stack(nil)
 	slow := time.AfterFunc(5*time.Second, func() {
-		w.Log.Warn("worker waits for the broker since 5 s", "event", e.ID, "topic", w.Outbox.Topic, stack)
+		w.Log.Error("worker waits for the broker since 5 s", "event", e.ID, "topic", w.Outbox.Topic, stack)
 	})
 	defer slow.Stop()
 	start := time.Now()
