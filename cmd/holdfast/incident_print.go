@@ -197,11 +197,12 @@ func (p *page) causes(v *incident.View) {
 		}
 		p.item(chance, what, basis)
 	}
-	if v.Verdict == nil {
+	if len(v.Verdicts) == 0 {
 		return
 	}
-	p.heading(fmt.Sprintf("Verdict: %s (%s)", v.Verdict.Kind, v.Verdict.Urgency))
-	for _, r := range v.Verdict.Reasons {
+	last := v.Verdicts[len(v.Verdicts)-1] // what holds now; the first one is on the timeline
+	p.heading(fmt.Sprintf("Verdict: %s (%s)", last.Kind, last.Urgency))
+	for _, r := range last.Reasons {
 		p.item("", r)
 	}
 }

@@ -218,7 +218,7 @@ func room(now time.Time) incident.View {
 				{Kind: "adr", ID: "ADR-023", Inferred: true},
 			},
 		},
-		Verdicts: []decide.Verdict{{Kind: decide.Escalate, Urgency: decide.PageUrgency, Reasons: []string{"SEV-2 always goes to a human"}}},
+		Verdicts: []decide.Verdict{{Kind: decide.Watch, Urgency: decide.NoUrgency}, {Kind: decide.Escalate, Urgency: decide.PageUrgency, Reasons: []string{"SEV-2 always goes to a human"}}},
 		Proposals: []incident.Proposal{{
 			ID: "prop_1", Action: action.Action{Name: "process.restart", Target: catalog.Target{Environment: "demo", Kind: "process", Name: "outbox-relay"}, Risk: action.Low, Lasting: action.Transient, Params: map[string]string{"grace": "5s"}},
 			Why: "frees the connections", Cost: "events wait 2 s", Check: "errors below 1 %", State: incident.Waiting, PlanSHA: "0f3a9c", Approvers: 1,
