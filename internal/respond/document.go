@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/holdfast-sre/holdfast/internal/change"
 	"github.com/holdfast-sre/holdfast/internal/document"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
 	"github.com/holdfast-sre/holdfast/internal/store"
@@ -62,7 +64,29 @@ func (r *Responder) documentRecord(s snapshot) document.Record {
 	}
 	return document.Record{
 		Now: s.now, Incident: s.inc, Events: s.events, Signals: s.signals, Evidence: s.evidence,
-		Verdicts: s.verdicts, Proposals: s.proposals, Intents: s.intents, Changes: s.changes,
+		Verdicts: s.verdicts, Proposals: s.proposals, Intents: s.intents, Changes: s.allChanges(),
 		Services: r.services(names), URL: r.URL(s.inc.ID), ChartPath: "metrics.svg",
 	}
+}
+
+// allChanges are the changes that were reported and those that the runtime and
+// the repositories told of, newest first, each once.
+func (s snapshot) allChanges() []change.Change {
+	out := slices.Clone(s.changes)
+	for _, it := range s.evidence {
+		if it.Kind != evidence.KindChanges {
+			continue
+		}
+		cs, err := evidence.Decode[evidence.Changes](it)
+		if err != nil {
+			continue
+		}
+		for _, c := range cs.Changes {
+			if !slices.ContainsFunc(out, func(o change.Change) bool { return o.ID == c.ID }) {
+				out = append(out, c)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b change.Change) int { return b.At.Compare(a.At) })
+	return out
 }

@@ -48,6 +48,11 @@ func (r *Responder) investigate(ctx context.Context, j jobs.Job) (commit, error)
 	if s.acting() {
 		return nil, nil // what is known stays as it was when the action was decided
 	}
+	if len(s.firing()) == 0 && !s.declaredOnly() {
+		return func(ctx context.Context, tx *store.Tx) error {
+			return enqueue(ctx, tx, incidentJob(JobDecide, args.Incident, "", time.Time{}))
+		}, nil // what was found while it fired stays
+	}
 	f := r.look(ctx, s)
 	return func(ctx context.Context, tx *store.Tx) error {
 		now, err := r.loadIn(ctx, tx, args.Incident)
@@ -210,6 +215,9 @@ func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot,
 func ranking(hs []diagnose.Hypothesis) string {
 	if len(hs) == 0 {
 		return ""
+	}
+	if hs[0].CauseClass == diagnose.Unknown {
+		return "the evidence supports no cause"
 	}
 	var rest []string
 	for _, h := range hs[1:] {

@@ -87,6 +87,7 @@ func (r *Responder) resolve(ctx context.Context, s snapshot, rb *runbook.Runbook
 		p.Check = fmt.Sprintf("%s within %s, and every golden signal back in its usual range", o.Verify.Condition, o.Verify.Within)
 	}
 	if o.Action == "" {
+		p.Action.Lasting = action.Permanent // done by hand: nothing here knows better
 		return p
 	}
 	resolved, err := rb.Plan(o, v, replicas(s.evidence, o.Service).N)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
@@ -51,12 +52,20 @@ func (r *Responder) recoveryWindow(s snapshot) time.Duration {
 	return recovery.Window(r.Windows.Recovery, r.Windows.Rate, holdOf(s.signals))
 }
 
-// measure reads the golden signals of the affected services and of what was
-// acted on.
+// measure reads the golden signals of the affected services, of what was acted
+// on, and of everything that was out of its usual range.
 func (r *Responder) measure(ctx context.Context, s snapshot) recovery.Check {
 	names := slices.Clone(s.inc.Services)
-	if in, ok := s.lastAction(); ok && !slices.Contains(names, in.Action.Service) {
-		names = append(names, in.Action.Service)
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if in, ok := s.lastAction(); ok {
+		add(in.Action.Service)
+	}
+	for _, a := range s.inc.Abnormal {
+		add(a.Service)
 	}
 	req := r.request(s)
 	req.Services, req.Affected = r.services(names), names
@@ -101,7 +110,7 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 			}
 		}
 		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule,
-			"back in the usual range for "+r.recoveryWindow(s).String()+": "+inWords(check, s.inc.Services),
+			"back in the usual range for "+r.recoveryWindow(s).String()+": "+inWords(check, s.inc),
 			"recovery rule", s.now)); err != nil {
 			return err
 		}
@@ -159,28 +168,31 @@ func (r *Responder) keepVerifying(id string, j recovery.Judgement, p recovery.Pr
 	}
 }
 
-// inWords tells the figures that people look at first.
-func inWords(c recovery.Check, affected []string) string {
+// inWords tells the figures that people look at first: those of the affected
+// services, and the resources that were out of their usual range.
+func inWords(c recovery.Check, inc incident.Incident) string {
 	var parts []string
 	for _, m := range c.Metrics {
-		if !slices.Contains(affected, m.Service) {
-			continue
-		}
-		switch m.Signal {
-		case evidence.Errors:
+		affected := slices.Contains(inc.Services, m.Service)
+		switch {
+		case m.Signal == evidence.Errors && affected:
 			parts = append(parts, fmt.Sprintf("%s errors %.1f %%", m.Service, 100*m.Value))
-		case evidence.LatencyP99:
+		case m.Signal == evidence.LatencyP99 && affected:
 			parts = append(parts, fmt.Sprintf("%s p99 %.0f ms", m.Service, 1000*m.Value))
-		case evidence.Saturation:
-			if m.Limit > 0 {
-				parts = append(parts, fmt.Sprintf("%s %.0f/%.0f", strings.ReplaceAll(m.Resource, "_", " "), m.Value, m.Limit))
-			}
+		case m.Signal == evidence.Saturation && m.Limit > 0 && m.Consumer == "" && wasAbnormal(inc, m):
+			parts = append(parts, fmt.Sprintf("%s %s %.0f/%.0f", m.Service, strings.ReplaceAll(m.Resource, "_", " "), m.Value, m.Limit))
 		}
 	}
 	if len(parts) == 0 {
 		return "every golden signal"
 	}
 	return strings.Join(parts, ", ")
+}
+
+func wasAbnormal(inc incident.Incident, m recovery.Measured) bool {
+	return slices.ContainsFunc(inc.Abnormal, func(a diagnose.Abnormal) bool {
+		return a.Service == m.Service && strings.Contains(a.Signal, m.Resource)
+	})
 }
 
 // remediationHelped asks what the runbook itself wants to see after its
