@@ -12,6 +12,7 @@ package triage
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/jobs"
@@ -47,6 +48,9 @@ type Service struct {
 	store   *store.Store
 	catalog Catalog
 	o       Options
+
+	mu      sync.Mutex
+	lastRun time.Time // of the job, when it began or will begin
 }
 
 // New returns a service; it starts nothing.

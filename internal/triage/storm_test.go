@@ -329,11 +329,11 @@ func (r report) check(t *testing.T, alerts int) {
 func TestAStormBecomesAsManyIncidentsAsCauses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	st := newStorm(10_000, 500, 20, h.clock())
+	st := newStorm(5_000, 500, 20, h.clock())
 	h.Service = New(h.st, st.catalog, Options{})
 	r := st.ride(t, h)
-	r.check(t, 10_000)
-	t.Logf("10,000 alerts: %s", r)
+	r.check(t, 5_000)
+	t.Logf("5,000 alerts: %s", r)
 }
 
 func (r report) String() string {
