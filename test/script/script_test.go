@@ -4,6 +4,7 @@ package script_test
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,7 @@ func run(m *testing.M) int {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	dependOnSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 ".",
 		RequireExplicitExec: true,
@@ -56,6 +58,23 @@ func TestScripts(t *testing.T) {
 			"status":     status,
 		},
 	})
+}
+
+// dependOnSources looks at every source file of the binary, so that go test runs
+// the scripts again when one has changed instead of telling the cached result.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"../../cmd", "../../internal", "../../demo"} {
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // fakeSource starts a server that answers every request with {} and puts its
