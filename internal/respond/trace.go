@@ -24,33 +24,51 @@ type TraceQuery struct {
 // TraceStep is one step of the chain.
 type TraceStep = incident.TraceStep
 
-// traceBack follows the failing code to the requirement behind it: the code of
-// the component at fault first, then that of the affected services.
+// traceBack follows the failing code to the requirement behind it: from the
+// stacks of the component at fault, else from those of the affected services,
+// else from the work items that the component's changes name.
 func (r *Responder) traceBack(ctx context.Context, s snapshot, f findings) []TraceStep {
 	top, ok := f.diagnose.Top()
 	if r.Tracer == nil || !ok {
 		return nil
 	}
-	names := append([]string{top.Component}, s.inc.Services...)
-	for _, name := range slices.Compact(names) {
-		svc, ok := r.Catalog.Service(name)
-		if !ok || svc.Repository.Path == "" {
-			continue
+	for _, q := range r.traceQueries(top, s.inc.Services, f.items) {
+		steps, err := r.Tracer.Trace(ctx, q)
+		if err != nil {
+			r.Log.WarnContext(ctx, "trace chain is incomplete", "service", q.Service.Name, "error", err)
 		}
-		for _, stack := range stacks(f.items, name) {
-			steps, err := r.Tracer.Trace(ctx, TraceQuery{
-				Service: svc, Frames: stack, Revision: runningRevision(f.items, name), Cause: top.CauseClass, Bolts: bolts(f.items, name),
-			})
-			if err != nil {
-				r.Log.WarnContext(ctx, "trace chain broken", "service", name, "error", err)
-				continue
-			}
-			if len(steps) > 0 {
-				return steps
-			}
+		if len(steps) > 0 {
+			return steps
 		}
 	}
 	return nil
+}
+
+// traceQueries are the places to start from, best first.
+func (r *Responder) traceQueries(top diagnose.Hypothesis, affected []string, items []evidence.Item) []TraceQuery {
+	var out []TraceQuery
+	from := func(name string, frames []evidence.Frame) {
+		if svc, ok := r.Catalog.Service(name); ok && svc.Repository.Path != "" {
+			out = append(out, TraceQuery{
+				Service: svc, Frames: frames, Revision: runningRevision(items, name), Cause: top.CauseClass, Bolts: bolts(items, name),
+			})
+		}
+	}
+	names := []string{top.Component}
+	for _, name := range affected {
+		if name != top.Component {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		for _, stack := range stacks(items, name) {
+			from(name, stack)
+		}
+	}
+	if len(bolts(items, top.Component)) > 0 {
+		from(top.Component, nil)
+	}
+	return out
 }
 
 // stacks are the stack traces that a service logged.
