@@ -100,8 +100,8 @@ func (r reader) Mark(ctx context.Context, id string) (m api.Mark, err error) {
 		if err != nil {
 			return err
 		}
-		events, err := tx.Events(ctx, id)
-		m = api.Mark{Revision: inc.Revision, Events: len(events)}
+		m.Revision = inc.Revision
+		m.Events, err = tx.EventCount(ctx, id)
 		return err
 	})
 	return m, err

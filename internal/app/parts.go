@@ -89,7 +89,7 @@ func windows(w config.Windows) respond.Windows {
 	return respond.Windows{
 		Evidence: w.Evidence, Rate: w.Rate, ReferenceGap: w.ReferenceGap, SourceTimeout: w.SourceTimeout, Scrape: w.Scrape,
 		Recovery: w.Recovery, VerifyEvery: w.VerifyEvery, VerifyTimeout: w.VerifyTimeout, Undiagnosed: w.Undiagnosed,
-		Approval: w.ApprovalLifetime, LookAgain: w.LookAgain,
+		Approval: w.ApprovalLifetime, LookAgain: w.LookAgain, Shortened: w.Shortened(),
 	}
 }
 

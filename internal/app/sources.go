@@ -278,12 +278,13 @@ func (p changePort) Changes(ctx context.Context, environment, service string, fr
 type runtimePort struct{ s *sources }
 
 func (p runtimePort) Instances(ctx context.Context, environment string, svc catalog.Service) (runbook.RuntimeAnswer, error) {
+	answer := runbook.RuntimeAnswer{}
 	for _, sup := range p.s.supervisors[environment] {
 		processes, err := sup.Processes(ctx)
 		if err != nil {
 			return runbook.RuntimeAnswer{}, err
 		}
-		answer := runbook.RuntimeAnswer{Source: sup.Name()}
+		answer.Source = sup.Name()
 		for _, pr := range processes {
 			if !slices.ContainsFunc(svc.Targets, func(t catalog.Target) bool { return t.Kind == "process" && t.Name == pr.Name }) {
 				continue
@@ -292,9 +293,11 @@ func (p runtimePort) Instances(ctx context.Context, environment string, svc cata
 				Name: pr.Name, Version: pr.Version, Revision: pr.Revision, State: pr.State, StartedAt: pr.StartedAt, Restarts: pr.Restarts,
 			})
 		}
-		return answer, nil
 	}
-	return runbook.RuntimeAnswer{}, errNoSource
+	if answer.Source == "" {
+		return answer, errNoSource
+	}
+	return answer, nil
 }
 
 type httpPort struct{ client *http.Client }

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/id"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/store"
@@ -50,7 +50,7 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		}
 		p.ApprovedBy = append(p.ApprovedBy, by)
 		if len(p.ApprovedBy) == 1 {
-			p.ExpiresAt = s.after(r.Windows.Approval)
+			p.ExpiresAt = s.after(min(r.Windows.Approval, decide.ApprovalLives))
 		}
 		if err := r.auditProposal(ctx, tx, by, "approve", p, "approved"); err != nil {
 			return err
@@ -193,6 +193,3 @@ func describe(a action.Action) string {
 	}
 	return a.Name + " on " + a.Target.String()
 }
-
-// lives is the life of an approval, at most what the design allows.
-func lives(d time.Duration) time.Duration { return min(d, 15*time.Minute) }

@@ -54,6 +54,7 @@ type Windows struct {
 	Undiagnosed   time.Duration // T+10 min
 	Approval      time.Duration // life of an approval
 	LookAgain     time.Duration
+	Shortened     []string // windows below their defaults, said where recovery is claimed
 }
 
 // Tracer follows a failure to the requirement behind it.

@@ -110,7 +110,7 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 			}
 		}
 		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule,
-			"back in the usual range for "+r.recoveryWindow(s).String()+": "+inWords(check, s.inc),
+			"back in the usual range for "+r.recoveryWindow(s).String()+": "+inWords(check, s.inc)+r.shortened(),
 			"recovery rule", s.now)); err != nil {
 			return err
 		}
@@ -215,4 +215,12 @@ func (r *Responder) remediationHelped(ctx context.Context, s snapshot) (ok bool,
 		return false, check.Name + " does not hold"
 	}
 	return true, ""
+}
+
+// shortened says that the configuration asks for less than the design does.
+func (r *Responder) shortened() string {
+	if len(r.Windows.Shortened) == 0 {
+		return ""
+	}
+	return " (windows shortened by the configuration: " + strings.Join(r.Windows.Shortened, ", ") + ")"
 }

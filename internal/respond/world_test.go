@@ -169,6 +169,7 @@ func (s supervisor) Generation(context.Context, action.Action) (string, error) {
 	defer s.w.mu.Unlock()
 	return string(rune('a' + s.w.restarts)), nil
 }
+
 func (supervisor) Save(context.Context, action.Action) ([]byte, error)   { return []byte("stacks"), nil }
 func (supervisor) DryRun(context.Context, action.Action) (string, error) { return "", nil }
 func (s supervisor) Do(context.Context, action.Action, string) (string, error) {

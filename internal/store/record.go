@@ -37,6 +37,12 @@ func (tx *Tx) Events(ctx context.Context, incidentID string) ([]incident.Event, 
 	return out, about(err, "timeline of %s", incidentID)
 }
 
+// EventCount returns how many rows the timeline of an incident has.
+func (tx *Tx) EventCount(ctx context.Context, incidentID string) (n int, err error) {
+	err = tx.row(ctx, []any{&n}, `SELECT count(*) FROM events WHERE incident_id = $1`, incidentID)
+	return n, about(err, "timeline of %s", incidentID)
+}
+
 // SaveEvidence stores items; one with a known ID replaces the one before.
 func (tx *Tx) SaveEvidence(ctx context.Context, incidentID string, items []evidence.Item) error {
 	for _, it := range items {
