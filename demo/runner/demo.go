@@ -19,6 +19,7 @@ const (
 	followEvery   = 200 * time.Millisecond
 	followTimeout = 150 * time.Second
 	humanTimeout  = 10 * time.Minute
+	writeTimeout  = 5 * time.Second  // for the documents after a person resolved
 	leftAlone     = 10 * time.Second // how long the demo watches that nothing is touched
 )
 
@@ -144,6 +145,7 @@ type follower struct {
 
 	pagedAt    time.Time // when the demo saw that people were told
 	handedOver bool
+	resolvedAt time.Time
 }
 
 // follow polls until the incident has come to the scenario's end.
@@ -220,7 +222,7 @@ func (f *follower) step(ctx context.Context, deadline *time.Time) (*Result, erro
 		return d.Kind == "postmortem"
 	})
 	switch {
-	case (v.State == "resolved" || v.State == "closed") && written:
+	case (v.State == "resolved" || v.State == "closed") && (written || f.handedOver && time.Since(f.resolvedAt) > writeTimeout):
 		return end(Ended)
 	case f.Scenario.Acts == "" && !f.handedOver && f.escalated() && f.told["paged"]:
 		if f.pagedAt.IsZero() {
@@ -327,7 +329,7 @@ func (f *follower) handOver(ctx context.Context) error {
 	if err := f.api.resolve(ctx, f.id, "the payments team restarted refund-relay; refunds are confirmed again"); err != nil {
 		return fmt.Errorf("resolve: %w", err)
 	}
-	f.handedOver = true
+	f.handedOver, f.resolvedAt = true, time.Now()
 	_, err = f.follow(ctx)
 	return err
 }

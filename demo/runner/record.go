@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // record writes what the API knows about the incident into the folder Out.
@@ -25,11 +26,14 @@ func (f *follower) record(ctx context.Context) error {
 	}{
 		{file: "incident.json", path: base, shape: indent},
 		{file: "evidence.json", path: base + "/evidence", shape: indent},
-		{file: "timeline.md", path: base + "/documents/timeline", optional: true},
+		{file: "timeline.md", path: base + "/documents/timeline"},
 		{file: "postmortem.md", path: base + "/documents/postmortem", optional: true},
 		{file: "audit.jsonl", path: base + "/audit", shape: lines},
 	} {
 		b, err := f.api.call(ctx, http.MethodGet, r.path, nil)
+		if missing, ok := errors.AsType[*statusError](err); ok && missing.code == http.StatusNotFound && r.file == "timeline.md" {
+			b, err = f.timelineSoFar(), nil
+		}
 		if missing, ok := errors.AsType[*statusError](err); ok && missing.code == http.StatusNotFound && r.optional {
 			f.t.more("%s is not written: the incident is still open", r.file)
 			if err := os.Remove(filepath.Join(f.Out, r.file)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -48,6 +52,16 @@ func (f *follower) record(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// timelineSoFar is the timeline of an incident whose documents are not written yet.
+func (f *follower) timelineSoFar() []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# Timeline of %s, still open\n\n| time (UTC) | what | who | |\n| --- | --- | --- | --- |\n", f.id)
+	for _, e := range f.last.Timeline {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", e.At.UTC().Format("15:04:05"), e.Kind, e.Actor, strings.ReplaceAll(clip(e.Text, 500), "|", "\\|"))
+	}
+	return out.Bytes()
 }
 
 func indent(b []byte) ([]byte, error) {
