@@ -193,7 +193,7 @@ func refused(status int, raw []byte) error {
 	if status == http.StatusUnauthorized {
 		p.Hint = "set HOLDFAST_TOKEN_FILE to the file that 'holdfast init' wrote, or give --token-file"
 	}
-	err := error(errors.New(text))
+	err := errors.New(text)
 	if p.Hint != "" {
 		err = problem.Hinted(err, plain(p.Hint))
 	}

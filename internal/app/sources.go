@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -226,30 +227,44 @@ func (p metricPort) Instant(ctx context.Context, q runbook.MetricQuestion) (runb
 type logPort struct{ s *sources }
 
 func (p logPort) Count(ctx context.Context, q runbook.LogQuestion) (runbook.LogAnswer, error) {
-	for _, l := range q.Service.Logs {
-		name := l.Source
-		if q.Source != "" {
-			name = q.Source
-		}
-		if name == "" {
-			def, ok := p.s.cfg.DefaultSource(q.Environment, config.SourceType.Logs)
-			if !ok {
-				return runbook.LogAnswer{}, errNoSource
-			}
-			name = def.Name
-		}
-		src, ok := p.s.logs[name]
-		if !ok {
-			return runbook.LogAnswer{}, fmt.Errorf("%s: %w", name, errNoSource)
+	if len(q.Service.Logs) == 0 {
+		return runbook.LogAnswer{}, fmt.Errorf("the catalog names no logs of %s", q.Service.Name)
+	}
+	var out runbook.LogAnswer
+	for i, l := range q.Service.Logs {
+		name, src, err := p.source(q, l)
+		if err != nil {
+			return runbook.LogAnswer{}, err
 		}
 		n, err := src.Count(ctx, l.Selector, q.Match, q.From, q.To)
 		if err != nil {
 			return runbook.LogAnswer{}, err
 		}
-		query := src.Query(l.Selector, q.Match)
-		return runbook.LogAnswer{Source: name, Query: query, Count: n, Link: src.Link(query, q.From, q.To)}, nil
+		out.Count += n
+		if i == 0 { // one query stands for the question; the count is of all
+			query := src.Query(l.Selector, q.Match)
+			out.Source, out.Query, out.Link = name, query, src.Link(query, q.From, q.To)
+		}
 	}
-	return runbook.LogAnswer{}, fmt.Errorf("the catalog names no logs of %s", q.Service.Name)
+	return out, nil
+}
+
+// source is where the lines of one selector are: what the question names, else
+// what the catalog names, else the default of the environment.
+func (p logPort) source(q runbook.LogQuestion, l catalog.LogSource) (string, logSource, error) {
+	name := cmp.Or(q.Source, l.Source)
+	if name == "" {
+		def, ok := p.s.cfg.DefaultSource(q.Environment, config.SourceType.Logs)
+		if !ok {
+			return "", nil, errNoSource
+		}
+		name = def.Name
+	}
+	src, ok := p.s.logs[name]
+	if !ok {
+		return "", nil, fmt.Errorf("%s: %w", name, errNoSource)
+	}
+	return name, src, nil
 }
 
 // changePort joins what was reported with what the runtime recorded itself.
