@@ -14,6 +14,8 @@ import (
 	"github.com/holdfast-sre/holdfast/demo/booking/service"
 )
 
+// An outbox rarely holds more than a few events; the batch is large so that a
+// backlog is gone quickly.
 const (
 	batchSize  = 1000
 	pollEvery  = 100 * time.Millisecond
@@ -35,8 +37,11 @@ type Worker struct {
 
 // Run publishes until ctx ends. BOLT-045: in version 1.4.1 one event that the
 // broker was slow to acknowledge held up the whole batch, and customers got
-// their confirmations late. Events are independent of each other, so a
-// slow one must not hold up the rest: each gets a goroutine and a connection.
+// their confirmations late. Events are independent of each other, so a slow
+// one must not hold up the rest: each gets a goroutine and a connection.
+//
+// The connection for reading is taken first and kept, so that reading the
+// outbox never waits behind publishing.
 func Run(ctx context.Context, d relay.Deps) error {
 	pool, err := relay.Connect(ctx, d.DSN, batchSize)
 	if err != nil {
@@ -50,7 +55,7 @@ func Run(ctx context.Context, d relay.Deps) error {
 	defer reader.Release()
 	d.Metrics.Limit.Set(batchSize)
 	w := &Worker{Deps: d, pool: pool, refused: make(chan struct{}, 1), inFlight: map[int64]bool{}}
-	defer w.running.Wait()
+	defer w.running.Wait() // before the pool closes
 	for ctx.Err() == nil {
 		events, err := w.Outbox.Pending(ctx, reader, batchSize)
 		if err != nil && ctx.Err() == nil {
@@ -64,7 +69,8 @@ func Run(ctx context.Context, d relay.Deps) error {
 // process publishes one event and marks it in the same transaction, so that an
 // event is never marked without having been published. A crash in between
 // publishes it once more; consumers recognise it by its id. The transaction
-// ends with the broker's answer.
+// ends with the broker's answer, however late that comes: the database, not
+// this process, remembers what is under way.
 func (w *Worker) process(ctx context.Context, e relay.Event) {
 	defer w.release(e)
 	w.Metrics.Busy.Inc()
