@@ -100,18 +100,30 @@ func history() ([]commit, error) {
 		return out
 	}
 	return []commit{
-		{before: 140 * day, author: "Mira Adler", subject: "docs: say what customers want when plans change", body: "PRD-015, and the booking domain that follows from it.",
-			files: under(docs, "docs/PRD-", "docs/DAA-")},
-		{before: 120 * day, author: "Jonas Weber", subject: "docs: decide how cancellations are announced", body: "ADR-023: the event is written with the change and published from there.",
-			files: under(docs, "docs/ADR-", "docs/PLAYBOOK-")},
-		{before: 95 * day, author: "Jonas Weber", subject: "service: add what all services share", body: "Metrics, logs with stacks, and the server.",
-			files: under(old, "booking/service/", "booking/db/", "booking/notification/", "booking/load/")},
-		{before: 90 * day, author: "Lena Okafor", subject: "payments: refund cancelled bookings", body: "ADR-031.\n\nBolt: BOLT-031\nAI-Assisted: false",
-			files: merge(under(old, "booking/payments/"), under(docs, "docs/BOLT-031"))},
-		{before: 80 * day, author: "Lena Okafor", subject: "api: cancel a booking", body: "The booking and its event are written in one transaction (ADR-023). The relay\npublishes the events in batches.\n\nBolt: BOLT-044\nAI-Assisted: false",
-			tag: "v1.4.1", files: merge(under(old, "booking/api/", "booking/relay/"), under(docs, "docs/BOLT-044"))},
-		{before: 2*time.Hour + 20*time.Minute, author: "Sam Ito", subject: "relay: publish every event at once", body: "One slow event held up the whole batch. Each event now gets a goroutine and a\ntransaction of its own.\n\nBolt: BOLT-045\nAI-Assisted: true",
-			tag: "v1.4.2", files: merge(under(recent, worker), under(docs, "docs/BOLT-045"))},
+		{
+			before: 140 * day, author: "Mira Adler", subject: "docs: say what customers want when plans change", body: "PRD-015, and the booking domain that follows from it.",
+			files: under(docs, "docs/PRD-", "docs/DAA-"),
+		},
+		{
+			before: 120 * day, author: "Jonas Weber", subject: "docs: decide how cancellations are announced", body: "ADR-023: the event is written with the change and published from there.",
+			files: under(docs, "docs/ADR-", "docs/PLAYBOOK-"),
+		},
+		{
+			before: 95 * day, author: "Jonas Weber", subject: "service: add what all services share", body: "Metrics, logs with stacks, and the server.",
+			files: under(old, "booking/service/", "booking/db/", "booking/notification/", "booking/load/"),
+		},
+		{
+			before: 90 * day, author: "Lena Okafor", subject: "payments: refund cancelled bookings", body: "ADR-031.\n\nBolt: BOLT-031\nAI-Assisted: false",
+			files: merge(under(old, "booking/payments/"), under(docs, "docs/BOLT-031")),
+		},
+		{
+			before: 80 * day, author: "Lena Okafor", subject: "api: cancel a booking", body: "The booking and its event are written in one transaction (ADR-023). The relay\npublishes the events in batches.\n\nBolt: BOLT-044\nAI-Assisted: false",
+			tag: "v1.4.1", files: merge(under(old, "booking/api/", "booking/relay/"), under(docs, "docs/BOLT-044")),
+		},
+		{
+			before: 2*time.Hour + 20*time.Minute, author: "Sam Ito", subject: "relay: publish every event at once", body: "One slow event held up the whole batch. Each event now gets a goroutine and a\ntransaction of its own.\n\nBolt: BOLT-045\nAI-Assisted: true",
+			tag: "v1.4.2", files: merge(under(recent, worker), under(docs, "docs/BOLT-045")),
+		},
 	}, nil
 }
 

@@ -134,7 +134,7 @@ func (s *scraper) fetch(ctx context.Context, address string) (map[string]*dto.Me
 }
 
 func named(base labels.Labels, name string, pairs ...string) labels.Labels {
-	b := labels.NewBuilder(base).Set(labels.MetricName, name)
+	b := labels.NewBuilder(base).Set(model.MetricNameLabel, name)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		b.Set(pairs[i], pairs[i+1])
 	}

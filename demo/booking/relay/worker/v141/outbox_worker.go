@@ -69,7 +69,7 @@ func (w *Worker) publishBatch(ctx context.Context) (err error) {
 	}
 	w.Metrics.Busy.Inc()
 	defer w.Metrics.Busy.Dec()
-	tx, err := service.Traced(w.pool.Begin(ctx))
+	tx, err := service.Traced(w.pool.BeginTx(ctx, pgx.TxOptions{}))
 	if err != nil {
 		return err
 	}
