@@ -3,7 +3,6 @@ package triage
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
@@ -14,168 +13,34 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/signal"
 	"github.com/holdfast-sre/holdfast/internal/store"
+	made "github.com/holdfast-sre/holdfast/test/storm"
 )
 
-// storm is a made-up outage: services in teams of twenty that call each other
-// and a few platform services, causes planted in some of them, and alerts of
-// everything that a cause reaches.
+// storm is a made-up outage as this package sees it.
 type storm struct {
+	*made.Storm
 	catalog fakeCatalog
-	causes  []string
-	causeOf map[string]string // affected service → its planted cause
-	hops    map[string]int    // affected service → calls between it and its cause
-	signals []signal.Signal   // in order of arrival
-	alone   signal.Signal     // the unrelated SEV-1 in the middle
-	truth   map[string]string // fingerprint → cause
+	signals []signal.Signal // in order of arrival
+	alone   signal.Signal   // the unrelated SEV-1 in the middle
 }
 
-const (
-	teamSize    = 20
-	platform    = 10  // services that every team uses; healthy here
-	propagation = 0.7 // chance that a caller of an affected service is affected too
-)
-
-// newStorm is the same for the same numbers: randomness is seeded.
 func newStorm(alerts, services, causes int, start time.Time) *storm {
-	rng := rand.New(rand.NewPCG(7, uint64(alerts)))
-	st := &storm{
-		catalog: fakeCatalog{deps: map[string][]string{}, owners: map[string]string{}},
-		causeOf: map[string]string{}, hops: map[string]int{}, truth: map[string]string{},
-	}
-	names := st.services(rng, services)
-	st.plant(rng, names, causes)
-	st.fire(rng, alerts, start)
-	return st
-}
-
-func (st *storm) services(rng *rand.Rand, n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf("svc-%03d", i)
-		st.catalog.owners[names[i]] = fmt.Sprintf("team-%02d", i/teamSize)
-	}
-	for i := range names {
-		var deps []string
-		first := i / teamSize * teamSize
-		for j := i + 1; j < min(first+teamSize, n); j++ { // inside the team, downwards
-			if rng.Float64() < 0.2 || j == i+1 && rng.Float64() < 0.5 {
-				deps = append(deps, names[j])
-			}
-		}
-		if i < n-platform && rng.Float64() < 0.5 {
-			deps = append(deps, names[n-1-rng.IntN(platform)])
-		}
-		if i+teamSize < n && rng.Float64() < 0.05 { // now and then another team
-			deps = append(deps, names[i+teamSize])
-		}
-		st.catalog.deps[names[i]] = deps
-	}
-	return names
-}
-
-// plant puts each cause into a team of its own and lets it spread to callers.
-// A service that two causes reach belongs to the first; a cause that would meet
-// another is not told apart by anybody, so its spread ends there.
-func (st *storm) plant(rng *rand.Rand, names []string, causes int) {
-	callers := map[string][]string{}
-	for _, s := range names {
-		for _, d := range st.catalog.deps[s] {
-			callers[d] = append(callers[d], s)
-		}
-	}
-	for c := range causes {
-		cause := names[c*teamSize+teamSize/2+rng.IntN(teamSize/2)]
-		st.causes = append(st.causes, cause)
-		todo := []string{cause}
-		st.causeOf[cause] = cause
-		for len(todo) > 0 {
-			s := todo[0]
-			todo = todo[1:]
-			for _, caller := range callers[s] {
-				if _, taken := st.causeOf[caller]; !taken && rng.Float64() < propagation {
-					st.causeOf[caller], st.hops[caller] = cause, st.hops[s]+1
-					todo = append(todo, caller)
-				}
-			}
-		}
-	}
-}
-
-// fire lets trouble spread: each hop from the cause begins to alert 100 ms after
-// the one below it. From then on everything alerts at random.
-func (st *storm) fire(rng *rand.Rand, alerts int, start time.Time) {
-	const hop = 100 // alerts, one a millisecond
-	affected := sorted(st.causeOf)
-	slices.SortStableFunc(affected, func(a, b string) int { return st.hops[a] - st.hops[b] })
+	st := &storm{Storm: made.New(alerts, services, causes, start)}
+	st.catalog = fakeCatalog{deps: st.Deps, owners: st.Owners}
 	rules := signal.Rules{
 		Source: "am", Environment: "prod",
 		Service: func(l map[string]string) string { return l["service"] },
 	}
-	for i := range alerts {
-		begun := len(affected)
-		for begun > 1 && st.hops[affected[begun-1]]*hop > i {
-			begun--
-		}
-		service := affected[rng.IntN(begun)]
-		at := start.Add(time.Duration(i) * time.Millisecond)
+	for _, a := range st.Alerts {
 		s := rules.Normalize(signal.Raw{
-			Status: "firing", StartsAt: at.Add(-time.Minute),
-			Labels: map[string]string{
-				"alertname": fmt.Sprintf("Alert%02d", rng.IntN(12)), "service": service,
-				"severity": []string{"warning", "info", "critical"}[rng.IntN(3)], "instance": fmt.Sprintf("10.0.%d.%d", i/250, i%250),
-			},
-			Annotations: map[string]string{"summary": "Something is wrong with " + service},
-		}, at)
+			Status: "firing", Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.StartsAt, Fingerprint: a.Fingerprint,
+		}, a.ArrivesAt)
 		st.signals = append(st.signals, s)
-		st.truth[s.Fingerprint] = st.causeOf[service]
-		if i == alerts/2 {
-			st.alone = rules.Normalize(signal.Raw{
-				Status: "firing", StartsAt: at.Add(-time.Minute),
-				Labels: map[string]string{"alertname": "DataLost", "service": st.quietService(), "severity": "P1"},
-			}, at)
-			st.signals = append(st.signals, st.alone)
-			st.truth[st.alone.Fingerprint] = "alone"
+		if a.Fingerprint == st.Alone.Fingerprint {
+			st.alone = s
 		}
 	}
-}
-
-// quietService is a service that neither is affected nor touches one that is.
-func (st *storm) quietService() string {
-	touched := map[string]bool{}
-	for s := range st.causeOf {
-		touched[s] = true
-		for _, d := range st.catalog.deps[s] {
-			touched[d] = true
-		}
-	}
-	for _, s := range sorted(st.catalog.deps) {
-		if touched[s] || slices.ContainsFunc(st.catalog.deps[s], func(d string) bool { return touched[d] }) {
-			continue
-		}
-		return s
-	}
-	return "somewhere-else"
-}
-
-// purity is the share of signals whose incident is mostly about their cause.
-func (st *storm) purity(groupOf map[string]string) float64 {
-	counts := map[string]map[string]int{}
-	for fp, group := range groupOf {
-		if counts[group] == nil {
-			counts[group] = map[string]int{}
-		}
-		counts[group][st.truth[fp]]++
-	}
-	pure, all := 0, 0
-	for _, causes := range counts {
-		most := 0
-		for _, n := range causes {
-			most = max(most, n)
-			all += n
-		}
-		pure += most
-	}
-	return float64(pure) / float64(all)
+	return st
 }
 
 // peak watches the heap until stop is called.
@@ -268,7 +133,7 @@ func (st *storm) judge(h *house, out *report) {
 		}
 	}
 	out.active = len(groupOf)
-	out.purity = st.purity(groupOf)
+	out.purity = st.Purity(groupOf)
 }
 
 func (h *house) waitForIncident(ctx context.Context, s signal.Signal) time.Time {
