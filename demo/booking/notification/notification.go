@@ -57,7 +57,7 @@ func New(s *service.Service, adminToken string) *Broker {
 		b.waiting.WithLabelValues(t)
 	}
 	m := service.NewHTTPMetrics(s.Reg)
-	s.Mux.Handle("POST /topics/{topic}/events", m.Handle("publish", b.publish, http.StatusAccepted))
+	s.Mux.Handle("POST /topics/{topic}/events", m.Handle("publish", b.publish, http.StatusAccepted, http.StatusServiceUnavailable))
 	s.Mux.HandleFunc("PUT /admin/fault", b.setFault)
 	return b
 }
