@@ -116,7 +116,7 @@ func (s *sources) add(c config.Source, cat *catalog.Catalog, red *redact.Redacto
 	case config.Alertmanager:
 		src, err := alertmanager.New(alertmanager.Options{
 			Name: c.Name, Environment: c.Environment, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
-			Timeout: s.timeout(c), Service: serviceOf(cat),
+			Timeout: s.timeout(c), Settle: s.cfg.Windows.Reconcile, Service: serviceOf(cat),
 		})
 		if err != nil {
 			return err

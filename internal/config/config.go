@@ -138,7 +138,7 @@ type Windows struct {
 	LookAgain        time.Duration `yaml:"look_again" doc:"until an incident that is only watched is decided again"`
 	Group            time.Duration `yaml:"group" doc:"signals this close may join one incident"`
 	Reopen           time.Duration `yaml:"reopen" doc:"a resolved alert that fires again within this reopens its incident"`
-	Reconcile        time.Duration `yaml:"reconcile" doc:"between polls of what Alertmanager still has active"`
+	Reconcile        time.Duration `yaml:"reconcile" doc:"absent from an Alertmanager that is up for so long, an alert is over; asked each minute or as often"`
 	ApprovalLifetime time.Duration `yaml:"approval" doc:"an approval is void after this; at most 15m"`
 }
 
