@@ -35,7 +35,7 @@ func (f *follower) record(ctx context.Context) error {
 			b, err = f.timelineSoFar(), nil
 		}
 		if missing, ok := errors.AsType[*statusError](err); ok && missing.code == http.StatusNotFound && r.optional {
-			f.t.more("%s is not written: the incident is still open", r.file)
+			f.t.more("%s is not written: the agent has none while %s is %s", r.file, f.id, f.last.State)
 			if err := os.Remove(filepath.Join(f.Out, r.file)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return fmt.Errorf("remove an older %s: %w", r.file, err)
 			}

@@ -181,7 +181,7 @@ func first(s []string) string {
 
 // words of the timeline's kinds in the terminal.
 var lineWords = map[string]string{
-	"evidence": "evidence", "paged": "page", "approved": "approve", "rejected": "reject", "expired": "withdrawn",
+	"evidence": "evidence", "paged": "page", "approved": "approve", "rejected": "reject", "expired": "option",
 	"action": "act", "recovery": "recovery", "document": "document", "flapping": "flapping",
 }
 
