@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -59,7 +58,7 @@ func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logge
 	}
 	onset := q.At.Add(-window)
 	req := evidence.Request{
-		IncidentID: "one-off", Environment: env, Services: neighbourhood(f.Catalog, q.Service), Affected: []string{q.Service},
+		IncidentID: "one-off", Environment: env, Services: f.Catalog.Neighbourhood([]string{q.Service}, 0), Affected: []string{q.Service},
 		Onset: onset, Now: q.At, Window: window, ReferenceEnd: onset.Add(-f.Config.Windows.ReferenceGap),
 	}
 	began := time.Now()
@@ -79,19 +78,6 @@ func unknownService(c *catalog.Catalog, name string) error {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return problem.Hinted(fmt.Errorf("service %q is not in the catalog", name), hint)
-}
-
-// neighbourhood is the service, what it depends on, and what depends on it.
-func neighbourhood(c *catalog.Catalog, name string) []catalog.Service {
-	var out []catalog.Service
-	seen := map[string]bool{}
-	for _, n := range slices.Concat([]string{name}, c.Dependencies(name, true), c.Dependants(name)) {
-		if svc, ok := c.Service(n); ok && !seen[n] {
-			seen[n] = true
-			out = append(out, svc)
-		}
-	}
-	return out
 }
 
 // Bare is a configuration for one service that nothing was written down about:

@@ -210,6 +210,8 @@ func decision(p incident.Proposal) string {
 // where the action alone says little.
 func optionTitle(p incident.Proposal) string {
 	switch {
+	case p.Title != "":
+		return line(p.Title)
 	case p.Action.Name == "":
 		return cmp.Or(line(p.Option), "a step by hand")
 	case p.Action.Name == action.ProcessRestart || p.Option == "":

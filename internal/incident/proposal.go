@@ -25,6 +25,7 @@ type Proposal struct {
 	Runbook    string         `json:"runbook"`
 	RunbookSHA string         `json:"runbook_sha256"`
 	Option     string         `json:"option"` // name of the remediation
+	Title      string         `json:"title"`  // what it does, in words
 	Action     action.Action  `json:"plan"`
 	Why        string         `json:"why"`
 	Cost       string         `json:"cost"` // what it costs while it runs

@@ -137,6 +137,7 @@ type ProposalView struct {
 	State       ProposalState     `json:"state"`
 	Runbook     string            `json:"runbook"`
 	Option      string            `json:"option"`
+	Title       string            `json:"title"`
 	Pros        string            `json:"pros"`
 	Cons        string            `json:"cons"`
 	Check       string            `json:"check"`
@@ -252,7 +253,7 @@ func proposalView(p Proposal) ProposalView {
 	return ProposalView{
 		ID: p.ID, Action: p.Action.Name, Target: p.Action.Target, Service: p.Action.Service,
 		Params: dict(p.Action.Params), Risk: p.Action.Risk, Lasting: p.Action.Lasting, Why: p.Why, Cost: p.Cost,
-		State: p.State, Runbook: p.Runbook, Option: p.Option, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
+		State: p.State, Runbook: p.Runbook, Option: p.Option, Title: p.Title, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
 		Recommended: p.Recommend, Executable: p.Executable, Commands: list(p.Commands), PlanSHA256: p.PlanSHA,
 		Approvers: p.Approvers, ApprovedBy: list(p.ApprovedBy), At: Time(p.At), ExpiresAt: Time(p.ExpiresAt),
 	}

@@ -153,7 +153,10 @@ func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, curre
 			continue
 		}
 		why := "the plan no longer fits what is known"
-		if late {
+		switch {
+		case s.over():
+			why = "the incident is over"
+		case late:
 			why = "the approval was not completed in time"
 		}
 		p.State = incident.Expired

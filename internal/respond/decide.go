@@ -144,7 +144,7 @@ func (r *Responder) propose(ctx context.Context, tx *store.Tx, s *snapshot, v de
 		}
 		s.proposals = append(s.proposals, prop)
 		if err := r.record(ctx, tx, *s, incident.NewEvent(incident.EventProposal, incident.ActorAgent,
-			fmt.Sprintf("%s (%s risk, %s)", title(p), prop.Action.Risk, prop.Action.Lasting), "runbook "+p.Runbook, s.now).
+			fmt.Sprintf("%s (%s risk, %s)", prop.Title, prop.Action.Risk, prop.Action.Lasting), "runbook "+p.Runbook, s.now).
 			With("proposal", prop.ID)); err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (r *Responder) proposal(s snapshot, p plan, v decide.Verdict) incident.Prop
 	recommended := chosen != nil && chosen.key() == p.key()
 	prop := incident.Proposal{
 		ID: id.New("prop", s.now), IncidentID: s.inc.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA,
-		Option: p.Option, Action: p.Action, Cost: p.CostText, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
+		Option: p.Option, Title: title(p), Action: p.Action, Cost: p.CostText, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
 		Recommend: recommended, Commands: p.Commands, PlanSHA: p.key(), Generation: p.Generation,
 		Approvers: v.Approvers, State: incident.Waiting, At: s.now,
 		Why: title(p),

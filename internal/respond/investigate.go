@@ -117,6 +117,9 @@ func (r *Responder) vars(s snapshot, service string) runbook.Vars {
 	}
 }
 
+// maxScope bounds how many services one investigation looks at.
+const maxScope = 24
+
 // request says what collectors should look at.
 func (r *Responder) request(s snapshot) evidence.Request {
 	onset := s.inc.StartedAt
@@ -131,7 +134,7 @@ func (r *Responder) request(s snapshot) evidence.Request {
 	}
 	return evidence.Request{
 		IncidentID: s.inc.ID, Environment: s.inc.Environment,
-		Services: r.scope(s.inc.Services), Affected: s.inc.Services, Signals: s.signals,
+		Services: r.Catalog.Neighbourhood(s.inc.Services, maxScope), Affected: s.inc.Services, Signals: s.signals,
 		Onset: onset, Now: s.now, Window: r.Windows.Evidence,
 		ReferenceEnd: onset.Add(-r.Windows.ReferenceGap),
 	}

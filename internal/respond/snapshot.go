@@ -134,33 +134,6 @@ func (s snapshot) openIntent() (action.Intent, bool) {
 	return action.Intent{}, false
 }
 
-// scope lists the services to look at: the affected ones, then what they depend
-// on, then what depends on them, each once.
-func (r *Responder) scope(affected []string) []catalog.Service {
-	var names []string
-	add := func(more []string) {
-		for _, n := range more {
-			if !slices.Contains(names, n) {
-				names = append(names, n)
-			}
-		}
-	}
-	add(affected)
-	for _, n := range affected {
-		add(r.Catalog.Dependencies(n, true))
-	}
-	for _, n := range affected {
-		add(r.Catalog.Dependants(n))
-	}
-	var out []catalog.Service
-	for _, n := range names {
-		if svc, ok := r.Catalog.Service(n); ok {
-			out = append(out, svc)
-		}
-	}
-	return out
-}
-
 // services returns the catalog entries of names; unknown ones are left out.
 func (r *Responder) services(names []string) []catalog.Service {
 	var out []catalog.Service

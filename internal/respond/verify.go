@@ -117,6 +117,9 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 		if err := r.move(ctx, tx, &s, incident.Resolved, "recovered"); err != nil {
 			return err
 		}
+		if err := r.expire(ctx, tx, &s, nil); err != nil {
+			return err
+		}
 		return r.store(ctx, tx, &s, incidentJob(JobDocument, id, "", time.Time{}))
 	}
 }

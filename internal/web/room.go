@@ -233,7 +233,7 @@ func optionRows(v incident.View) []optionRow {
 	out := make([]optionRow, 0, len(props))
 	for i, o := range props {
 		row := optionRow{
-			N: i + 1, ID: o.ID, Title: strings.ReplaceAll(cmp.Or(o.Option, o.Action), "_", " "), Target: o.Target.String(), Lasts: string(o.Lasting), Risk: string(o.Risk),
+			N: i + 1, ID: o.ID, Title: strings.ReplaceAll(cmp.Or(o.Title, o.Option, o.Action), "_", " "), Target: o.Target.String(), Lasts: string(o.Lasting), Risk: string(o.Risk),
 			Why: o.Why, Cost: o.Cost, Check: o.Check, Pros: o.Pros, Cons: o.Cons, State: string(o.State),
 			Waiting: o.State == incident.Waiting && v.State.Active(), Executable: o.Executable, Best: o.Recommended,
 			Commands: o.Commands, Plan: o.PlanSHA256, Approvers: o.Approvers, ApprovedBy: strings.Join(o.ApprovedBy, ", "), Runbook: o.Runbook,
