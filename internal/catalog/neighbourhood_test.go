@@ -9,13 +9,13 @@ import (
 func TestNeighbourhoodHoldsWhoSharesADependency(t *testing.T) {
 	t.Parallel()
 	c, err := New([]Service{
-		{Name: "web", DependsOn: []string{"api"}},
-		{Name: "api", DependsOn: []string{"db"}},
-		{Name: "worker", DependsOn: []string{"db", "broker"}},
-		{Name: "report", DependsOn: []string{"worker"}},
-		{Name: "broker"},
-		{Name: "db", DependsOn: []string{"disk"}},
-		{Name: "disk"},
+		{Name: "web", Owner: "team", Tier: 2, DependsOn: []string{"api"}},
+		{Name: "api", Owner: "team", Tier: 2, DependsOn: []string{"db"}},
+		{Name: "worker", Owner: "team", Tier: 2, DependsOn: []string{"db", "broker"}},
+		{Name: "report", Owner: "team", Tier: 2, DependsOn: []string{"worker"}},
+		{Name: "broker", Owner: "team", Tier: 2},
+		{Name: "db", Owner: "team", Tier: 2, DependsOn: []string{"disk"}},
+		{Name: "disk", Owner: "team", Tier: 2},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
