@@ -72,7 +72,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, fmt.Errorf("redaction: %w", err)
 	}
 	if a.store, err = store.Open(ctx, cfg.Store.DSN.Reveal(), store.Options{Log: o.Log}); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, err
 	}
 	a.onClose("store", a.store.Close)
 	src, err := newSources(o.Folder, a.store, red)
