@@ -134,6 +134,33 @@ func (v *view) recorded(ch seenChange) ([]string, bool) {
 	return nil, false
 }
 
+// afterChange names the change shortly before the onset in the mechanism of
+// another cause at the same component: how it broke is one thing, what brought
+// it another.
+func (v *view) afterChange(h *Hypothesis) {
+	if h.CauseClass == BadDeploy || h.CauseClass == ConfigChange || h.CauseClass == FlagChange {
+		return
+	}
+	onset := firstTime(v.part(h.Component).onset, v.reference())
+	for _, ch := range slices.Backward(v.changes) {
+		late := onset.Sub(ch.At)
+		items, recorded := v.recorded(ch)
+		if ch.Service != h.Component || classOf(ch.Kind) == "" || !recorded || late < 0 || late > nearChange {
+			continue
+		}
+		h.Mechanism += ", " + lag(late) + " after " + string(ch.Kind)
+		if ch.Version != "" {
+			h.Mechanism += " of " + quote(ch.Version, 40)
+		}
+		for _, id := range items {
+			if !slices.Contains(h.EvidenceFor, id) {
+				h.EvidenceFor = append(h.EvidenceFor, id)
+			}
+		}
+		return
+	}
+}
+
 func (v *view) changeSentence(ch seenChange, late time.Duration) string {
 	what := map[CauseClass]string{BadDeploy: "deploy", ConfigChange: "configuration change", FlagChange: "flag change"}[classOf(ch.Kind)]
 	s := what + " of " + ch.Service

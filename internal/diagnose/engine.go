@@ -60,7 +60,9 @@ func (e *Engine) present(v *view, ranked []weighed) []Hypothesis {
 			break
 		}
 		rest -= r.p
-		out = append(out, e.hypothesis(r, fmt.Sprintf("h%d", len(out)+1)))
+		h := e.hypothesis(r, fmt.Sprintf("h%d", len(out)+1))
+		v.afterChange(&h)
+		out = append(out, h)
 	}
 	return append(out, v.unknown(max(rest, 0)))
 }

@@ -354,3 +354,43 @@ func TestDeadSourcesAreNamed(t *testing.T) {
 		t.Errorf("unknown does not say what to ask: %+v", b)
 	}
 }
+
+// How it broke is one thing, what brought it another: both are told.
+func TestAMechanismNamesTheDeployBeforeIt(t *testing.T) {
+	t.Parallel()
+	holder := topOf(t, input(t, []string{"web"}, drained(t), failing(t, "web", onset))).Component
+	tests := map[string]struct {
+		deploy change.Change
+		want   bool
+	}{
+		"recorded, shortly before": {deployed(holder, "2.1", onset.Add(-3*time.Minute), true), true},
+		"only reported":            {deployed(holder, "2.1", onset.Add(-3*time.Minute), false), false},
+		"of another service":       {deployed("bank", "2.1", onset.Add(-3*time.Minute), true), false},
+		"after the onset":          {deployed(holder, "2.1", onset.Add(10*time.Minute), true), false},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := input(t, []string{"web"}, drained(t), failing(t, "web", onset), one(changes(t, false, tc.deploy)))
+			for _, h := range diagnosis(in).Hypotheses {
+				if h.CauseClass != diagnose.ExhaustPool {
+					continue
+				}
+				if got := strings.Contains(h.Mechanism, "after deploy of \"2.1\""); got != tc.want {
+					t.Errorf("mechanism %q; want the deploy named: %v", h.Mechanism, tc.want)
+				}
+				return
+			}
+			t.Errorf("the pool is no hypothesis: %s", show(diagnosis(in)))
+		})
+	}
+}
+
+func topOf(t *testing.T, in diagnose.Input) diagnose.Hypothesis {
+	t.Helper()
+	h, ok := diagnosis(in).Top()
+	if !ok {
+		t.Fatal("no leading cause")
+	}
+	return h
+}
