@@ -55,8 +55,10 @@ type instance struct {
 }
 
 type operation struct {
-	OldPID int `json:"old_pid"`
-	NewPID int `json:"new_pid"`
+	OldPID int    `json:"old_pid"`
+	NewPID int    `json:"new_pid"`
+	State  string `json:"state"` // done | failed; done when left out
+	Error  string `json:"error"`
 }
 
 func (o operation) String() string { return fmt.Sprintf("pid %d → %d", o.OldPID, o.NewPID) }
@@ -133,6 +135,9 @@ func (r *Restarter) Settle(ctx context.Context, in action.Intent) (action.State,
 		var op operation
 		if err := json.Unmarshal(body, &op); err != nil {
 			return action.Unknown, "", fmt.Errorf("settle %s: %w", in.ID, err)
+		}
+		if op.State == "failed" {
+			return action.Failed, "the supervisor could not restart it: " + firstLine([]byte(op.Error)), nil
 		}
 		return action.Done, op.String() + " (read from the supervisor)", nil
 	}

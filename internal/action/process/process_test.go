@@ -89,6 +89,9 @@ func TestSettleReadsTheTargetAndNeverGuesses(t *testing.T) {
 	t.Parallel()
 	missing := func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }
 	known := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"old_pid":7,"new_pid":9}`)) }
+	failed := func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"state":"failed","error":"no such file"}`))
+	}
 	broken := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "boom", http.StatusInternalServerError) }
 	tests := map[string]struct {
 		operation  http.HandlerFunc
@@ -97,6 +100,7 @@ func TestSettleReadsTheTargetAndNeverGuesses(t *testing.T) {
 		wantErr    bool
 	}{
 		"the key is known":                     {known, "g2", action.Done, false},
+		"the key is known to have failed":      {failed, "g2", action.Failed, false},
 		"the key is unknown, same process":     {missing, "g1", action.Failed, false},
 		"the key is unknown, another process":  {missing, "g2", action.Unknown, false},
 		"the supervisor can't answer properly": {broken, "g1", action.Unknown, true},
