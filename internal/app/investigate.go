@@ -85,7 +85,7 @@ func unknownService(c *catalog.Catalog, name string) error {
 func Bare(service, prometheusURL, lokiURL, selector string) (config.Folder, error) {
 	cfg := config.Default()
 	cfg.Sources = []config.Source{{Name: "prometheus", Type: config.Prometheus, URL: prometheusURL, Environment: cfg.Environment, Default: true}}
-	svc := catalog.Service{Name: service, UserFacing: true, Metrics: catalog.Metrics{Selector: selector}}
+	svc := catalog.Service{Name: service, Tier: 1, UserFacing: true, Metrics: catalog.Metrics{Selector: selector}}
 	if lokiURL != "" {
 		cfg.Sources = append(cfg.Sources, config.Source{Name: "loki", Type: config.Loki, URL: lokiURL, Environment: cfg.Environment, Default: true})
 		svc.Logs = []catalog.LogSource{{Selector: "{" + selector + "}"}}
