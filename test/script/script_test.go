@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,6 +57,8 @@ func TestScripts(t *testing.T) {
 			"replace":    replace,
 			"mode":       mode,
 			"status":     status,
+			"serve":      serveScript,
+			"incident":   incidentID,
 		},
 	})
 }
@@ -121,6 +124,31 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprintf("%o", info.Mode().Perm()); (got == args[1]) == neg {
 		ts.Fatalf("%s has mode %s", args[0], got)
 	}
+}
+
+// serveScript starts a server with the configuration FILE on a free port, puts
+// its URL into VARIABLE, and ends it with the script.
+func serveScript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: serve VARIABLE FILE")
+	}
+	replace(ts, false, []string{args[1], "listen: 127.0.0.1:8080", "listen: 127.0.0.1:0"})
+	s, err := launch(ts.MkAbs(args[1]))
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(s.stop()) })
+	ts.Setenv(args[0], s.url)
+}
+
+// incidentID puts the ID that stdout names first into VARIABLE.
+func incidentID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: incident VARIABLE")
+	}
+	id := regexp.MustCompile(`INC-\d{4}-\d{4}`).FindString(ts.ReadFile("stdout"))
+	if id == "" {
+		ts.Fatalf("stdout names no incident")
+	}
+	ts.Setenv(args[0], id)
 }
 
 // status runs a command and compares its exit code.
