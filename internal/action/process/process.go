@@ -136,6 +136,9 @@ func (r *Restarter) Settle(ctx context.Context, in action.Intent) (action.State,
 		if err := json.Unmarshal(body, &op); err != nil {
 			return action.Unknown, "", fmt.Errorf("settle %s: %w", in.ID, err)
 		}
+		if op.State == "running" {
+			return action.Unknown, "", fmt.Errorf("settle %s: the restart is still under way", in.ID)
+		}
 		if op.State == "failed" {
 			return action.Failed, "the supervisor could not restart it: " + firstLine([]byte(op.Error)), nil
 		}
