@@ -257,6 +257,9 @@ func (r *Responder) cancel(in action.Intent, reason string) commit {
 
 // stop ends acting on an incident: a person takes over.
 func (r *Responder) stop(ctx context.Context, tx *store.Tx, s *snapshot, why string) error {
+	if s.progress.Stopped { // said before
+		return r.store(ctx, tx, s, incidentJob(JobDecide, s.inc.ID, "", time.Time{}))
+	}
 	s.progress.Stopped = true
 	if err := r.record(ctx, tx, *s, incident.Event{
 		Kind: incident.EventNote, Actor: incident.ActorRule, Text: "no further action: " + why,

@@ -2,6 +2,7 @@ package respond
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,10 +27,14 @@ func (r *Responder) decide(ctx context.Context, j jobs.Job) (commit, error) {
 		return nil, err
 	}
 	pause := r.Paused(ctx)
+	signals, err := r.signalsOf(ctx, args.Incident)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, tx *store.Tx) error {
-		s, err := r.loadIn(ctx, tx, args.Incident)
+		s, err := r.loadAround(ctx, tx, args.Incident, signals)
 		if err != nil || s.over() {
-			return err
+			return errors.Join(err, r.afterwards(ctx, tx, &s))
 		}
 		if _, busy := s.openIntent(); busy {
 			return nil // its end decides again
@@ -38,13 +43,26 @@ func (r *Responder) decide(ctx context.Context, j jobs.Job) (commit, error) {
 			return r.whileMonitoring(ctx, tx, &s)
 		}
 		if len(s.firing()) == 0 && !s.declaredOnly() {
-			return r.quiet(ctx, tx, &s)
+			return r.quiet(ctx, tx, &s, pause)
 		}
 		if s.progress.Round == 0 {
 			return enqueue(ctx, tx, incidentJob(JobInvestigate, s.inc.ID, "", time.Time{}))
 		}
 		return r.rule(ctx, tx, &s, decide.Decide(r.input(s, pause, "")))
 	}, nil
+}
+
+// afterwards sees to what a person's resolution leaves: proposals are withdrawn
+// and the documents written, once.
+func (r *Responder) afterwards(ctx context.Context, tx *store.Tx, s *snapshot) error {
+	written := slices.ContainsFunc(s.events, func(ev incident.Event) bool { return ev.Kind == incident.EventDocument })
+	if s.inc.State != incident.Resolved || written {
+		return nil
+	}
+	if err := r.expire(ctx, tx, s, nil); err != nil {
+		return err
+	}
+	return enqueue(ctx, tx, incidentJob(JobDocument, s.inc.ID, "", time.Time{}))
 }
 
 // rule stores a verdict and follows it.
@@ -193,13 +211,19 @@ func (r *Responder) whileMonitoring(ctx context.Context, tx *store.Tx, s *snapsh
 	return enqueue(ctx, tx, incidentJob(JobVerify, s.inc.ID, "", time.Time{}))
 }
 
-// quiet watches for recovery when nothing fires any more without an action of
-// ours: a resolved alert alone proves nothing.
-func (r *Responder) quiet(ctx context.Context, tx *store.Tx, s *snapshot) error {
+// quiet watches for recovery when nothing fires any more: a resolved alert
+// alone proves nothing. Once a verification failed, people have it meanwhile.
+func (r *Responder) quiet(ctx context.Context, tx *store.Tx, s *snapshot, pause decide.Pause) error {
 	if s.progress.VerifyUntil.Before(s.now) {
 		s.progress.VerifyUntil = s.after(r.Windows.VerifyTimeout)
 	}
-	return r.store(ctx, tx, s, incidentJob(JobVerify, s.inc.ID, "", time.Time{}))
+	if err := enqueue(ctx, tx, incidentJob(JobVerify, s.inc.ID, "", time.Time{})); err != nil {
+		return err
+	}
+	if s.progress.Stopped {
+		return r.rule(ctx, tx, s, decide.Decide(r.input(*s, pause, "")))
+	}
+	return r.store(ctx, tx, s)
 }
 
 // recheckInput reads the world once more just before an action starts.
