@@ -31,9 +31,12 @@ func (r *Responder) verify(ctx context.Context, j jobs.Job) (commit, error) {
 	if s.over() {
 		return nil, nil
 	}
+	if !s.watchesRecovery() {
+		return r.verifyNoMore(args.Incident), nil
+	}
 	check := r.measure(ctx, s)
 	helped, why := r.remediationHelped(ctx, s)
-	judgement, progress := recovery.Judge(check, s.progress.Recovery, r.recoveryWindow(s))
+	judgement, progress := recovery.Judge(check, s.sinceLastEnd(), r.recoveryWindow(s))
 	if !helped && judgement.Kind != recovery.Unknown {
 		judgement = recovery.Judgement{Kind: recovery.Out, Reasons: append(judgement.Reasons, why)}
 		progress.GoodSince = time.Time{}
@@ -45,6 +48,37 @@ func (r *Responder) verify(ctx context.Context, j jobs.Job) (commit, error) {
 		return r.notRecovered(args.Incident, judgement, progress), nil
 	}
 	return r.keepVerifying(args.Incident, judgement, progress), jobs.Snooze(r.Windows.VerifyEvery)
+}
+
+// watchesRecovery reports whether there is a recovery to watch for: after an
+// action, or while nothing fires. While an action is under way, and while
+// something fires that nothing was done about, there is none.
+func (s snapshot) watchesRecovery() bool {
+	_, busy := s.openIntent()
+	return !busy && (s.inc.State == incident.Monitoring || len(s.firing()) == 0)
+}
+
+// verifyNoMore ends the watch, unless there is a recovery to watch for by now.
+func (r *Responder) verifyNoMore(id string) commit {
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, id)
+		if err != nil || s.over() || !s.watchesRecovery() {
+			return err
+		}
+		return enqueue(ctx, tx, incidentJob(JobVerify, id, "", time.Time{}))
+	}
+}
+
+// sinceLastEnd is the progress that still counts: what was good before a signal
+// fired again does not.
+func (s snapshot) sinceLastEnd() recovery.Progress {
+	p := s.progress.Recovery
+	for _, sig := range s.signals {
+		if sig.EndsAt.After(p.GoodSince) {
+			p.GoodSince = time.Time{}
+		}
+	}
+	return p
 }
 
 // recoveryWindow is how long all signals must be in band.
@@ -104,6 +138,10 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 			return err
 		}
 		s.progress.Recovery = p
+		if len(s.firing()) > 0 || !s.watchesRecovery() { // it fired again while we looked
+			s.progress.Recovery.GoodSince = time.Time{}
+			return r.store(ctx, tx, &s, incidentJob(JobVerify, id, "", s.after(r.Windows.VerifyEvery)))
+		}
 		if s.inc.State != incident.Monitoring {
 			if err := r.move(ctx, tx, &s, incident.Monitoring, "signals are back in their usual range"); err != nil {
 				return err
@@ -130,6 +168,9 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 		s, err := r.loadIn(ctx, tx, id)
 		if err != nil || s.over() {
 			return err
+		}
+		if !s.watchesRecovery() {
+			return nil // an action began meanwhile: its end starts a new watch
 		}
 		s.progress.Recovery = p
 		if in, ok := s.lastAction(); ok {

@@ -79,6 +79,7 @@ type world struct {
 	executor action.Executor
 	book     string
 	flags    catalog.Flags
+	looks    func(evidence.Request) // called at every look at the golden signals
 	// asks, when set, tells whether the worker hangs: it lives in another process.
 	asks func() bool
 }
@@ -103,6 +104,9 @@ func (w *world) isStuck() bool {
 func (w *world) Name() string { return "prom" }
 
 func (w *world) Collect(_ context.Context, req evidence.Request) ([]evidence.Item, error) {
+	if w.looks != nil {
+		w.looks(req)
+	}
 	busy := 2.0
 	if w.isStuck() {
 		busy = 8
@@ -271,12 +275,7 @@ func (w *world) open(st *store.Store, sev severity.Severity) string {
 		if err := tx.MarkTriaged(w.t.Context(), []string{"sig_1"}, id); err != nil {
 			return err
 		}
-		args, err := json.Marshal(map[string]string{"incident": id})
-		if err != nil {
-			return err
-		}
-		_, err = tx.Enqueue(w.t.Context(), jobs.Job{Kind: respond.JobInvestigate, Key: id, Args: args})
-		return err
+		return w.enqueue(tx, respond.JobInvestigate, id, id)
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -285,7 +284,14 @@ func (w *world) open(st *store.Store, sev severity.Severity) string {
 }
 
 // resolve is what Alertmanager does when the condition is gone.
-func (w *world) resolve(st *store.Store, id string) {
+func (w *world) resolve(st *store.Store, id string) { w.signals(st, id, signal.Resolved) }
+
+// fire is what Alertmanager does when the condition is back.
+func (w *world) fire(st *store.Store, id string) { w.signals(st, id, signal.Firing) }
+
+// signals sets what all signals of an incident are, and has the verdict made
+// again, as triage does.
+func (w *world) signals(st *store.Store, id string, to signal.Status) {
 	w.t.Helper()
 	err := st.Tx(w.t.Context(), func(tx *store.Tx) error {
 		sigs, err := tx.Signals(w.t.Context(), id)
@@ -293,14 +299,28 @@ func (w *world) resolve(st *store.Store, id string) {
 			return err
 		}
 		for i := range sigs {
-			sigs[i].Status, sigs[i].EndsAt = signal.Resolved, tx.Now()
+			sigs[i].Status, sigs[i].EndsAt = to, time.Time{}
+			if to == signal.Resolved {
+				sigs[i].EndsAt = tx.Now()
+			}
 		}
-		_, err = tx.SaveSignals(w.t.Context(), sigs)
-		return err
+		if _, err = tx.SaveSignals(w.t.Context(), sigs); err != nil {
+			return err
+		}
+		return w.enqueue(tx, respond.JobDecide, id, id+"/again")
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func (w *world) enqueue(tx *store.Tx, kind, id, key string) error {
+	args, err := json.Marshal(map[string]string{"incident": id})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Enqueue(w.t.Context(), jobs.Job{Kind: kind, Key: key, Args: args})
+	return err
 }
 
 // run starts the jobs of r and ends them with the test.
