@@ -95,6 +95,9 @@ func measure(v incident.View, items []evidence.Item) []*measured {
 			e.rank, e.affect = signalRank(m.Signal), affected(v, it.Service)
 			by[key], order = e, append(order, key)
 		}
+		if cited(v, it.ID) {
+			e.affect = 0 // what speaks for the cause stands beside what users notice
+		}
 		e.add(it, m)
 	}
 	out := make([]*measured, 0, len(order))
@@ -105,6 +108,11 @@ func measure(v incident.View, items []evidence.Item) []*measured {
 		return cmp.Or(cmp.Compare(a.affect, b.affect), cmp.Compare(a.rank, b.rank), cmp.Compare(b.metric.Deviation, a.metric.Deviation))
 	})
 	return out
+}
+
+// cited reports whether the leading hypothesis rests on this evidence.
+func cited(v incident.View, id string) bool {
+	return len(v.Hypotheses) > 0 && slices.Contains(v.Hypotheses[0].EvidenceFor, id)
 }
 
 func (e *measured) add(it evidence.Item, m evidence.Metric) {
