@@ -114,6 +114,8 @@ func (r *Responder) waiting(ctx context.Context, tx *store.Tx, incidentID, propo
 		return s, p, fmt.Errorf("%s is %s: %w", incidentID, s.inc.State, ErrMoved)
 	case p.State != incident.Waiting:
 		return s, p, fmt.Errorf("the proposal is %s: %w", p.State, ErrMoved)
+	case !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt):
+		return s, p, fmt.Errorf("the first approval has expired: %w", ErrMoved)
 	}
 	return s, p, nil
 }
@@ -142,14 +144,14 @@ func (r *Responder) intend(ctx context.Context, tx *store.Tx, s *snapshot, in ac
 }
 
 // expire voids approvals that were not used in time, and withdraws proposals
-// whose plan no longer applies.
-func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, current map[string]bool) error {
+// that are not among what would be offered now.
+func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, offers []incident.Proposal) error {
 	for i, p := range s.proposals {
 		if p.State != incident.Waiting {
 			continue
 		}
 		late := !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt)
-		if !late && current[p.PlanSHA] {
+		if !late && slices.ContainsFunc(offers, func(now incident.Proposal) bool { return stands(p, now) }) {
 			continue
 		}
 		why := "the plan no longer fits what is known"

@@ -104,7 +104,8 @@ func (r *Responder) tellVerdict(ctx context.Context, tx *store.Tx, s *snapshot, 
 }
 
 func sameVerdict(a, b decide.Verdict) bool {
-	return a.Kind == b.Kind && a.Urgency == b.Urgency && a.Hold == b.Hold && slices.Equal(a.Reasons, b.Reasons)
+	return a.Kind == b.Kind && a.Urgency == b.Urgency && a.Hold == b.Hold && a.Approvers == b.Approvers &&
+		a.BoundarySHA256 == b.BoundarySHA256 && slices.Equal(a.Reasons, b.Reasons)
 }
 
 // escalate hands the incident to people: proposals first, so that the page can
@@ -145,29 +146,35 @@ func (r *Responder) watch(ctx context.Context, tx *store.Tx, s *snapshot, v deci
 
 // propose offers what people may approve or do by hand, each plan once.
 func (r *Responder) propose(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
-	current := map[string]bool{}
+	var offers []incident.Proposal
 	for _, p := range s.progress.Options {
-		current[p.key()] = true
+		offers = append(offers, r.proposal(*s, p, v))
 	}
-	if err := r.expire(ctx, tx, s, current); err != nil {
+	if err := r.expire(ctx, tx, s, offers); err != nil {
 		return err
 	}
-	for _, p := range s.progress.Options {
-		if s.proposed(p) || s.progress.Stopped && p.Executable {
+	for i, prop := range offers {
+		if s.answered(prop) || s.progress.Stopped && s.progress.Options[i].Executable {
 			continue
 		}
-		prop := r.proposal(*s, p, v)
 		if err := tx.SaveProposal(ctx, prop); err != nil {
 			return fmt.Errorf("store proposal of %s: %w", s.inc.ID, err)
 		}
 		s.proposals = append(s.proposals, prop)
 		if err := r.record(ctx, tx, *s, incident.NewEvent(incident.EventProposal, incident.ActorAgent,
-			fmt.Sprintf("%s (%s risk, %s)", prop.Title, prop.Action.Risk, prop.Action.Lasting), "runbook "+p.Runbook, s.now).
+			fmt.Sprintf("%s (%s risk, %s)", prop.Title, prop.Action.Risk, prop.Action.Lasting), "runbook "+prop.Runbook, s.now).
 			With("proposal", prop.ID)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stands reports whether an earlier proposal offers the same: an approval binds
+// the plan and the target's generation, and says who must give it.
+func stands(old, now incident.Proposal) bool {
+	return old.PlanSHA == now.PlanSHA && old.Generation == now.Generation && old.RunbookSHA == now.RunbookSHA &&
+		old.Executable == now.Executable && old.Recommend == now.Recommend && (old.Approvers == now.Approvers || !now.Executable)
 }
 
 // key identifies a plan; what only a person can do is known by its name.
@@ -178,9 +185,19 @@ func (p plan) key() string {
 	return p.Runbook + "/" + p.Option
 }
 
-func (s snapshot) proposed(p plan) bool {
+// answered reports whether an offer waits for people already, or they decided
+// it. One that they approved counts as open again when its action was cancelled
+// before it started.
+func (s snapshot) answered(offer incident.Proposal) bool {
 	return slices.ContainsFunc(s.proposals, func(q incident.Proposal) bool {
-		return q.PlanSHA == p.key() && q.State != incident.Expired
+		return q.PlanSHA == offer.PlanSHA && q.State != incident.Expired && !s.cancelled(q)
+	})
+}
+
+// cancelled reports whether the action that a proposal led to never started.
+func (s snapshot) cancelled(p incident.Proposal) bool {
+	return p.State == incident.Approved && slices.ContainsFunc(s.intents, func(in action.Intent) bool {
+		return in.ProposalID == p.ID && in.State == action.Cancelled
 	})
 }
 

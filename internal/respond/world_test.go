@@ -75,6 +75,7 @@ type world struct {
 	pages    []escalate.Message
 	pagerErr error
 	restarts int
+	saveErr  error
 	pause    decide.Pause
 	executor action.Executor
 	book     string
@@ -174,7 +175,12 @@ func (s supervisor) Generation(context.Context, action.Action) (string, error) {
 	return string(rune('a' + s.w.restarts)), nil
 }
 
-func (supervisor) Save(context.Context, action.Action) ([]byte, error)   { return []byte("stacks"), nil }
+func (s supervisor) Save(context.Context, action.Action) ([]byte, error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return []byte("stacks"), s.w.saveErr
+}
+
 func (supervisor) DryRun(context.Context, action.Action) (string, error) { return "", nil }
 func (s supervisor) Do(context.Context, action.Action, string) (string, error) {
 	s.w.mu.Lock()
@@ -323,17 +329,19 @@ func (w *world) enqueue(tx *store.Tx, kind, id, key string) error {
 	return err
 }
 
-// run starts the jobs of r and ends them with the test.
-func (w *world) run(st *store.Store, r *respond.Responder) {
+// run starts the jobs of r; they end with the test, or when stop is called.
+func (w *world) run(st *store.Store, r *respond.Responder) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- st.RunJobs(ctx, r.Specs(), nil) }()
-	w.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("jobs: %v", err)
 		}
 	})
+	w.t.Cleanup(stop)
+	return stop
 }
 
 func (w *world) openStore(path string) *store.Store {
