@@ -292,7 +292,7 @@ func exhausted(in Input) outcome {
 	o := outcome{held: f.MaybeTrue(), values: map[string]any{"exhausted": f.String()}, text: "remediations are left to try"}
 	switch {
 	case f.IsTrue():
-		o.text = "every remediation was tried, or one did not bring recovery"
+		o.text = "every remediation was tried, could not be started, or did not bring recovery"
 	case o.held:
 		o.text = "whether a remediation was tried already is not known"
 	}

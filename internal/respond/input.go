@@ -64,7 +64,7 @@ func (r *Responder) decideIncident(s snapshot) decide.Incident {
 		DataLoss:       decide.Is(suspected.dataLoss),
 		CustomerData:   decide.Is(suspected.customerData),
 		Security:       decide.Is(suspected.security),
-		Exhausted:      decide.Is(s.progress.Stopped || s.unknownOutcome()),
+		Exhausted:      decide.Is(s.progress.Stopped || s.unknownOutcome() || s.neverStarts()),
 		LowImpact:      decide.Is(r.lowImpact(s)),
 		Stable:         decide.Is(s.progress.Round > 0 && len(s.inc.Abnormal) == 0),
 	}
@@ -96,6 +96,21 @@ func (s snapshot) declaredOnly() bool {
 
 func (s snapshot) unknownOutcome() bool {
 	return slices.ContainsFunc(s.intents, func(in action.Intent) bool { return in.State == action.Unknown })
+}
+
+// maxCancelled is how often the agent may fail to start what it decided alone.
+const maxCancelled = 3
+
+// neverStarts reports whether what the agent decided alone was cancelled so
+// often that deciding it once more leads nowhere.
+func (s snapshot) neverStarts() bool {
+	n := 0
+	for _, in := range s.intents {
+		if in.State == action.Cancelled && in.ProposalID == "" {
+			n++
+		}
+	}
+	return n >= maxCancelled
 }
 
 // covered reports whether silences cover every signal that fires.
