@@ -43,7 +43,7 @@ func (r *Responder) verify(ctx context.Context, j jobs.Job) (commit, error) {
 	}
 	switch {
 	case judgement.Kind == recovery.Recovered:
-		return r.recovered(args.Incident, check, progress), nil
+		return r.recovered(args.Incident, check, progress, r.lookBack(ctx, s)), nil
 	case s.now.After(s.progress.VerifyUntil):
 		return r.notRecovered(args.Incident, judgement, progress), nil
 	}
@@ -131,7 +131,18 @@ func (s snapshot) lastAction() (action.Intent, bool) {
 	return action.Intent{}, false
 }
 
-func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progress) commit {
+// longestLookBack bounds the series that are kept of an incident.
+const longestLookBack = 6 * time.Hour
+
+// lookBack reads the golden signals over the whole incident once more, so that
+// the record shows the way out as well as the way in.
+func (r *Responder) lookBack(ctx context.Context, s snapshot) []evidence.Item {
+	req := r.request(s)
+	req.Window = min(s.now.Sub(req.Onset)+r.Windows.Evidence, longestLookBack)
+	return evidence.Gather(ctx, r.Golden(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor)
+}
+
+func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progress, items []evidence.Item) commit {
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, id)
 		if err != nil || s.over() {
@@ -141,6 +152,9 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 		if len(s.firing()) > 0 || !s.watchesRecovery() { // it fired again while we looked
 			s.progress.Recovery.GoodSince = time.Time{}
 			return r.store(ctx, tx, &s, incidentJob(JobVerify, id, "", s.after(r.Windows.VerifyEvery)))
+		}
+		if err := tx.SaveEvidence(ctx, id, items); err != nil {
+			return fmt.Errorf("store evidence of %s: %w", id, err)
 		}
 		if s.inc.State != incident.Monitoring {
 			if err := r.move(ctx, tx, &s, incident.Monitoring, "signals are back in their usual range"); err != nil {
