@@ -55,7 +55,7 @@ func (r *Responder) investigate(ctx context.Context, j jobs.Job) (commit, error)
 	}
 	f := r.look(ctx, s)
 	return func(ctx context.Context, tx *store.Tx) error {
-		now, err := r.loadIn(ctx, tx, args.Incident)
+		now, err := r.loadAround(ctx, tx, args.Incident, s.signals)
 		if err != nil || now.acting() {
 			return err
 		}

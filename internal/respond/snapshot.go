@@ -65,8 +65,31 @@ func (r *Responder) load(ctx context.Context, id string) (s snapshot, err error)
 	return s, err
 }
 
-func (r *Responder) loadIn(ctx context.Context, tx *store.Tx, id string) (s snapshot, err error) {
-	s.now = tx.Now()
+func (r *Responder) loadIn(ctx context.Context, tx *store.Tx, id string) (snapshot, error) {
+	signals, err := tx.Signals(ctx, id)
+	if err != nil {
+		return snapshot{}, fmt.Errorf("load signals of %s: %w", id, err)
+	}
+	return r.loadAround(ctx, tx, id, signals)
+}
+
+// signalsOf reads the signals of an incident ahead of a transaction that writes.
+func (r *Responder) signalsOf(ctx context.Context, id string) (out []signal.Signal, err error) {
+	err = r.Store.View(ctx, func(tx *store.Tx) error {
+		out, err = tx.Signals(ctx, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load signals of %s: %w", id, err)
+	}
+	return out, nil
+}
+
+// loadAround is loadIn with signals that were read before the transaction: in a
+// storm an incident has thousands, and whoever reads them while it writes holds
+// up intake. What changed since has enqueued a verdict that is still to come.
+func (r *Responder) loadAround(ctx context.Context, tx *store.Tx, id string, signals []signal.Signal) (s snapshot, err error) {
+	s.now, s.signals = tx.Now(), signals
 	read := func(what string, fn func() error) {
 		if err == nil {
 			if e := fn(); e != nil {
@@ -75,7 +98,6 @@ func (r *Responder) loadIn(ctx context.Context, tx *store.Tx, id string) (s snap
 		}
 	}
 	read("incident", func() (e error) { s.inc, e = tx.Incident(ctx, id); return e })
-	read("signals", func() (e error) { s.signals, e = tx.Signals(ctx, id); return e })
 	read("evidence", func() (e error) { s.evidence, e = tx.Evidence(ctx, id); return e })
 	read("timeline", func() (e error) { s.events, e = tx.Events(ctx, id); return e })
 	read("verdicts", func() (e error) { s.verdicts, e = tx.Verdicts(ctx, id); return e })
