@@ -45,6 +45,7 @@ type joining struct {
 	w          *work
 	rows       []incident.Event
 	reopened   bool
+	crowded    bool // signals joined a moment ago as well
 	scope      incident.Scope
 	mergedMore bool
 }
@@ -81,6 +82,7 @@ func (j *joining) take(context.Context) error {
 	if len(j.w.firing) == 0 {
 		return nil
 	}
+	j.crowded = j.now.Sub(j.inc.LastSignalAt) < crowd
 	j.scope = j.inc.Join(j.w.firing, j.s.catalog.Owner)
 	text := j.verb() + ": " + tell(j.w.firing) + "."
 	j.note(incident.EventSignal, text, j.w.why, map[string]any{
@@ -186,15 +188,35 @@ func short(d time.Duration) string {
 	return s
 }
 
+// In a storm signals join every moment. More of the same, which neither raise
+// the severity nor widen the scope, then share a verdict: it waits as long again
+// as the incident is old, so that reading thousands of signals stays rare.
+const (
+	crowd       = time.Second      // signals that join this close to each other are a crowd
+	ruleSoonest = 3 * time.Second  // its verdict waits at least so long
+	ruleLatest  = 15 * time.Second // and at most so long
+)
+
 // enqueue has the verdict made again on every change; a wider scope is looked
 // at anew first.
 func (j *joining) enqueue(ctx context.Context) error {
+	if j.crowded && j.moreOfTheSame() {
+		wait := min(max(j.now.Sub(j.inc.StartedAt), ruleSoonest), ruleLatest)
+		_, err := tryEnqueue(ctx, j.tx, KindDecide, j.inc.ID+"/crowd", map[string]string{"incident": j.inc.ID}, j.now.Add(wait))
+		return err
+	}
 	if j.reopened || j.mergedMore || len(j.scope.NewServices) > 0 {
 		if err := again(ctx, j.tx, KindInvestigate, j.inc.ID); err != nil {
 			return err
 		}
 	}
 	return again(ctx, j.tx, KindDecide, j.inc.ID)
+}
+
+// moreOfTheSame reports whether signals joined and nothing else changed.
+func (j *joining) moreOfTheSame() bool {
+	return !j.reopened && !j.mergedMore && len(j.w.ended) == 0 && len(j.w.again) == 0 &&
+		len(j.scope.NewServices) == 0 && len(j.scope.NewOwners) == 0 && j.scope.Raised == severity.Unset
 }
 
 // mergeInto ends from in favour of into: signals move, both timelines and the
