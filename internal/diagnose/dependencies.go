@@ -15,8 +15,9 @@ func oomState(state string) bool {
 // dependencies looks for components that others depend on and that are down or
 // abnormal themselves.
 func dependencies(v *view, cs *candidates) {
+	needed := v.dependedOn()
 	for _, name := range v.names() {
-		if !v.dependedOn(name) {
+		if !needed[name] {
 			continue
 		}
 		p := v.parts[name]
@@ -41,14 +42,18 @@ func dependencies(v *view, cs *candidates) {
 	}
 }
 
-// dependedOn reports whether an affected or abnormal component may suffer from name.
-func (v *view) dependedOn(name string) bool {
+// dependedOn is the set of components that an affected or abnormal component
+// other than themselves may suffer from.
+func (v *view) dependedOn() map[string]bool {
+	needed := map[string]bool{}
 	for _, a := range slices.Concat(v.in.Affected, v.abnormalNames()) {
-		if a != name && slices.Contains(v.in.Catalog.Dependencies(a, true), name) {
-			return true
+		for _, name := range v.in.Catalog.Dependencies(a, true) {
+			if name != a {
+				needed[name] = true
+			}
 		}
 	}
-	return false
+	return needed
 }
 
 // failureOf tells our own services from those of others: what has no target, no
