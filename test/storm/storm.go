@@ -80,7 +80,8 @@ func (st *Storm) services(rng *rand.Rand, n int) {
 		if i+teamSize < n && rng.Float64() < 0.05 { // now and then another team
 			deps = append(deps, names[i+teamSize])
 		}
-		st.Deps[names[i]] = deps
+		slices.Sort(deps)
+		st.Deps[names[i]] = slices.Compact(deps)
 	}
 	st.Names = names
 }
