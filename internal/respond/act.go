@@ -48,13 +48,17 @@ func (r *Responder) act(ctx context.Context, j jobs.Job) (commit, error) {
 		return nil, jobs.Cancel(err)
 	}
 	ex, ok := r.Executors[in.Action.Name]
-	if !ok {
-		return r.finish(in, action.Failed, fmt.Sprintf("nothing here can do %s", in.Action.Name)), nil
-	}
-	switch in.State {
-	case action.Intended:
+	missing := fmt.Sprintf("nothing here can do %s", in.Action.Name)
+	switch {
+	case in.State == action.Intended && !ok:
+		return r.cancel(in, missing), nil
+	case in.State == action.Intended && s.over():
+		return r.cancel(in, "the incident is "+string(s.inc.State)), nil
+	case in.State == action.Intended:
 		return r.start(ctx, s, in, ex)
-	case action.Started:
+	case in.State == action.Started && !ok:
+		return r.finish(in, action.Unknown, missing+" any more: what became of it is not known"), nil
+	case in.State == action.Started:
 		return r.settle(ctx, in, ex)
 	}
 	return nil, nil // ended before
@@ -122,6 +126,9 @@ func (r *Responder) markStarted(ctx context.Context, in action.Intent, generatio
 		}
 		if now.State != action.Intended {
 			return fmt.Errorf("action %s is %s by now: %w", in.ID, now.State, store.ErrConflict)
+		}
+		if s.over() {
+			return fmt.Errorf("%s is %s by now: %w", s.inc.ID, s.inc.State, store.ErrConflict)
 		}
 		if p := r.Paused(ctx); p != decide.Running {
 			return fmt.Errorf("actions are stopped (%s): %w", p, store.ErrConflict)
@@ -212,6 +219,9 @@ func (r *Responder) finish(in action.Intent, state action.State, outcome string)
 			Data: map[string]any{"cause": "action", "intent": in.ID, "state": string(state)},
 		}); err != nil {
 			return err
+		}
+		if s.over() {
+			return nil // people ended it meanwhile
 		}
 		if state != action.Done {
 			return r.stop(ctx, tx, &s, fmt.Sprintf("%s of %s ended %s", in.Action.Name, in.Action.Target.Name, state))

@@ -9,8 +9,11 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
 func TestAnIncidentWhoseAlertFiresAgainDuringTheLastLookIsNotResolved(t *testing.T) {
@@ -82,5 +85,85 @@ func TestAFailedVerificationTellsPeopleEvenWhenTheAlertIsGone(t *testing.T) {
 	})
 	if len(ins) != 1 {
 		t.Errorf("%d actions; want no second one after a failed verification", len(ins))
+	}
+}
+
+// end is a person who resolves an incident.
+func (w *world) end(st *store.Store, id string) {
+	w.t.Helper()
+	err := st.Tx(w.t.Context(), func(tx *store.Tx) error {
+		inc, err := tx.Incident(w.t.Context(), id)
+		if err != nil {
+			return err
+		}
+		if _, err := inc.Apply(incident.Transition(incident.Resolved, "ana", "false alarm", tx.Now())); err != nil {
+			return err
+		}
+		return tx.UpdateIncident(w.t.Context(), &inc)
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+func TestAPersonWhoResolvesStopsWhatHasNotStarted(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		step     string // at which the person resolves
+		want     action.State
+		restarts int
+	}{
+		"before the checks": {step: "intended", want: action.Cancelled},
+		"after the checks":  {step: "saved", want: action.Cancelled},
+		"while it runs":     {step: "started", want: action.Done, restarts: 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			st := w.openStore("")
+			var id string
+			var once sync.Once
+			r := w.responder(st, func(step string) {
+				if step == tc.step {
+					once.Do(func() { w.end(st, id) })
+				}
+			})
+			id = w.open(st, severity.SEV3)
+			w.run(st, r)
+			inc, ins, _ := w.until(st, id, "ended", func(_ incident.Incident, ins []action.Intent, _ []incident.Proposal) bool {
+				return len(ins) > 0 && !ins[0].FinishedAt.IsZero()
+			})
+			if ins[0].State != tc.want || w.restarts != tc.restarts || inc.State != incident.Resolved {
+				t.Errorf("action %s, %d restarts, incident %s; want %s, %d, resolved", ins[0].State, w.restarts, inc.State, tc.want, tc.restarts)
+			}
+		})
+	}
+}
+
+func TestWhatStartedBeforeItsExecutorWasRemovedIsUnknown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	r.Executors = nil
+	id := w.open(st, severity.SEV3)
+	in := action.Intent{ID: "act_1", IncidentID: id, State: action.Started, Action: action.Action{Name: action.ProcessRestart}}
+	err := st.Tx(t.Context(), func(tx *store.Tx) error {
+		if err := tx.SaveIntent(t.Context(), in); err != nil {
+			return err
+		}
+		_, err := tx.Enqueue(t.Context(), jobs.Job{Kind: respond.JobAct, Key: in.ID, Args: []byte(`{"incident":"` + id + `","intent":"act_1"}`)})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run(st, r)
+	_, ins, _ := w.until(st, id, "settled", func(_ incident.Incident, ins []action.Intent, _ []incident.Proposal) bool {
+		return !ins[0].FinishedAt.IsZero()
+	})
+	if ins[0].State != action.Unknown {
+		t.Errorf("the action is %s; want unknown", ins[0].State)
 	}
 }

@@ -57,7 +57,7 @@ func (r *Responder) decideIncident(s snapshot) decide.Incident {
 	inc := decide.Incident{
 		ID: s.inc.ID, Severity: s.inc.Severity, Environment: s.inc.Environment, FirstSignal: s.inc.StartedAt,
 		Services:       r.decideServices(s),
-		Firing:         decide.Is(len(s.firing()) > 0 || s.declaredOnly()),
+		Firing:         decide.Is(!s.over() && (len(s.firing()) > 0 || s.declaredOnly())),
 		SampleAge:      age(s.now, s.progress.SampleAt),
 		ScrapeInterval: r.Windows.Scrape,
 		Flapping:       decide.Is(s.inc.Flapping),
