@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/change"
@@ -150,7 +151,7 @@ func (v *view) afterChange(h *Hypothesis) {
 		}
 		h.Mechanism += ", " + lag(late) + " after " + string(ch.Kind)
 		if ch.Version != "" {
-			h.Mechanism += " of " + quote(ch.Version, 40)
+			h.Mechanism += " of " + strings.Trim(quote(ch.Version, 40), `"`)
 		}
 		for _, id := range items {
 			if !slices.Contains(h.EvidenceFor, id) {

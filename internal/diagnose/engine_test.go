@@ -376,7 +376,7 @@ func TestAMechanismNamesTheDeployBeforeIt(t *testing.T) {
 				if h.CauseClass != diagnose.ExhaustPool {
 					continue
 				}
-				if got := strings.Contains(h.Mechanism, "after deploy of \"2.1\""); got != tc.want {
+				if got := strings.Contains(h.Mechanism, "after deploy of 2.1"); got != tc.want {
 					t.Errorf("mechanism %q; want the deploy named: %v", h.Mechanism, tc.want)
 				}
 				return

@@ -35,6 +35,7 @@ type measured struct {
 	now, before  map[int64]chart.Point
 	usual        []float64 // values of the reference windows
 	rank, affect int
+	cited        int // 0 = the leading cause rests on it, 1 = it does not
 }
 
 // maxCharts is how many charts a person takes in.
@@ -91,12 +92,12 @@ func measure(v incident.View, items []evidence.Item) []*measured {
 		key := strings.Join([]string{it.Service, string(m.Signal), m.Resource, m.Consumer}, "\x00")
 		e := by[key]
 		if e == nil {
-			e = &measured{title: metricTitle(it, m), unit: it.Unit, now: map[int64]chart.Point{}, before: map[int64]chart.Point{}}
+			e = &measured{title: metricTitle(it, m), unit: it.Unit, now: map[int64]chart.Point{}, before: map[int64]chart.Point{}, cited: 1}
 			e.rank, e.affect = signalRank(m.Signal), affected(v, it.Service)
 			by[key], order = e, append(order, key)
 		}
 		if cited(v, it.ID) {
-			e.affect = 0 // what speaks for the cause stands beside what users notice
+			e.affect, e.cited = 0, 0 // what speaks for the cause stands beside what users notice
 		}
 		e.add(it, m)
 	}
@@ -105,7 +106,7 @@ func measure(v incident.View, items []evidence.Item) []*measured {
 		out = append(out, by[key])
 	}
 	slices.SortStableFunc(out, func(a, b *measured) int {
-		return cmp.Or(cmp.Compare(a.affect, b.affect), cmp.Compare(a.rank, b.rank), cmp.Compare(b.metric.Deviation, a.metric.Deviation))
+		return cmp.Or(cmp.Compare(a.affect, b.affect), cmp.Compare(a.rank, b.rank), cmp.Compare(a.cited, b.cited), cmp.Compare(b.metric.Deviation, a.metric.Deviation))
 	})
 	return out
 }
