@@ -173,7 +173,15 @@ func TestJoiningNeverPagesLess(t *testing.T) {
 		"a new owner":                  {[]incident.Page{paged}, func(i *incident.Incident) { i.Owners = []string{"team-a", "team-b"} }, decide.PageUrgency, true},
 		"a service that left":          {[]incident.Page{paged}, func(i *incident.Incident) { i.Services = nil }, decide.PageUrgency, false},
 		"several pages count together": {[]incident.Page{paged, {Urgency: "page", Severity: severity.SEV3, Services: []string{"db"}}}, func(i *incident.Incident) { i.Services = []string{"api", "db"} }, decide.PageUrgency, false},
-		"no urgency, nobody is told":   {nil, nil, decide.NoUrgency, false},
+		"back after it was resolved": {[]incident.Page{paged}, func(i *incident.Incident) {
+			at := t0.Add(time.Minute)
+			i.ReopenedAt = &at
+		}, decide.PageUrgency, true},
+		"told since it is back": {[]incident.Page{paged}, func(i *incident.Incident) {
+			at := t0.Add(-time.Minute)
+			i.ReopenedAt = &at
+		}, decide.PageUrgency, false},
+		"no urgency, nobody is told": {nil, nil, decide.NoUrgency, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

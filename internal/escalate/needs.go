@@ -18,8 +18,10 @@ func NeedsPage(inc incident.Incident, u decide.Urgency) (needed bool, why string
 	if rank(u) == 0 {
 		return false, ""
 	}
-	told := coverage(inc.Paged, rank(u))
+	told := coverage(sinceReopened(inc), rank(u))
 	switch {
+	case told.pages == 0 && len(inc.Paged) > 0 && inc.ReopenedAt != nil:
+		return true, "it is back after it was resolved"
 	case told.pages == 0:
 		return true, "nobody was told yet"
 	case inc.Severity.WorseThan(told.severity):
@@ -38,6 +40,15 @@ type told struct {
 	pages            int
 	severity         severity.Severity
 	services, owners []string
+}
+
+// sinceReopened are the pages that still count: whoever was told before the
+// incident was resolved believes that it is over. One that flaps is told once.
+func sinceReopened(inc incident.Incident) []incident.Page {
+	if inc.ReopenedAt == nil {
+		return inc.Paged
+	}
+	return slices.DeleteFunc(slices.Clone(inc.Paged), func(p incident.Page) bool { return p.At.Before(*inc.ReopenedAt) })
 }
 
 // coverage is what was told with at least the given urgency.

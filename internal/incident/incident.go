@@ -127,8 +127,9 @@ type Incident struct {
 	MergedInto      string                `json:"merged_into,omitempty"`
 	Earlier         []string              `json:"earlier,omitempty"` // recurrences within 30 days
 	Flapping        bool                  `json:"flapping,omitempty"`
-	Reopened        []time.Time           `json:"reopened,omitempty"` // when a resolved signal fired again; the last eight
-	Contexts        string                `json:"context,omitempty"`  // the context package, Markdown
+	Reopened        []time.Time           `json:"reopened,omitempty"`    // when a resolved signal fired again; the last eight
+	ReopenedAt      *time.Time            `json:"reopened_at,omitempty"` // when it last came back after it was resolved; flapping leaves it
+	Contexts        string                `json:"context,omitempty"`     // the context package, Markdown
 	Paged           []Page                `json:"paged,omitempty"`
 	LastSignalAt    time.Time             `json:"last_signal_at,omitzero"` // when a signal last joined or fired again
 	GroupKey        string                `json:"group_key,omitempty"`     // signal.LoneKey of an incident without a service

@@ -107,6 +107,9 @@ func (i *Incident) transition(ev Event) error {
 	if relapse(i.State, to) {
 		i.ResolvedAt, i.MitigatedAt = nil, nil
 	}
+	if i.State == Resolved && to == Investigating && !i.Flapping {
+		i.ReopenedAt = first(nil, ev.At)
+	}
 	i.State = to
 	if to == Monitoring || to == Resolved {
 		i.MitigatedAt = first(i.MitigatedAt, ev.At)
