@@ -167,3 +167,67 @@ func TestWhatStartedBeforeItsExecutorWasRemovedIsUnknown(t *testing.T) {
 		t.Errorf("the action is %s; want unknown", ins[0].State)
 	}
 }
+
+func TestWhatJoinsWhileRecoveryIsWatchedPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	r.Windows.Recovery, r.Windows.VerifyTimeout = time.Hour, time.Hour
+	w.run(st, r)
+	id := w.open(st, severity.SEV3)
+	w.until(st, id, "repaired", acted)
+	err := st.Tx(t.Context(), func(tx *store.Tx) error { // as triage does when a worse alert joins
+		inc, err := tx.Incident(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		if _, err := inc.Apply(incident.SeverityChange(severity.SEV1, incident.ActorRule, "alert Down is mapped to SEV-1", tx.Now())); err != nil {
+			return err
+		}
+		inc.StartedAt = tx.Now().Add(-time.Minute)
+		if err := tx.UpdateIncident(t.Context(), &inc); err != nil {
+			return err
+		}
+		return w.enqueue(tx, respond.JobFirstPage, id, id)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inc, _, _ := w.until(st, id, "paged", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
+		return len(inc.Paged) > 0
+	})
+	if inc.State != incident.Monitoring || inc.Paged[0].Severity != severity.SEV1 {
+		t.Errorf("%s, paged %+v; want a page for SEV-1 while the recovery is watched", inc.State, inc.Paged)
+	}
+}
+
+func TestASecondPageIsForWhatThePagedDoNotKnow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.openStore("")
+	w.run(st, w.responder(st, nil))
+	id := w.open(st, severity.SEV2)
+	w.until(st, id, "paged", waiting)
+	err := st.Tx(t.Context(), func(tx *store.Tx) error {
+		inc, err := tx.Incident(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		inc.StartedAt = tx.Now().Add(-time.Minute)
+		if err := tx.UpdateIncident(t.Context(), &inc); err != nil {
+			return err
+		}
+		return w.enqueue(tx, respond.JobFirstPage, id, id)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := time.Now()
+	inc, _, _ := w.until(st, id, "looked at again", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+		return time.Since(since) > 300*time.Millisecond
+	})
+	if len(inc.Paged) != 1 {
+		t.Errorf("paged %d times for one problem", len(inc.Paged))
+	}
+}

@@ -16,8 +16,9 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
-// firstPage pages for a SEV-1 or SEV-2 whose first diagnosis did not come in
-// time; the investigation goes on.
+// firstPage pages for a SEV-1 or SEV-2 whose diagnosis did not come in time, and
+// for what joined one that an action or the watch for recovery keeps from a new
+// verdict; the investigation goes on.
 func (r *Responder) firstPage(ctx context.Context, j jobs.Job) (commit, error) {
 	args, err := readArgs[incidentArgs](j)
 	if err != nil {
@@ -25,8 +26,11 @@ func (r *Responder) firstPage(ctx context.Context, j jobs.Job) (commit, error) {
 	}
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, args.Incident)
-		if err != nil || s.over() || len(s.inc.Paged) > 0 {
+		if err != nil || s.over() {
 			return err
+		}
+		if need, _ := escalate.NeedsPage(s.inc, decide.PageUrgency); !need {
+			return nil
 		}
 		if at, ok := decide.FirstPage(r.decideIncident(s)); !ok || s.now.Before(at) {
 			return nil
@@ -48,6 +52,7 @@ type notice struct {
 // page writes a page for the incident into s.inc and enqueues its delivery to
 // every notifier. The caller stores s.inc in the same transaction.
 func (r *Responder) page(ctx context.Context, tx *store.Tx, s *snapshot, v *decide.Verdict, urgency decide.Urgency) error {
+	_, why := escalate.NeedsPage(s.inc, urgency)
 	content := escalate.Page(r.escalation(*s, v), urgency)
 	s.inc.Paged = append(s.inc.Paged, incident.Page{
 		At: s.now, Urgency: string(urgency), Severity: s.inc.Severity,
@@ -63,9 +68,11 @@ func (r *Responder) page(ctx context.Context, tx *store.Tx, s *snapshot, v *deci
 			return err
 		}
 	}
-	why := "the first diagnosis is not there yet"
-	if v != nil {
+	switch {
+	case v != nil:
 		why = strings.Join(v.Reasons, "; ")
+	case s.progress.Round == 0:
+		why = "the first diagnosis is not there yet"
 	}
 	return r.record(ctx, tx, *s, incident.Event{
 		Kind: incident.EventPaged, Actor: incident.ActorAgent,

@@ -210,6 +210,11 @@ func (j *joining) enqueue(ctx context.Context) error {
 			return err
 		}
 	}
+	if j.reopened || j.mergedMore || j.scope.Wider() {
+		if err := j.s.pageSoon(ctx, j.tx, j.inc, j.now); err != nil {
+			return err
+		}
+	}
 	return again(ctx, j.tx, KindDecide, j.inc.ID)
 }
 

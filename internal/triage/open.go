@@ -79,10 +79,16 @@ func (s *Service) firstJobs(ctx context.Context, tx *store.Tx, inc *incident.Inc
 	if err := about(ctx, tx, KindInvestigate, inc.ID, time.Time{}); err != nil {
 		return err
 	}
-	if inc.Severity == severity.SEV1 || inc.Severity == severity.SEV2 {
-		return about(ctx, tx, KindFirstPage, inc.ID, now.Add(FirstPageAfter))
+	return s.pageSoon(ctx, tx, inc, now)
+}
+
+// pageSoon has people paged in time whatever else goes on with the incident; the
+// job looks whether they still have to be.
+func (s *Service) pageSoon(ctx context.Context, tx *store.Tx, inc *incident.Incident, now time.Time) error {
+	if inc.Severity != severity.SEV1 && inc.Severity != severity.SEV2 {
+		return nil
 	}
-	return nil
+	return about(ctx, tx, KindFirstPage, inc.ID, now.Add(FirstPageAfter))
 }
 
 // about enqueues work on an incident, now or at a time.

@@ -154,7 +154,11 @@ func (s *Service) SetSeverity(ctx context.Context, by, id string, to severity.Se
 		if cause == "" {
 			cause = "set by " + by
 		}
-		return apply(inc, incident.SeverityChange(to, by, cause, tx.Now()))
+		rows, err := apply(inc, incident.SeverityChange(to, by, cause, tx.Now()))
+		if err != nil || !inc.State.Active() {
+			return rows, err
+		}
+		return rows, s.pageSoon(ctx, tx, inc, tx.Now())
 	})
 }
 
@@ -248,6 +252,9 @@ func (s *Service) Merge(ctx context.Context, by, id, into string) error {
 		}
 		var rows []incident.Event
 		if err := s.mergeInto(ctx, tx, target, &from, by, "merged by "+by, &rows); err != nil {
+			return nil, err
+		}
+		if err := s.pageSoon(ctx, tx, target, tx.Now()); err != nil {
 			return nil, err
 		}
 		return rows, again(ctx, tx, KindInvestigate, into)

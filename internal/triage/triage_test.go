@@ -277,6 +277,19 @@ func TestJoiningRaisesSeverityAndMakesTheVerdictAgain(t *testing.T) {
 		}
 		return err
 	})
+	if !h.pageIsDue(inc.ID) {
+		t.Error("it became SEV-1 and no page is due")
+	}
+}
+
+// pageIsDue reports whether a job will look whether people must be paged.
+func (h *house) pageIsDue(id string) (due bool) {
+	h.inTx(func(tx *store.Tx) error {
+		inserted, err := tryEnqueue(h.t.Context(), tx, KindFirstPage, id, nil, time.Time{})
+		due = !inserted
+		return err
+	})
+	return due
 }
 
 func (h *house) inTx(fn func(*store.Tx) error) {
@@ -321,6 +334,9 @@ func TestAResolvedAlertThatFiresAgainReopensAndFlaps(t *testing.T) {
 	inc := all[0]
 	if inc.State != incident.Investigating || inc.ResolvedAt != nil || !inc.Flapping {
 		t.Errorf("got %s, resolved %v, flapping %v; want investigating, not resolved, flapping", inc.State, inc.ResolvedAt, inc.Flapping)
+	}
+	if inc.ReopenedAt == nil || !inc.ReopenedAt.Equal(h.clock()) {
+		t.Errorf("reopened at %v, want %v", inc.ReopenedAt, h.clock())
 	}
 	notices := 0
 	for _, e := range h.events(id) {
