@@ -24,17 +24,16 @@ func intake(t *testing.T, binary string, r *report) {
 	slow, fast := outage.Alerts[:pacedAlerts], outage.Alerts[pacedAlerts:]
 
 	s := stormServer(t, binary, outage, "")
-	db := s.database()
 	to := newTarget(s.url+"/webhook/alertmanager", token)
 	took := to.paced(t, webhookPosts(t, slow), pace)
-	behind := s.count(db, `SELECT COUNT(*) FROM signals WHERE pending = 1`)
-	s.awaitTriaged(db)
+	behind := s.count(`SELECT COUNT(*) FROM signals WHERE pending = 1`)
+	s.awaitTriaged()
 	all := to.flood(t, webhookPosts(t, fast), nil)
-	left := s.count(db, `SELECT COUNT(*) FROM signals WHERE pending = 1`)
+	left := s.count(`SELECT COUNT(*) FROM signals WHERE pending = 1`)
 	began := time.Now()
-	s.awaitTriaged(db)
+	s.awaitTriaged()
 	drained := time.Since(began)
-	if n := s.count(db, `SELECT COUNT(*) FROM signals`); n < len(outage.Alerts) {
+	if n := s.count(`SELECT COUNT(*) FROM signals`); n < len(outage.Alerts) {
 		t.Errorf("%d signals are stored of %d that were accepted", n, len(outage.Alerts))
 	}
 	s.stop()

@@ -64,6 +64,7 @@ type server struct {
 	url   string
 	dir   string
 	ready time.Duration // from the start of the process to its first "ready"
+	db    *sql.DB       // what it stores, read only
 	cmd   *exec.Cmd
 	ended chan struct{}
 }
@@ -104,6 +105,7 @@ func serve(t *testing.T, binary, dir, listen string) *server {
 		return resp.StatusCode == http.StatusOK
 	})
 	s.ready = time.Since(began)
+	s.open()
 	return s
 }
 
@@ -140,22 +142,21 @@ func (s *server) memory(line string) int64 {
 	return 0
 }
 
-// database opens what serve stores, to read beside it.
-func (s *server) database() *sql.DB {
+// open opens what serve stores, to read beside it.
+func (s *server) open() {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "holdfast.db")+"?mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
+	var err error
+	if s.db, err = sql.Open("sqlite", "file:"+filepath.Join(s.dir, "holdfast.db")+"?mode=ro&_pragma=busy_timeout(5000)"); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { _ = db.Close() })
-	return db
+	s.t.Cleanup(func() { _ = s.db.Close() })
 }
 
 // count asks the database for a number.
-func (s *server) count(db *sql.DB, query string) int {
+func (s *server) count(query string) int {
 	s.t.Helper()
 	var n int
-	if err := db.QueryRowContext(s.t.Context(), query).Scan(&n); err != nil {
+	if err := s.db.QueryRowContext(s.t.Context(), query).Scan(&n); err != nil {
 		s.t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -178,10 +179,10 @@ func (s *server) await(what string, every time.Duration, ok func() bool) {
 }
 
 // awaitTriaged waits until no accepted signal waits for triage.
-func (s *server) awaitTriaged(db *sql.DB) {
+func (s *server) awaitTriaged() {
 	s.t.Helper()
 	s.await("triage of everything", 20*time.Millisecond, func() bool {
-		return s.count(db, `SELECT COUNT(*) FROM (SELECT 1 FROM signals WHERE pending = 1 LIMIT 1)`) == 0
+		return s.count(`SELECT COUNT(*) FROM (SELECT 1 FROM signals WHERE pending = 1 LIMIT 1)`) == 0
 	})
 }
 

@@ -84,7 +84,6 @@ func ride(t *testing.T, binary string, r *report) {
 	receiver := httptest.NewServer(p)
 	t.Cleanup(receiver.Close)
 	s := stormServer(t, binary, st, receiver.URL)
-	db := s.database()
 	lone := 0
 	for i, a := range st.Alerts {
 		if a.Fingerprint == st.Alone.Fingerprint {
@@ -98,7 +97,7 @@ func ride(t *testing.T, binary string, r *report) {
 			sent = time.Now()
 		}
 	})
-	s.awaitTriaged(db)
+	s.awaitTriaged()
 	total := time.Since(began)
 	select {
 	case <-p.seen:
@@ -127,8 +126,7 @@ func ride(t *testing.T, binary string, r *report) {
 // were not merged into another.
 func (s *server) groups() (of map[string]string, incidents int) {
 	s.t.Helper()
-	db := s.database()
-	rows, err := db.QueryContext(s.t.Context(), `SELECT s.fingerprint, s.incident_id FROM signals s
+	rows, err := s.db.QueryContext(s.t.Context(), `SELECT s.fingerprint, s.incident_id FROM signals s
 		JOIN incidents i ON i.id = s.incident_id WHERE i.state <> 'merged' AND s.source = 'alertmanager'`)
 	if err != nil {
 		s.t.Fatal(err)
@@ -145,5 +143,5 @@ func (s *server) groups() (of map[string]string, incidents int) {
 	if err := rows.Err(); err != nil {
 		s.t.Fatal(err)
 	}
-	return of, s.count(db, `SELECT COUNT(*) FROM incidents WHERE state <> 'merged'`)
+	return of, s.count(`SELECT COUNT(*) FROM incidents WHERE state <> 'merged'`)
 }

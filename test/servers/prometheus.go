@@ -14,6 +14,7 @@ type PrometheusOptions struct {
 	Targets       []Target
 	Rules         string   // a rule file, YAML; empty = none
 	Alertmanagers []string // URLs
+	Data          string   // folder with blocks to start from; empty = a new one
 }
 
 // Target is one scraped address.
@@ -49,11 +50,14 @@ func Prometheus(t testing.TB, o PrometheusOptions) string {
 			map[string]any{"static_configs": []any{map[string]any{"targets": hosts}}},
 		}}
 	}
+	if o.Data == "" {
+		o.Data = filepath.Join(dir, "data")
+	}
 	address := FreeAddress(t)
 	url := "http://" + address
 	start(t, dir, url+"/-/ready", command,
 		"--config.file="+writeFile(t, dir, "prometheus.yml", config),
-		"--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--storage.tsdb.path="+o.Data,
 		"--web.listen-address="+address, "--log.level=warn")
 	return url
 }
