@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -160,7 +161,7 @@ func (a *App) runJobs(ctx context.Context) error {
 			specs[kind] = s
 		}
 	}
-	return a.store.RunJobs(ctx, specs, append(a.triage.Periodic(), a.watch.Periodic()...))
+	return a.store.RunJobs(ctx, specs, slices.Concat(a.triage.Periodic(), a.respond.Periodic(), a.watch.Periodic()))
 }
 
 // Close releases everything in reverse order. It is called after Serve.

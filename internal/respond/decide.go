@@ -45,7 +45,7 @@ func (r *Responder) decide(ctx context.Context, j jobs.Job) (commit, error) {
 		if len(s.firing()) == 0 && !s.declaredOnly() {
 			return r.quiet(ctx, tx, &s, pause)
 		}
-		if s.progress.Round == 0 {
+		if s.progress.Round == 0 && s.now.Before(s.inc.StartedAt.Add(r.Windows.Undiagnosed)) {
 			return enqueue(ctx, tx, incidentJob(JobInvestigate, s.inc.ID, "", time.Time{}))
 		}
 		return r.rule(ctx, tx, &s, decide.Decide(r.input(s, pause, "")))

@@ -231,3 +231,28 @@ func TestASecondPageIsForWhatThePagedDoNotKnow(t *testing.T) {
 		t.Errorf("paged %d times for one problem", len(inc.Paged))
 	}
 }
+
+func TestAnIncidentThatNobodyWorksOnIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first = respond.JobSweep // everything else was given up
+	st := w.openStore("")
+	w.run(st, w.responder(st, nil))
+	id := w.open(st, severity.SEV3)
+	w.until(st, id, "repaired", acted)
+}
+
+func TestTenMinutesWithoutAnyInvestigationBringAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first = respond.JobDecide
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	r.Collectors = func(string) []evidence.Collector { panic("no investigation ever ends") }
+	w.age = 11 * time.Minute
+	w.run(st, r)
+	id := w.open(st, severity.SEV3)
+	w.until(st, id, "handed to people", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
+		return len(inc.Paged) > 0
+	})
+}

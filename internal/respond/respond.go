@@ -23,6 +23,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/escalate"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
 	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
@@ -39,7 +40,11 @@ const (
 	JobAct         = "act"
 	JobVerify      = "verify"
 	JobDocument    = "document"
+	JobSweep       = "sweep"
 )
+
+// sweepEvery is how often every incident that goes on is looked after.
+const sweepEvery = time.Minute
 
 // Windows are the times that the loop works with; all must be positive.
 type Windows struct {
@@ -114,7 +119,30 @@ func (r *Responder) Specs() map[string]jobs.Spec[*store.Tx] {
 		JobAct:         {Handle: r.act, Timeout: stepTimeout, OnGiveUp: r.actGaveUp},
 		JobVerify:      {Handle: r.verify, Timeout: stepTimeout},
 		JobDocument:    {Handle: r.document, Timeout: stepTimeout},
+		JobSweep:       {Handle: r.sweep, Timeout: stepTimeout},
 	}
+}
+
+// Periodic is the safety net under every step: a job that was given up leaves no
+// incident behind.
+func (r *Responder) Periodic() []jobs.Periodic {
+	return []jobs.Periodic{{Kind: JobSweep, Every: sweepEvery}}
+}
+
+// sweep has the verdict made again on every incident that goes on.
+func (r *Responder) sweep(context.Context, jobs.Job) (commit, error) {
+	return func(ctx context.Context, tx *store.Tx) error {
+		active, err := tx.Incidents(ctx, store.IncidentFilter{States: incident.ActiveStates()})
+		if err != nil {
+			return fmt.Errorf("look after incidents: %w", err)
+		}
+		for _, inc := range active {
+			if err := enqueue(ctx, tx, incidentJob(JobDecide, inc.ID, "", time.Time{})); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
 const stepTimeout = 15 * time.Second

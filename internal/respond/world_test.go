@@ -76,6 +76,8 @@ type world struct {
 	pagerErr error
 	restarts int
 	saveErr  error
+	age      time.Duration // of an incident when it begins
+	first    string        // the job that an incident begins with
 	pause    decide.Pause
 	executor action.Executor
 	book     string
@@ -87,7 +89,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	return &world{
-		t: t, stuck: true, pause: decide.Running, book: runbookYAML,
+		t: t, stuck: true, first: respond.JobInvestigate, pause: decide.Running, book: runbookYAML,
 		flags: catalog.Flags{Stateless: catalog.True, PII: catalog.False, Financial: catalog.False, Auth: catalog.False},
 	}
 }
@@ -264,7 +266,7 @@ func (w *world) open(st *store.Store, sev severity.Severity) string {
 	err := st.Tx(w.t.Context(), func(tx *store.Tx) error {
 		inc := incident.Incident{
 			Title: "WorkerStuck", State: incident.Open, Severity: sev, Environment: "test",
-			Services: []string{"worker"}, StartedAt: tx.Now(), SeverityReasons: []string{"label"},
+			Services: []string{"worker"}, StartedAt: tx.Now().Add(-w.age), SeverityReasons: []string{"label"},
 		}
 		if err := tx.CreateIncident(w.t.Context(), &inc); err != nil {
 			return err
@@ -281,7 +283,7 @@ func (w *world) open(st *store.Store, sev severity.Severity) string {
 		if err := tx.MarkTriaged(w.t.Context(), []string{"sig_1"}, id); err != nil {
 			return err
 		}
-		return w.enqueue(tx, respond.JobInvestigate, id, id)
+		return w.enqueue(tx, w.first, id, id)
 	})
 	if err != nil {
 		w.t.Fatal(err)

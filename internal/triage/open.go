@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 	"github.com/holdfast-sre/holdfast/internal/signal"
@@ -77,6 +78,11 @@ func (s *Service) begin(ctx context.Context, tx *store.Tx, inc *incident.Inciden
 
 func (s *Service) firstJobs(ctx context.Context, tx *store.Tx, inc *incident.Incident, now time.Time) error {
 	if err := about(ctx, tx, KindInvestigate, inc.ID, time.Time{}); err != nil {
+		return err
+	}
+	// Whatever becomes of the investigation, a person looks after ten minutes.
+	args, late := map[string]string{"incident": inc.ID}, inc.StartedAt.Add(decide.DiagnoseWithin)
+	if err := enqueue(ctx, tx, KindDecide, inc.ID+"/undiagnosed", args, late); err != nil {
 		return err
 	}
 	return s.pageSoon(ctx, tx, inc, now)

@@ -280,6 +280,13 @@ func TestJoiningRaisesSeverityAndMakesTheVerdictAgain(t *testing.T) {
 	if !h.pageIsDue(inc.ID) {
 		t.Error("it became SEV-1 and no page is due")
 	}
+	h.inTx(func(tx *store.Tx) error {
+		inserted, err := tryEnqueue(t.Context(), tx, KindDecide, inc.ID+"/undiagnosed", nil, time.Time{})
+		if inserted {
+			t.Error("nobody looks after ten minutes without a diagnosis")
+		}
+		return err
+	})
 }
 
 // pageIsDue reports whether a job will look whether people must be paged.
