@@ -45,12 +45,17 @@ func (r Record) confirmed() (incident.Event, bool) {
 	return r.Events[i], true
 }
 
-// firstSignal is the earliest signal.
+// firstSignal is the earliest signal, as it was received when the incident
+// started: a signal itself only knows when it was last heard of.
 func (r Record) firstSignal() (signal.Signal, bool) {
 	if len(r.Signals) == 0 {
 		return signal.Signal{}, false
 	}
-	return slices.MinFunc(r.Signals, func(a, b signal.Signal) int { return a.ReceivedAt.Compare(b.ReceivedAt) }), true
+	first := slices.MinFunc(r.Signals, func(a, b signal.Signal) int { return a.StartsAt.Compare(b.StartsAt) })
+	if !r.Incident.StartedAt.IsZero() && first.ReceivedAt.After(r.Incident.StartedAt) {
+		first.ReceivedAt = r.Incident.StartedAt
+	}
+	return first, true
 }
 
 func (r Record) service(name string) (catalog.Service, bool) {

@@ -68,8 +68,13 @@ func (w *writer) well() {
 		}
 		facts = append(facts, text)
 	}
-	if i := slices.IndexFunc(w.Events, func(e incident.Event) bool { return e.Kind == incident.EventRecovery }); i >= 0 {
-		facts = append(facts, "**Recovery:** "+eventText(w.Events[i]))
+	if w.Incident.ResolvedAt != nil {
+		for _, ev := range slices.Backward(w.Events) {
+			if ev.Kind == incident.EventRecovery { // the last one; those before say what was still wrong
+				facts = append(facts, "**Recovery:** "+eventText(ev))
+				break
+			}
+		}
 	}
 	w.numbered(append(facts, ask("what else worked well?")))
 }
