@@ -204,13 +204,23 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 		Checks:  map[string]func(context.Context) error{"store": a.store.Ping},
 		Started: a.started.Load, Metrics: telemetry.Handler(registry),
 	})
-	mux := http.NewServeMux()
+	mux, intake := http.NewServeMux(), http.NewServeMux()
 	door.Routes(mux)
-	if err := a.webhooks(mux, o, registry); err != nil {
+	if err := a.webhooks(intake, o, registry); err != nil {
 		return nil, err
 	}
 	if err := pages(mux, reader, o.Log); err != nil {
 		return nil, err
 	}
-	return api.NewServer(telemetry.NewHTTP(registry).Wrap(door.Guard(mux)), door, o.Log), nil
+	return api.NewServer(telemetry.NewHTTP(registry).Wrap(entrance(intake, door.Guard(mux))), door, o.Log), nil
+}
+
+// entrance keeps the guard against browsers away from the webhooks: whoever
+// sends alerts has a token and may call this server by any name, and an alert
+// that is refused is lost.
+func entrance(webhooks, guarded http.Handler) http.Handler {
+	out := http.NewServeMux()
+	out.Handle("/webhook/", webhooks)
+	out.Handle("/", guarded)
+	return out
 }
