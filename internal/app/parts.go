@@ -157,8 +157,8 @@ func (a *App) webhooks(mux *http.ServeMux, o Options, registry *prometheus.Regis
 				return fmt.Errorf("intake %s: %w", in.Name, err)
 			}
 			src := ingest.Source{Name: in.Name, Environment: in.Environment, Token: in.Token.Reveal(), Severity: rules, Service: service}
-			if len(in.Watchdogs) > 0 {
-				src.Watchdog = in.Watchdogs[0].Alert
+			if in.Watchdog != nil {
+				src.Watchdog = in.Watchdog.Alert
 			}
 			sources = append(sources, src)
 		}
@@ -207,8 +207,8 @@ func (a *App) watchOptions(o Options, src *sources) watch.Options {
 		if am, ok := src.alertmanagers[in.Alertmanager]; ok {
 			s.Alerts = am
 		}
-		if len(in.Watchdogs) > 0 {
-			s.Watchdog, s.WatchdogLimit = in.Watchdogs[0].Alert, in.Watchdogs[0].Within
+		if in.Watchdog != nil {
+			s.Watchdog, s.WatchdogLimit = in.Watchdog.Alert, in.Watchdog.Within
 		}
 		out.Sources = append(out.Sources, s)
 	}

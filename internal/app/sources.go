@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 	"github.com/holdfast-sre/holdfast/internal/source/alertmanager"
 	"github.com/holdfast-sre/holdfast/internal/source/deploys"
 	"github.com/holdfast-sre/holdfast/internal/source/git"
@@ -117,6 +118,7 @@ func (s *sources) add(c config.Source, cat *catalog.Catalog, red *redact.Redacto
 		src, err := alertmanager.New(alertmanager.Options{
 			Name: c.Name, Environment: c.Environment, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
 			Timeout: s.timeout(c), Settle: s.cfg.Windows.Reconcile, Service: serviceOf(cat),
+			Severity: signal.DefaultSeverity().Of,
 		})
 		if err != nil {
 			return err

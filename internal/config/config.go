@@ -112,7 +112,7 @@ type Intake struct {
 	Environment   string            `yaml:"environment" doc:"of everything that it sends; labels can't change it"`
 	Severity      map[string]string `yaml:"severity" doc:"value of the severity label to SEV-1 … SEV-4; critical, warning, info and P1 … P4 when left out"`
 	SeverityLabel string            `yaml:"severity_label" doc:"label that the map reads; severity when left out"`
-	Watchdogs     []Watchdog        `yaml:"watchdogs" doc:"alerts that must keep arriving"`
+	Watchdog      *Watchdog         `yaml:"watchdog" doc:"an alert that must keep arriving"`
 	Alertmanager  string            `yaml:"alertmanager" doc:"source of type alertmanager that is asked what is still active"`
 	Credential    `yaml:",inline"`
 }

@@ -132,7 +132,7 @@ sources:
   - {name: a, type: prometheus, url: "http://a"}
   - {name: b, type: prometheus, url: "http://b", default: true}
   - {name: c, type: prometheus, url: "http://c", environment: production}
-intake: [{name: am, type: alertmanager, token_file: good, watchdogs: [{alert: Watchdog}]}]
+intake: [{name: am, type: alertmanager, token_file: good, watchdog: {alert: Watchdog}}]
 notify: [{type: terminal}]
 `), noEnv)
 	if err != nil {
@@ -141,7 +141,7 @@ notify: [{type: terminal}]
 	if s := cfg.Sources[0]; s.Environment != "staging" || s.Timeout != time.Second || s.PublicURL != "http://a" {
 		t.Errorf("source: %+v", s)
 	}
-	if in := cfg.Intake[0]; in.Environment != "staging" || in.SeverityLabel != "severity" || in.Watchdogs[0].Within != 15*time.Minute {
+	if in := cfg.Intake[0]; in.Environment != "staging" || in.SeverityLabel != "severity" || in.Watchdog.Within != 15*time.Minute {
 		t.Errorf("intake: %+v", in)
 	}
 	if len(cfg.Notify) != 1 || cfg.Notify[0].Name != "terminal" {

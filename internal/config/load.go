@@ -88,8 +88,8 @@ func (l *loader) defaults() {
 		in := &c.Intake[i]
 		in.Environment = cmp.Or(in.Environment, c.Environment)
 		in.SeverityLabel = cmp.Or(in.SeverityLabel, "severity")
-		for j := range in.Watchdogs {
-			in.Watchdogs[j].Within = cmp.Or(in.Watchdogs[j].Within, defaultWatchdog)
+		if in.Watchdog != nil {
+			in.Watchdog.Within = cmp.Or(in.Watchdog.Within, defaultWatchdog)
 		}
 	}
 	for i := range c.Notify {

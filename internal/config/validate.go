@@ -116,10 +116,8 @@ func (l *loader) intake() {
 		if in.Alertmanager != "" {
 			l.alertmanager(i, in.Alertmanager)
 		}
-		for j, w := range in.Watchdogs {
-			if w.Within < 10*time.Second {
-				l.problem(at("intake", i, "watchdogs", j, "within"), "write 15m", "must be at least 10s")
-			}
+		if w := in.Watchdog; w != nil && w.Within < 10*time.Second {
+			l.problem(at("intake", i, "watchdog", "within"), "write 15m", "must be at least 10s")
 		}
 	}
 	l.unique("intake", names)
