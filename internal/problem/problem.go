@@ -64,8 +64,10 @@ func All(err error) []Problem {
 		}
 		return out
 	}
-	if p, ok := errors.AsType[*Problem](err); ok {
-		return []Problem{*p}
+	if one, ok := err.(interface{ Unwrap() error }); ok { //nolint:errorlint // the tree is walked here
+		if _, holds := errors.AsType[*Problem](err); holds {
+			return All(one.Unwrap())
+		}
 	}
 	out := Problem{What: err.Error()}
 	if h, ok := errors.AsType[*hinted](err); ok {
