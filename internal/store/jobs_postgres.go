@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +32,8 @@ const (
 	// riverAttempts is out of the way: perform counts attempts, so that the
 	// last one is given up by us and not thrown away by the rescuer.
 	riverAttempts = 30000
+	// slowQueue keeps slow jobs from taking the workers of the others.
+	slowQueue = "slow"
 )
 
 // envelope is a job as River stores it.
@@ -51,7 +54,12 @@ func (d *postgresDB) enqueue(ctx context.Context, tx *Tx, j jobs.Job) (bool, err
 }
 
 func (d *postgresDB) insert(ctx context.Context, tx *Tx, e envelope, at time.Time) (bool, error) {
+	queue := river.QueueDefault
+	if slices.Contains(d.slow, e.Of) {
+		queue = slowQueue
+	}
 	res, err := d.river.InsertTx(ctx, tx.pgx, e, &river.InsertOpts{
+		Queue:       queue,
 		MaxAttempts: riverAttempts,
 		ScheduledAt: at,
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
@@ -74,9 +82,11 @@ func (d *postgresDB) work(ctx context.Context, s *Store, specs map[string]jobs.S
 		return err
 	}
 	client, err := river.NewClient(riverpgxv5.New(d.pool), &river.Config{
-		Logger:               quiet(d.log),
-		Workers:              workers,
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: s.workers}},
+		Logger:  quiet(d.log),
+		Workers: workers,
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: s.workers}, slowQueue: {MaxWorkers: s.slowWorkers()},
+		},
 		JobTimeout:           jobs.MaxTimeout + runMargin,
 		RescueStuckJobsAfter: rescueAfter,
 		FetchPollInterval:    pollEvery,

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/jobs"
@@ -30,9 +31,12 @@ type executor struct {
 	d        *sqliteDB
 	s        *Store
 	specs    map[string]jobs.Spec[*Tx]
-	kinds    []string
+	quick    []string // kinds
+	slow     []string
 	running  int
-	finished chan struct{}
+	slowly   int           // of those that run, the slow ones
+	finished chan struct{} // a quick one
+	slowDone chan struct{}
 }
 
 func (d *sqliteDB) work(ctx context.Context, s *Store, specs map[string]jobs.Spec[*Tx]) error {
@@ -46,10 +50,24 @@ func (d *sqliteDB) work(ctx context.Context, s *Store, specs map[string]jobs.Spe
 		}
 		return err
 	}
-	e := &executor{d: d, s: s, specs: specs, kinds: sortedKinds(specs), finished: make(chan struct{}, s.workers)}
+	e := &executor{
+		d: d, s: s, specs: specs, finished: make(chan struct{}, s.workers), slowDone: make(chan struct{}, s.workers),
+	}
+	for _, kind := range sortedKinds(specs) {
+		if slices.Contains(s.slow, kind) {
+			e.slow = append(e.slow, kind)
+		} else {
+			e.quick = append(e.quick, kind)
+		}
+	}
 	e.loop(ctx)
-	for range e.running {
-		<-e.finished
+	for e.running > 0 {
+		select {
+		case <-e.finished:
+			e.running--
+		case <-e.slowDone:
+			e.running--
+		}
 	}
 	return nil
 }
@@ -66,22 +84,41 @@ func (e *executor) loop(ctx context.Context) {
 		case <-e.d.wake:
 		case <-e.finished:
 			e.running--
+		case <-e.slowDone:
+			e.running--
+			e.slowly--
 		case <-due:
 		}
 	}
 }
 
 // start starts what is due while workers are free, and returns how long to
-// sleep when nothing wakes us: 0 = until something does.
+// sleep when nothing wakes us: 0 = until something does. Where all workers are
+// taken, one that becomes free wakes us: a due job must not.
 func (e *executor) start(ctx context.Context) time.Duration {
-	free := e.s.workers - e.running
-	if free == 0 || len(e.kinds) == 0 {
-		return 0 // a worker that becomes free wakes us: a due job must not
+	if e.running == e.s.workers {
+		return 0
 	}
 	if e.d.looks != nil {
 		e.d.looks()
 	}
-	due, next, err := e.due(ctx, free)
+	wait := e.startOf(ctx, e.quick, e.s.workers-e.running)
+	free := min(e.s.workers-e.running, e.s.slowWorkers()-e.slowly)
+	if other := e.startOf(ctx, e.slow, free); other > 0 && (wait == 0 || other < wait) {
+		wait = other
+	}
+	if e.running == e.s.workers {
+		return 0
+	}
+	return wait
+}
+
+// startOf does it for some kinds, of which at most free may start.
+func (e *executor) startOf(ctx context.Context, kinds []string, free int) time.Duration {
+	if free <= 0 || len(kinds) == 0 {
+		return 0
+	}
+	due, next, err := e.due(ctx, kinds, free)
 	if err == nil && len(due) > 0 {
 		err = e.claim(ctx, due)
 	}
@@ -91,18 +128,18 @@ func (e *executor) start(ctx context.Context) time.Duration {
 		}
 		return errorPause
 	}
-	if next.IsZero() || e.running == e.s.workers {
+	if next.IsZero() || len(due) == free {
 		return 0
 	}
 	return min(max(next.Sub(e.d.time()), time.Millisecond), longestSleep)
 }
 
-// due returns the jobs that may run now, at most free, and when the first of
-// the others may.
-func (e *executor) due(ctx context.Context, free int) (ids []any, next time.Time, err error) {
+// due returns the jobs of some kinds that may run now, at most free, and when
+// the first of the others may.
+func (e *executor) due(ctx context.Context, kinds []string, free int) (ids []any, next time.Time, err error) {
 	now := e.d.time().UnixMicro()
-	args := append(anys(e.kinds), free+1)
-	query := `SELECT id, run_at FROM jobs WHERE state = 'waiting' AND kind IN (` + params(1, len(e.kinds)) + `)
+	args := append(anys(kinds), free+1)
+	query := `SELECT id, run_at FROM jobs WHERE state = 'waiting' AND kind IN (` + params(1, len(kinds)) + `)
 		ORDER BY run_at, id LIMIT ` + params(len(args), 1)
 	err = e.d.read(ctx, func(tx *Tx) error {
 		return tx.each(ctx, func(rows *sql.Rows) error {
@@ -150,8 +187,13 @@ func (e *executor) claim(ctx context.Context, ids []any) error {
 	}
 	for _, c := range got {
 		e.running++
+		ended := e.finished
+		if slices.Contains(e.slow, c.job.Kind) {
+			e.slowly++
+			ended = e.slowDone
+		}
 		go func() {
-			defer func() { e.finished <- struct{}{} }()
+			defer func() { ended <- struct{}{} }()
 			e.perform(ctx, c)
 		}()
 	}

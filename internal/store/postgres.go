@@ -24,7 +24,7 @@ import (
 
 // maxConns is the size of the pool unless the DSN sets pool_max_conns: the
 // workers, River's own three, and room for intake and readers.
-const maxConns = 20
+const maxConns = 28
 
 // migrationLock keeps replicas that start together from migrating at once. The
 // number is arbitrary and must not change.
@@ -37,6 +37,7 @@ type postgresDB struct {
 	pool  *pgxpool.Pool
 	db    *sql.DB // on the same pool
 	river *river.Client[pgx.Tx]
+	slow  []string // Options.Slow
 }
 
 func openPostgres(ctx context.Context, dsn string, o Options) (_ *postgresDB, err error) {
@@ -56,7 +57,7 @@ func openPostgres(ctx context.Context, dsn string, o Options) (_ *postgresDB, er
 		}
 	}
 	cfg.AfterConnect = durable
-	d := &postgresDB{now: o.Now, log: o.Log}
+	d := &postgresDB{now: o.Now, log: o.Log, slow: o.Slow}
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -28,8 +28,12 @@ var (
 type Options struct {
 	Log *slog.Logger     // nil = discard
 	Now func() time.Time // nil = time.Now on SQLite, the database's clock on PostgreSQL
-	// Workers is how many jobs run at once; 0 = 8.
+	// Workers is how many jobs run at once; 0 = 12.
 	Workers int
+	// Slow are kinds of jobs that ask the world and may use their whole
+	// deadline. They leave a third of the workers, and at least one of several,
+	// to the others: in a storm people are paged while investigations go on.
+	Slow []string
 	// Backoff is the wait after the given failed attempt (from 1); nil doubles
 	// from one second to five minutes, less up to a quarter at random.
 	Backoff func(attempt int) time.Duration
@@ -42,6 +46,7 @@ type Store struct {
 	be      backend
 	log     *slog.Logger
 	workers int
+	slow    []string
 	backoff func(attempt int) time.Duration
 	working chan struct{} // holds a token while RunJobs runs
 }
@@ -65,7 +70,7 @@ type backend interface {
 // Errors never hold the DSN's password.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{log: o.Log, workers: o.Workers, backoff: o.Backoff, working: make(chan struct{}, 1)}
+	s := &Store{log: o.Log, workers: o.Workers, slow: o.Slow, backoff: o.Backoff, working: make(chan struct{}, 1)}
 	scheme, rest, _ := strings.Cut(dsn, ":")
 	var err error
 	switch scheme {
@@ -87,13 +92,16 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Workers <= 0 {
-		o.Workers = 8
+		o.Workers = 12
 	}
 	if o.Backoff == nil {
 		o.Backoff = defaultBackoff
 	}
 	return o
 }
+
+// slowWorkers is how many slow jobs run at once.
+func (s *Store) slowWorkers() int { return max(min(s.workers-1, s.workers*2/3), 1) }
 
 // Close releases the database. End RunJobs first.
 func (s *Store) Close() error {

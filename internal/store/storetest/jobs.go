@@ -39,6 +39,7 @@ var jobTests = map[string]func(*testing.T, Database){
 	"a delayed job survives a restart":                      delayedRestart,
 	"a job of an unknown kind waits for its handler":        unknownKind,
 	"running jobs finish before RunJobs returns":            finishes,
+	"slow jobs leave workers to the others":                 slowJobs,
 	"a periodic job runs once per interval":                 periodic,
 	"wrong specs are refused":                               wrongSpecs,
 }
@@ -238,6 +239,36 @@ func oneAtATime(t *testing.T, db Database) {
 	}
 	if most.Load() != 1 {
 		t.Errorf("%d runs of one key at once", most.Load())
+	}
+}
+
+// slowJobs fills every worker that slow jobs may have, and more.
+func slowJobs(t *testing.T, db Database) {
+	o := quick()
+	o.Workers, o.Slow = 3, []string{"investigate"}
+	s := openWith(t, db, o)
+	for i := range 6 {
+		enqueue(t, s, jobs.Job{Kind: "investigate", Key: fmt.Sprint(i)})
+	}
+	paged, hold, begun := make(chan string, 1), make(chan struct{}), make(chan struct{}, 6)
+	all := handlers(map[string]chan string{"page": paged})
+	all["investigate"] = handler(func(ctx context.Context, _ jobs.Job) error {
+		begun <- struct{}{}
+		select {
+		case <-hold:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	work(t, s, all)
+	for range 2 {
+		await(t, begun, "a slow job")
+	}
+	enqueue(t, s, jobs.Job{Kind: "page", Key: "1"})
+	await(t, paged, "a quick job beside the slow ones")
+	close(hold)
+	for range 4 {
+		await(t, begun, "the other slow jobs")
 	}
 }
 

@@ -49,7 +49,12 @@ func quick() store.Options {
 // open opens the database until the end of the test.
 func open(t *testing.T, db Database) *store.Store {
 	t.Helper()
-	s := db(t, quick())
+	return openWith(t, db, quick())
+}
+
+func openWith(t *testing.T, db Database, o store.Options) *store.Store {
+	t.Helper()
+	s := db(t, o)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)
