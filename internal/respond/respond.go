@@ -147,6 +147,10 @@ func (r *Responder) sweep(context.Context, jobs.Job) (commit, error) {
 
 const stepTimeout = 15 * time.Second
 
+// Slow are the kinds of jobs that ask many sources: they leave room for pages,
+// verdicts and actions.
+func Slow() []string { return []string{JobInvestigate, JobVerify, JobDocument} }
+
 // commit is what a handler returns to run when its job completes.
 type commit = func(ctx context.Context, tx *store.Tx) error
 
