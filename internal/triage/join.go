@@ -3,6 +3,8 @@ package triage
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -193,7 +195,7 @@ func short(d time.Duration) string {
 // as the incident is old, so that reading thousands of signals stays rare.
 const (
 	crowd       = time.Second      // signals that join this close to each other are a crowd
-	ruleSoonest = 3 * time.Second  // its verdict waits at least so long
+	ruleSoonest = 3 * time.Second  // its verdict waits about so long at least
 	ruleLatest  = 15 * time.Second // and at most so long
 )
 
@@ -201,8 +203,7 @@ const (
 // at anew first.
 func (j *joining) enqueue(ctx context.Context) error {
 	if j.crowded && j.moreOfTheSame() {
-		wait := min(max(j.now.Sub(j.inc.StartedAt), ruleSoonest), ruleLatest)
-		_, err := tryEnqueue(ctx, j.tx, KindDecide, j.inc.ID+"/crowd", map[string]string{"incident": j.inc.ID}, j.now.Add(wait))
+		_, err := tryEnqueue(ctx, j.tx, KindDecide, j.inc.ID+"/crowd", map[string]string{"incident": j.inc.ID}, j.now.Add(j.crowdWait()))
 		return err
 	}
 	if j.reopened || j.mergedMore || len(j.scope.NewServices) > 0 {
@@ -218,9 +219,20 @@ func (j *joining) enqueue(ctx context.Context) error {
 	return again(ctx, j.tx, KindDecide, j.inc.ID)
 }
 
-// moreOfTheSame reports whether signals joined and nothing else changed.
+// crowdWait is how long the verdict on a crowd waits. A storm opens many
+// incidents at once: up to a third less, by the incident's ID, keeps their
+// verdicts apart.
+func (j *joining) crowdWait() time.Duration {
+	wait := min(max(j.now.Sub(j.inc.StartedAt), ruleSoonest), ruleLatest)
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, j.inc.ID)
+	return wait - wait/3*time.Duration(h.Sum32()%100)/100
+}
+
+// moreOfTheSame reports whether new signals joined and nothing else changed.
 func (j *joining) moreOfTheSame() bool {
-	return !j.reopened && !j.mergedMore && len(j.w.ended) == 0 && len(j.w.again) == 0 &&
+	known := slices.ContainsFunc(j.w.firing, func(s signal.Signal) bool { return s.IncidentID == j.inc.ID })
+	return !known && !j.reopened && !j.mergedMore && len(j.w.ended) == 0 && len(j.w.again) == 0 &&
 		len(j.scope.NewServices) == 0 && len(j.scope.NewOwners) == 0 && j.scope.Raised == severity.Unset
 }
 

@@ -289,6 +289,54 @@ func TestJoiningRaisesSeverityAndMakesTheVerdictAgain(t *testing.T) {
 	})
 }
 
+func TestWhatJoinsInACrowdSharesAVerdict(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		gap           time.Duration // since the signal before
+		name, service string
+		severity      string
+		soon, shared  bool // which verdict is asked for
+	}{
+		"more of the same, a moment later":      {100 * time.Millisecond, "Slower", "api", "warning", false, true},
+		"more of the same, a minute later":      {time.Minute, "Slower", "api", "warning", true, false},
+		"a worse one, a moment later":           {100 * time.Millisecond, "Slower", "api", "P1", true, false},
+		"one more service, a moment later":      {100 * time.Millisecond, "Slower", "db", "warning", true, false},
+		"a known one changed, a moment later":   {100 * time.Millisecond, "Slow", "api", "info", true, false},
+		"an unmapped severity, a moment later":  {100 * time.Millisecond, "Slower", "api", "", true, false},
+		"a milder one of the same, in a moment": {100 * time.Millisecond, "Slower", "api", "info", false, true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, shop)
+			first := h.alert("Slow", "api", "warning")
+			h.deliver(first)
+			h.wait(tc.gap)
+			next := h.alert(tc.name, tc.service, tc.severity)
+			if tc.name == first.Name {
+				next.Fingerprint = first.Fingerprint
+			}
+			h.deliver(next)
+			id := h.incidents(incident.ActiveStates()...)[0].ID
+			if got := h.verdictIsDue(id); got != tc.soon {
+				t.Errorf("a verdict at once: got %v, want %v", got, tc.soon)
+			}
+			if got := h.verdictIsDue(id + "/crowd"); got != tc.shared {
+				t.Errorf("a shared verdict: got %v, want %v", got, tc.shared)
+			}
+		})
+	}
+}
+
+func (h *house) verdictIsDue(key string) (due bool) {
+	h.inTx(func(tx *store.Tx) error {
+		inserted, err := tryEnqueue(h.t.Context(), tx, KindDecide, key, nil, time.Time{})
+		due = !inserted
+		return err
+	})
+	return due
+}
+
 // pageIsDue reports whether a job will look whether people must be paged.
 func (h *house) pageIsDue(id string) (due bool) {
 	h.inTx(func(tx *store.Tx) error {
