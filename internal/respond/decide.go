@@ -265,7 +265,7 @@ func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Inte
 func (r *Responder) refresh(ctx context.Context, s *snapshot, in action.Intent) catalog.Flag {
 	req := r.request(*s)
 	items := evidence.Gather(ctx, r.Golden(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor)
-	s.progress.SampleAt = newestSample(items)
+	s.progress.SampleAt = sampleAt(items, judged(s.inc.Services, in.Action.Service))
 	rb, ok := r.Runbooks.Runbook(in.Runbook)
 	if !ok || rb.SHA256() != in.RunbookSHA || s.progress.Run == nil {
 		return catalog.False

@@ -66,7 +66,7 @@ func (r *Responder) decideIncident(s snapshot) decide.Incident {
 		Security:       decide.Is(suspected.security),
 		Exhausted:      decide.Is(s.progress.Stopped || s.unknownOutcome() || s.neverStarts()),
 		LowImpact:      decide.Is(r.lowImpact(s)),
-		Stable:         decide.Is(s.progress.Round > 0 && len(s.inc.Abnormal) == 0),
+		Stable:         r.stable(s),
 	}
 	inc.Covered, inc.CoveredBy = covered(s.signals)
 	for _, m := range s.progress.Measured {
@@ -171,6 +171,16 @@ func (r *Responder) lowImpact(s snapshot) bool {
 		}
 	}
 	return s.progress.Round > 0
+}
+
+// stable holds when nothing was out of its usual range; where samples were
+// missing or stale that is not known.
+func (r *Responder) stable(s snapshot) catalog.Flag {
+	p := s.progress
+	if p.Round == 0 || p.SampleAt.IsZero() || p.InvestigatedAt.Sub(p.SampleAt) >= 2*r.Windows.Scrape {
+		return catalog.Unset
+	}
+	return decide.Is(len(s.inc.Abnormal) == 0)
 }
 
 func (r *Responder) tier(service string) int {

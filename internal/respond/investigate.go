@@ -180,7 +180,11 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 	}
 	p := &s.progress
 	p.Round++
-	p.InvestigatedAt, p.SampleAt = s.now, newestSample(f.items)
+	target := ""
+	if f.plan != nil {
+		target = f.plan.Action.Service
+	}
+	p.InvestigatedAt, p.SampleAt = s.now, sampleAt(f.items, judged(s.inc.Services, target))
 	p.Measured, p.EscalateWhen, p.Plan, p.Options, p.BudgetSpent = f.measured, f.hits, f.plan, f.options, f.budget
 	p.Run = f.run
 	next := []jobs.Job{incidentJob(JobDecide, s.inc.ID, "", time.Time{})}
@@ -276,22 +280,57 @@ func (r *Responder) raiseSeverity(ctx context.Context, tx *store.Tx, s *snapshot
 	return r.record(ctx, tx, *s, ev)
 }
 
-// newestSample is the time of the newest metric sample among the evidence.
-func newestSample(items []evidence.Item) time.Time {
-	var newest time.Time
+// sampleAt is the time of the oldest among the newest samples of some services:
+// what one of them says now makes up for nothing that another one no longer
+// says. It is zero when one that is measured has no fresh sample, or could not
+// be asked; a service without metrics says nothing.
+func sampleAt(items []evidence.Item, services []string) time.Time {
+	var out time.Time
+	for _, name := range services {
+		newest, measured := newestSample(items, name)
+		switch {
+		case !measured:
+			continue
+		case newest.IsZero():
+			return time.Time{}
+		case out.IsZero() || newest.Before(out):
+			out = newest
+		}
+	}
+	return out
+}
+
+// newestSample is the time of the newest fresh sample of a service; measured
+// tells whether it has any, fresh, stale or refused.
+func newestSample(items []evidence.Item, service string) (newest time.Time, measured bool) {
+	failed := false
 	for _, it := range items {
-		if it.Kind != evidence.KindMetric || it.Stale {
+		switch {
+		case it.Kind == evidence.KindFailure && (it.Service == service || it.Service == ""):
+			failed = true
+			continue
+		case it.Kind != evidence.KindMetric || it.Service != service:
 			continue
 		}
+		measured = true
 		m, err := evidence.Decode[evidence.Metric](it)
-		if err != nil || len(m.Now.Points) == 0 {
+		if err != nil || it.Stale || len(m.Now.Points) == 0 {
 			continue
 		}
 		if at := m.Now.Points[len(m.Now.Points)-1].At; at.After(newest) {
 			newest = at
 		}
 	}
-	return newest
+	return newest, measured || failed
+}
+
+// judged are the services whose samples a verdict rests on: those affected and
+// the target of what would be done.
+func judged(affected []string, target string) []string {
+	if target == "" || slices.Contains(affected, target) {
+		return affected
+	}
+	return append(slices.Clone(affected), target)
 }
 
 func sources(items []evidence.Item) []string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/boundary"
@@ -120,4 +121,22 @@ func TestAnApprovalHoldsUnderTheBoundariesOfTheDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until(st, id, "repaired", acted)
+}
+
+func TestNothingIsDoneOnStaleSamplesOfTheTarget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stale = true // while a neighbour is measured as ever
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	r.Windows.VerifyTimeout = time.Hour
+	w.run(st, r)
+	w.age = 11 * time.Minute // nothing is waited for
+	id := w.open(st, severity.SEV3)
+	_, ins, _ := w.until(st, id, "handed to people", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
+		return len(inc.Paged) > 0
+	})
+	if len(ins) != 0 || w.restarts != 0 {
+		t.Errorf("acted: %+v", ins)
+	}
 }

@@ -76,6 +76,7 @@ type world struct {
 	pagerErr error
 	restarts int
 	saveErr  error
+	stale    bool          // the worker's metrics end
 	age      time.Duration // of an incident when it begins
 	first    string        // the job that an incident begins with
 	pause    decide.Pause
@@ -126,14 +127,16 @@ func (w *world) Collect(_ context.Context, req evidence.Request) ([]evidence.Ite
 		}
 		it, err := evidence.Item{
 			Kind: evidence.KindMetric, Collector: "prometheus", Service: "worker", Query: string(m.Signal),
-			From: req.Now.Add(-req.Window), To: req.Now, Summary: string(m.Signal), Strength: 1,
+			From: req.Now.Add(-req.Window), To: req.Now, Summary: string(m.Signal), Strength: 1, Stale: w.stale,
 		}.Encode(m)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, it)
 	}
-	return out, nil
+	neighbour := out[0]
+	neighbour.Service, neighbour.Stale = "neighbour", false
+	return append(out, neighbour), nil
 }
 
 func series(end time.Time, v float64) evidence.Series {
