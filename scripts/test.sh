@@ -27,16 +27,13 @@ step() {
 }
 
 format() {
-	local fmt bad
-	fmt=$(test/tools/build.sh gofumpt) || return
-	bad=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r -d '\n' "$fmt" -l) || return
+	local bad
+	bad=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r -d '\n' go tool -modfile=tools/go.mod gofumpt -l) || return
 	[[ -z $bad ]] || { echo "not formatted (make fmt):"; echo "$bad"; return 1; }
 }
 
 linters() {
-	local lint
-	lint=$(test/tools/build.sh golangci-lint) || return
-	"$lint" run --allow-parallel-runners ./...
+	go tool -modfile=tools/go.mod golangci-lint run --allow-parallel-runners ./...
 }
 
 tidy() { go mod tidy -diff && go mod verify >/dev/null; }

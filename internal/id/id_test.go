@@ -22,8 +22,8 @@ func TestNewSortsByTimeAndNeverRepeats(t *testing.T) {
 
 func TestOfDependsOnEveryPartAndTheirBorders(t *testing.T) {
 	t.Parallel()
-	if Of("ev", "a", "b") != Of("ev", "a", "b") {
-		t.Error("the same parts give two identifiers")
+	if got, again := Of("ev", "a", "b"), Of("ev", strings.Split("a b", " ")...); got != again {
+		t.Errorf("the same parts give %s and %s", got, again)
 	}
 	seen := map[string]string{}
 	for name, got := range map[string]string{"a,b": Of("ev", "a", "b"), "ab": Of("ev", "ab"), "b,a": Of("ev", "b", "a"), "a,b,": Of("ev", "a", "b", "")} {

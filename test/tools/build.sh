@@ -6,7 +6,7 @@
 #   build.sh NAME…          build, print the path of each
 #   build.sh --path NAME    print where it is or would be, build nothing
 #
-# Names: loki, victorialogs, golangci-lint, gofumpt.
+# Names: loki, victorialogs.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,10 +17,8 @@ locate() { # sets module, package, target
 	case $1 in
 	loki) module=$here/loki package=github.com/grafana/loki/v3/cmd/loki ;;
 	victorialogs) module=$here/victorialogs package=github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs ;;
-	golangci-lint) module=$here/../../tools package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
-	gofumpt) module=$here/../../tools package=mvdan.cc/gofumpt ;;
 	*)
-		echo "build.sh: unknown tool $1: use loki, victorialogs, golangci-lint or gofumpt" >&2
+		echo "build.sh: unknown tool $1: use loki or victorialogs" >&2
 		exit 2
 		;;
 	esac
