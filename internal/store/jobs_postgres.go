@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,7 +50,10 @@ type envelope struct {
 // Kind names all our jobs to River.
 func (envelope) Kind() string { return "holdfast" }
 
+// enqueue replaces the character NUL, which jsonb does not hold and which text
+// from outside may: a page must not fail on a line of a log.
 func (d *postgresDB) enqueue(ctx context.Context, tx *Tx, j jobs.Job) (bool, error) {
+	j.Args = bytes.ReplaceAll(j.Args, []byte(`\u0000`), []byte(`\ufffd`))
 	return d.insert(ctx, tx, envelope{Of: j.Kind, Key: j.Key, Args: j.Args, MaxAttempts: j.MaxAttempts}, j.RunAt)
 }
 

@@ -20,6 +20,7 @@ import (
 
 var jobTests = map[string]func(*testing.T, Database){
 	"a job runs with what it was given":                     jobRuns,
+	"a job takes any text":                                  anyText,
 	"a job enqueued while others run starts at once":        jobWakes,
 	"an unfinished key is enqueued once":                    uniqueKey,
 	"a finished key may be enqueued again":                  keyAgain,
@@ -240,6 +241,18 @@ func oneAtATime(t *testing.T, db Database) {
 	if most.Load() != 1 {
 		t.Errorf("%d runs of one key at once", most.Load())
 	}
+}
+
+func anyText(t *testing.T, db Database) {
+	s := open(t, db)
+	args, err := json.Marshal("a\x00b\xff\u2028\U0001F600\\u0000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enqueue(t, s, jobs.Job{Kind: "notify", Key: "1", Args: args})
+	ran := make(chan string, 1)
+	work(t, s, handlers(map[string]chan string{"notify": ran}))
+	await(t, ran, "the job")
 }
 
 // slowJobs fills every worker that slow jobs may have, and more.
