@@ -84,7 +84,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pagers, err := notifiers(cfg.Notify, o.Log)
+	notify, err := notifiers(cfg.Notify, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.respond = respond.New(respond.Options{
 		Store: a.store, Catalog: o.Folder.Catalog, Runbooks: o.Folder.Runbooks, Boundaries: o.Folder.Boundaries,
 		Engine: diagnose.New(diagnose.DefaultWeights()), Collectors: src.collectorsOf, Golden: src.goldenOf,
-		Diagnostics: src.ports, Executors: exec, Notifiers: pagers, Tracer: newTracer(cfg, src.git, o.Log),
+		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(cfg, src.git, o.Log),
 		Redactor: red, Windows: windows(cfg.Windows), Paused: pause.read,
 		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
 		Log: o.Log, Step: o.Step,

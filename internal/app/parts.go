@@ -85,6 +85,17 @@ func notifiers(list []config.Notify, log *slog.Logger) ([]escalate.Notifier, err
 	return out, nil
 }
 
+// pagers are the notifiers that reach people elsewhere.
+func pagers(list []config.Notify) []string {
+	var out []string
+	for _, n := range list {
+		if n.Type == config.NotifyWebhook {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
 func windows(w config.Windows) respond.Windows {
 	return respond.Windows{
 		Evidence: w.Evidence, Rate: w.Rate, ReferenceGap: w.ReferenceGap, SourceTimeout: w.SourceTimeout, Scrape: w.Scrape,
@@ -197,7 +208,7 @@ func (a *App) watchOptions(o Options, src *sources) watch.Options {
 	cfg := o.Folder.Config
 	out := watch.Options{
 		Log: o.Log, Absent: cfg.Windows.Reconcile, Every: min(cfg.Windows.Reconcile, time.Minute), BeatEach: cfg.Heartbeat.Interval,
-		Health: []watch.Health{{Name: "store", Check: a.store.Ping}},
+		Health: []watch.Health{{Name: "store", Check: a.store.Ping}, {Name: "pagers", Check: a.respond.PagersWork(pagers(cfg.Notify)...)}},
 	}
 	for _, in := range cfg.Intake {
 		if in.Type != config.IntakeAlertmanager {

@@ -1,6 +1,7 @@
 package respond_test
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -254,5 +255,26 @@ func TestTenMinutesWithoutAnyInvestigationBringAPerson(t *testing.T) {
 	id := w.open(st, severity.SEV3)
 	w.until(st, id, "handed to people", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
 		return len(inc.Paged) > 0
+	})
+}
+
+func TestPagersThatTakeNothingAreIll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pagerErr = errors.New("connection refused")
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	w.run(st, r)
+	check := r.PagersWork("pager")
+	if err := check(t.Context()); err != nil {
+		t.Errorf("before the first page: %v", err)
+	}
+	id := w.open(st, severity.SEV2)
+	w.until(st, id, "refused by every pager", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+		return check(t.Context()) != nil
+	})
+	w.set(func() { w.pagerErr = nil })
+	w.until(st, id, "taken by a pager", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+		return check(t.Context()) == nil
 	})
 }

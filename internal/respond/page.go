@@ -111,7 +111,9 @@ func (r *Responder) notify(ctx context.Context, j jobs.Job) (commit, error) {
 		if n.Name() != args.Notifier {
 			continue
 		}
-		if err := n.Notify(ctx, args.Message); err != nil {
+		err := n.Notify(ctx, args.Message)
+		r.pagers.note(n.Name(), err)
+		if err != nil {
 			if errors.Is(err, escalate.ErrRefused) {
 				return nil, jobs.Cancel(err)
 			}

@@ -98,6 +98,7 @@ type Options struct {
 // Responder is the loop's handlers. It is safe for concurrent use.
 type Responder struct {
 	Options
+	pagers pagers
 }
 
 // New returns a responder.
