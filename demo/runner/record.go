@@ -28,6 +28,7 @@ func (f *follower) record(ctx context.Context) error {
 		{file: "evidence.json", path: base + "/evidence", shape: indent},
 		{file: "timeline.md", path: base + "/documents/timeline"},
 		{file: "postmortem.md", path: base + "/documents/postmortem", optional: true},
+		{file: "metrics.svg", path: base + "/documents/metrics", optional: true},
 		{file: "audit.jsonl", path: base + "/audit", shape: lines},
 	} {
 		b, err := f.api.call(ctx, http.MethodGet, r.path, nil)

@@ -55,8 +55,12 @@ func (r *Responder) decide(ctx context.Context, j jobs.Job) (commit, error) {
 // afterwards sees to what a person's resolution leaves: proposals are withdrawn
 // and the documents written, once.
 func (r *Responder) afterwards(ctx context.Context, tx *store.Tx, s *snapshot) error {
-	written := slices.ContainsFunc(s.events, func(ev incident.Event) bool { return ev.Kind == incident.EventDocument })
-	if s.inc.State != incident.Resolved || written {
+	if s.inc.State != incident.Resolved || s.inc.ResolvedAt == nil {
+		return nil
+	}
+	if slices.ContainsFunc(s.events, func(ev incident.Event) bool {
+		return ev.Kind == incident.EventDocument && !ev.At.Before(*s.inc.ResolvedAt)
+	}) {
 		return nil
 	}
 	if err := r.expire(ctx, tx, s, nil); err != nil {
@@ -122,7 +126,9 @@ func (r *Responder) escalate(ctx context.Context, tx *store.Tx, s *snapshot, v d
 	if err := r.move(ctx, tx, s, incident.Mitigating, "handed to people"); err != nil {
 		return err
 	}
-	return r.store(ctx, tx, s, incidentJob(JobInvestigate, s.inc.ID, "again", s.after(r.Windows.LookAgain)))
+	return r.store(ctx, tx, s,
+		incidentJob(JobInvestigate, s.inc.ID, "again", s.after(r.Windows.LookAgain)),
+		incidentJob(JobDocument, s.inc.ID, "", time.Time{})) // a draft for those who take over
 }
 
 // watch comes back later; while the cause is not sure it investigates on.

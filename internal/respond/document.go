@@ -53,6 +53,9 @@ func (r *Responder) writeDocuments(ctx context.Context, tx *store.Tx, s snapshot
 			return fmt.Errorf("store %s of %s: %w", d.Kind, s.inc.ID, err)
 		}
 	}
+	if s.inc.State != incident.Resolved {
+		return nil // a draft for those who work on it; it is written anew when it is over
+	}
 	return r.record(ctx, tx, s, incident.NewEvent(incident.EventDocument, incident.ActorAgent,
 		"post-mortem and timeline written", "incident "+string(s.inc.State), s.now))
 }

@@ -292,7 +292,7 @@ type suspected struct{ dataLoss, customerData, security bool }
 const suspectedFrom = 0.10
 
 // suspicions reads what the signals and the diagnosis hint at. It errs on the
-// side of suspicion: a word in a label is enough.
+// side of suspicion: a word in a label, or in what a person declared, is enough.
 func suspicions(signals []signal.Signal, hs []diagnose.Hypothesis, services []catalog.Service) suspected {
 	var out suspected
 	for _, sig := range signals {
@@ -300,9 +300,16 @@ func suspicions(signals []signal.Signal, hs []diagnose.Hypothesis, services []ca
 		for _, label := range []string{"category", "type", "class", "kind", "team", "alertgroup", "impact"} {
 			words += " " + strings.ToLower(sig.Labels[label])
 		}
-		out.security = out.security || containsAny(words, "security", "breach", "intrusion", "abuse")
-		out.dataLoss = out.dataLoss || containsAny(words, "dataloss", "data_loss", "data-loss", "corrupt")
-		out.customerData = out.customerData || containsAny(words, "pii", "privacy", "gdpr", "leak_of_data")
+		if sig.Kind == signal.Declared { // a person's own words
+			words += " " + strings.ToLower(sig.Annotations["summary"]+" "+sig.Annotations["description"])
+		}
+		pii := slices.ContainsFunc(strings.FieldsFunc(words, func(r rune) bool { return r < 'a' || r > 'z' }), func(word string) bool {
+			return strings.HasPrefix(word, "pii") || strings.HasSuffix(word, "pii")
+		})
+		words = strings.NewReplacer("database", "db", "-", "", "_", "", " ", "").Replace(words)
+		out.security = out.security || containsAny(words, "security", "breach", "intrusion", "intruder", "abuse", "unauthori", "malware", "ransomware", "exploit", "hacked", "leakedkey", "leakedsecret", "credentialleak")
+		out.dataLoss = out.dataLoss || containsAny(words, "dataloss", "datalost", "lostdata", "losingdata", "losedata", "corrupt")
+		out.customerData = out.customerData || pii || containsAny(words, "privacy", "gdpr", "leakofdata", "dataleak", "customerdata", "personaldata")
 	}
 	for _, h := range hs {
 		if h.CauseClass == diagnose.DataCorruption && h.Probability >= suspectedFrom {
