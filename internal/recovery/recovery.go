@@ -7,6 +7,8 @@ package recovery
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -129,6 +131,7 @@ const (
 	trafficLow     = 0.5  // share of the usual traffic
 	trafficHigh    = 3.0
 	saturationHigh = 0.8 // of the limit
+	backlogFloor   = 10  // items that wait: below this nobody calls it a backlog
 )
 
 // InBand reports whether the latest value of m is usual; if not, it says why
@@ -167,10 +170,22 @@ func saturationInBand(m evidence.Metric) (bool, string) {
 		}
 		return false, fmt.Sprintf("%s %.3g of %.3g, usually %.3g", m.Resource, m.Value, m.Limit, m.Usual)
 	}
+	if waits(m.Resource) && m.Value <= backlogFloor {
+		return true, ""
+	}
 	if m.Value <= 2*m.Usual || (m.Deviation != 0 && m.Deviation < maxDeviation) {
 		return true, ""
 	}
 	return false, fmt.Sprintf("%s %.3g, usually %.3g", m.Resource, m.Value, m.Usual)
+}
+
+// waits reports whether a resource counts work that waits. A short queue goes up
+// and down with the moment of the scrape, and a few calm scrapes make a usual
+// value that the next one doubles.
+func waits(resource string) bool {
+	return slices.ContainsFunc([]string{"queue", "backlog", "pending", "outbox"}, func(part string) bool {
+		return strings.Contains(strings.ToLower(resource), part)
+	})
 }
 
 // Worse reports whether the error share got clearly worse than it was when the

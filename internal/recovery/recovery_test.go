@@ -77,6 +77,7 @@ func TestWhatIsNotRecovery(t *testing.T) {
 			m.Resource, m.Limit = "connection_pool", 100
 			c.Metrics = append(c.Metrics, m)
 		}, Out},
+		"a queue is still long": {func(c *Check) { c.Metrics = append(c.Metrics, queue(11, 2)) }, Out},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,6 +89,22 @@ func TestWhatIsNotRecovery(t *testing.T) {
 				t.Errorf("got %s %v (good since %v), want %s with a reason and the window started again", j.Kind, j.Reasons, p.GoodSince, tc.want)
 			}
 		})
+	}
+}
+
+// queue is work that waits, far outside the spread of a few calm scrapes.
+func queue(value, usual float64) Measured {
+	m := metric(evidence.Saturation, value, usual)
+	m.Resource, m.Deviation = "queue", 15
+	return m
+}
+
+func TestAShortQueueIsNoBacklog(t *testing.T) {
+	t.Parallel()
+	c := healthy(start)
+	c.Metrics = append(c.Metrics, queue(5, 2))
+	if j, _ := Judge(c, Progress{GoodSince: start.Add(-time.Hour)}, time.Minute); j.Kind != Recovered {
+		t.Errorf("five items wait where usually two do: got %s %v, want %s", j.Kind, j.Reasons, Recovered)
 	}
 }
 
