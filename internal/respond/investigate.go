@@ -255,7 +255,7 @@ func brief(hs []diagnose.Hypothesis) []map[string]any {
 }
 
 // raiseSeverity lets the severity rise to what was measured; it never falls by
-// itself.
+// itself. After a person set it, only what got worse since raises it again.
 func (r *Responder) raiseSeverity(ctx context.Context, tx *store.Tx, s *snapshot, ms []diagnose.Measured) error {
 	worst, reason := severity.Unset, ""
 	for _, m := range ms {
@@ -270,7 +270,9 @@ func (r *Responder) raiseSeverity(ctx context.Context, tx *store.Tx, s *snapshot
 			worst, reason = sev, m.Service+": "+why
 		}
 	}
-	if !worst.WorseThan(s.inc.Severity) {
+	before := s.progress.Impact
+	s.progress.Impact = worst
+	if !worst.WorseThan(s.inc.Severity) || s.inc.SeverityByHand && before != severity.Unset && !worst.WorseThan(before) {
 		return nil
 	}
 	ev, err := s.inc.Apply(incident.SeverityChange(worst, incident.ActorRule, reason, s.now))

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/recovery"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
+	"github.com/holdfast-sre/holdfast/internal/severity"
 	"github.com/holdfast-sre/holdfast/internal/signal"
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
@@ -41,6 +42,7 @@ type progress struct {
 	InvestigatedAt time.Time           `json:"investigated_at,omitzero"`
 	EscalateWhen   []string            `json:"escalate_when,omitempty"` // conditions of the runbook that held
 	Measured       []diagnose.Measured `json:"measured,omitempty"`
+	Impact         severity.Severity   `json:"impact,omitempty"`   // that Measured asks for
 	SampleAt       time.Time           `json:"sample_at,omitzero"` // newest metric sample of the affected services and the target
 	Plan           *plan               `json:"plan,omitempty"`     // what the facts call for
 	Options        []plan              `json:"options,omitempty"`  // what people may choose, Plan first
