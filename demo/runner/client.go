@@ -43,15 +43,17 @@ type view struct {
 		Outcome    string  `json:"outcome"`
 		Target     target  `json:"target"`
 	} `json:"actions"`
-	Timeline []struct {
-		At    time.Time `json:"at"`
-		Kind  string    `json:"kind"`
-		Actor string    `json:"actor"`
-		Text  string    `json:"text"`
-	} `json:"timeline"`
+	Timeline  []timelineEntry `json:"timeline"`
 	Documents []struct {
 		Kind string `json:"kind"`
 	} `json:"documents"`
+}
+
+type timelineEntry struct {
+	At    time.Time `json:"at"`
+	Kind  string    `json:"kind"`
+	Actor string    `json:"actor"`
+	Text  string    `json:"text"`
 }
 
 type target struct {

@@ -215,12 +215,7 @@ func (f *follower) unlessGone(err error) error {
 func (f *follower) step(ctx context.Context, deadline *time.Time) (*Result, error) {
 	end := func(r Result) (*Result, error) { return &r, nil }
 	v := f.last
-	written := slices.ContainsFunc(v.Documents, func(d struct {
-		Kind string `json:"kind"`
-	},
-	) bool {
-		return d.Kind == "postmortem"
-	})
+	written := slices.ContainsFunc(v.Timeline, func(e timelineEntry) bool { return e.Kind == "document" })
 	switch {
 	case (v.State == "resolved" || v.State == "closed") && (written || f.handedOver && time.Since(f.resolvedAt) > writeTimeout):
 		return end(Ended)
@@ -235,7 +230,7 @@ func (f *follower) step(ctx context.Context, deadline *time.Time) (*Result, erro
 		return end(Ended)
 	case f.Scenario.NeedsApproval && !f.approved && v.State == "mitigating" && f.escalated() && f.told["paged"]:
 		p, ok := f.recommended()
-		if !ok {
+		if !ok || len(v.Documents) == 0 { // a draft comes with the page
 			return nil, nil
 		}
 		agreed, waited := f.consent(ctx, p)
