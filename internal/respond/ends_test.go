@@ -3,6 +3,7 @@ package respond_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -277,4 +278,48 @@ func TestPagersThatTakeNothingAreIll(t *testing.T) {
 	w.until(st, id, "taken by a pager", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
 		return check(t.Context()) == nil
 	})
+}
+
+func TestASignalAboutHoldfastEndsItsIncident(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.kind = signal.Internal
+	w.first = respond.JobVerify
+	st := w.openStore("")
+	id := w.open(st, severity.SEV3)
+	w.resolve(st, id)
+	w.run(st, w.responder(st, nil))
+	w.until(st, id, "resolved", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
+		return inc.State == incident.Resolved
+	})
+}
+
+func TestNoRecoveryIsToldOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.openStore("")
+	w.asks = func() bool { return true } // the restart does not help
+	r := w.responder(st, nil)
+	r.Windows.VerifyTimeout = 200 * time.Millisecond
+	w.run(st, r)
+	id := w.open(st, severity.SEV3)
+	w.until(st, id, "repaired", acted)
+	w.resolve(st, id)
+	since := time.Now()
+	w.until(st, id, "watched for several times as long", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+		return time.Since(since) > 1500*time.Millisecond
+	})
+	told := 0
+	err := st.View(t.Context(), func(tx *store.Tx) error {
+		events, err := tx.Events(t.Context(), id)
+		for _, ev := range events {
+			if ev.Kind == incident.EventRecovery && strings.HasPrefix(ev.Text, "no recovery") {
+				told++
+			}
+		}
+		return err
+	})
+	if err != nil || told != 1 {
+		t.Errorf("told %d times that there is no recovery, %v; want once", told, err)
+	}
 }

@@ -52,6 +52,7 @@ type progress struct {
 	Tried          []string            `json:"tried,omitempty"`    // options that ran and did not help
 	Stopped        bool                `json:"stopped,omitempty"`  // a verification failed: no more actions
 	Recovery       recovery.Progress   `json:"recovery"`
+	Unrecovered    bool                `json:"unrecovered,omitempty"` // that there is no recovery stands on the timeline
 	VerifyUntil    time.Time           `json:"verify_until,omitzero"`
 	ErrorsAtAction float64             `json:"errors_at_action,omitempty"`
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
 	"github.com/holdfast-sre/holdfast/internal/recovery"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
@@ -34,6 +35,9 @@ func (r *Responder) verify(ctx context.Context, j jobs.Job) (commit, error) {
 	if !s.watchesRecovery() {
 		return r.verifyNoMore(args.Incident), nil
 	}
+	if s.ownSignalsOnly() {
+		return r.judge(ctx, s, recovery.Check{Now: s.now}, s.ownJudgement(r.recoveryWindow(s)), s.progress.Recovery)
+	}
 	check := r.measure(ctx, s)
 	helped, why := r.remediationHelped(ctx, s)
 	judgement, progress := recovery.Judge(check, s.sinceLastEnd(), r.recoveryWindow(s))
@@ -41,13 +45,38 @@ func (r *Responder) verify(ctx context.Context, j jobs.Job) (commit, error) {
 		judgement = recovery.Judgement{Kind: recovery.Out, Reasons: append(judgement.Reasons, why)}
 		progress.GoodSince = time.Time{}
 	}
+	return r.judge(ctx, s, check, judgement, progress)
+}
+
+// judge does what follows from a judgement.
+func (r *Responder) judge(ctx context.Context, s snapshot, check recovery.Check, j recovery.Judgement, p recovery.Progress) (commit, error) {
 	switch {
-	case judgement.Kind == recovery.Recovered:
-		return r.recovered(args.Incident, check, progress, r.lookBack(ctx, s)), nil
+	case j.Kind == recovery.Recovered:
+		return r.recovered(s.inc.ID, check, p, r.lookBack(ctx, s)), nil
 	case s.now.After(s.progress.VerifyUntil):
-		return r.notRecovered(args.Incident, judgement, progress), nil
+		return r.notRecovered(s.inc.ID, j, p), nil
 	}
-	return r.keepVerifying(args.Incident, judgement, progress), jobs.Snooze(r.Windows.VerifyEvery)
+	return r.keepVerifying(s.inc.ID, j, p), jobs.Snooze(r.Windows.VerifyEvery)
+}
+
+// ownSignalsOnly reports whether an incident is about Holdfast alone: no golden
+// signal of a service measures that.
+func (s snapshot) ownSignalsOnly() bool {
+	return len(s.signals) > 0 && !slices.ContainsFunc(s.signals, func(sig signal.Signal) bool { return sig.Kind != signal.Internal })
+}
+
+// ownJudgement trusts what Holdfast says about itself: what ended was measured
+// by whoever ended it, such as a Watchdog that arrives again.
+func (s snapshot) ownJudgement(need time.Duration) recovery.Judgement {
+	for _, sig := range s.signals {
+		switch {
+		case sig.Status == signal.Firing:
+			return recovery.Judgement{Kind: recovery.Out, Reasons: []string{sig.Name + " still fires"}}
+		case s.now.Sub(sig.EndsAt) < need:
+			return recovery.Judgement{Kind: recovery.Settling}
+		}
+	}
+	return recovery.Judgement{Kind: recovery.Recovered}
 }
 
 // watchesRecovery reports whether there is a recovery to watch for: after an
@@ -191,8 +220,11 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 			s.progress.Tried = append(s.progress.Tried, in.PlanSHA)
 		}
 		why := fmt.Sprintf("no recovery within %s: %s", r.Windows.VerifyTimeout, strings.Join(j.Reasons, "; "))
-		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, why, "recovery rule", s.now)); err != nil {
-			return err
+		if !s.progress.Unrecovered { // the watch goes on; once is enough
+			if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, why, "recovery rule", s.now)); err != nil {
+				return err
+			}
+			s.progress.Unrecovered = true
 		}
 		if err := r.move(ctx, tx, &s, incident.Mitigating, "no recovery"); err != nil {
 			return err

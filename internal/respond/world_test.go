@@ -78,7 +78,8 @@ type world struct {
 	saveErr  error
 	stale    bool          // the worker's metrics end
 	age      time.Duration // of an incident when it begins
-	first    string        // the job that an incident begins with
+	kind     signal.Kind
+	first    string // the job that an incident begins with
 	pause    decide.Pause
 	executor action.Executor
 	book     string
@@ -90,7 +91,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	return &world{
-		t: t, stuck: true, first: respond.JobInvestigate, pause: decide.Running, book: runbookYAML,
+		t: t, stuck: true, first: respond.JobInvestigate, kind: signal.Alert, pause: decide.Running, book: runbookYAML,
 		flags: catalog.Flags{Stateless: catalog.True, PII: catalog.False, Financial: catalog.False, Auth: catalog.False},
 	}
 }
@@ -276,7 +277,7 @@ func (w *world) open(st *store.Store, sev severity.Severity) string {
 		}
 		id = inc.ID
 		sig := signal.Signal{
-			ID: "sig_1", Kind: signal.Alert, Source: "am", Environment: "test", Fingerprint: "f1", Name: "WorkerStuck",
+			ID: "sig_1", Kind: w.kind, Source: "am", Environment: "test", Fingerprint: "f1", Name: "WorkerStuck",
 			Status: signal.Firing, Severity: sev, Service: "worker", IncidentID: id, StartsAt: tx.Now(), ReceivedAt: tx.Now(),
 			Labels: map[string]string{"alertname": "WorkerStuck"}, Annotations: map[string]string{},
 		}
