@@ -36,10 +36,10 @@ lint: ## format check, go vet, linters, tidy modules
 
 .PHONY: fmt
 fmt: ## format all Go files
-	@"$$(test/tools/build.sh gofumpt)" -w $$(git ls-files --cached --others --exclude-standard '*.go')
+	@go tool -modfile=tools/go.mod gofumpt -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
 .PHONY: bench
-bench: ## print the figures; never part of `make test`
+bench: ## measure the server and print the figures, 4 minutes; never part of `make test`
 	@scripts/bench.sh
 
 FUZZTIME ?= 20s

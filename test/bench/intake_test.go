@@ -28,7 +28,7 @@ func intake(t *testing.T, binary string, r *report) {
 	took := to.paced(t, webhookPosts(t, slow), pace)
 	behind := s.count(`SELECT COUNT(*) FROM signals WHERE pending = 1`)
 	s.awaitTriaged()
-	all := to.flood(t, webhookPosts(t, fast), nil)
+	all := to.flood(t, clients, webhookPosts(t, fast), nil)
 	left := s.count(`SELECT COUNT(*) FROM signals WHERE pending = 1`)
 	began := time.Now()
 	s.awaitTriaged()
@@ -40,7 +40,7 @@ func intake(t *testing.T, binary string, r *report) {
 
 	am := newTarget(servers.Alertmanager(t, servers.AlertmanagerOptions{})+"/api/v2/alerts", "")
 	amTook := am.paced(t, alertmanagerPosts(t, slow), pace)
-	amAll := am.flood(t, alertmanagerPosts(t, fast), nil)
+	amAll := am.flood(t, clients, alertmanagerPosts(t, fast), nil)
 
 	rate := perSecond(len(fast), all)
 	r.judge(rate >= 5000, "≥ 5,000/s", "intake, durable: alerts/s, 20 a POST, 16 clients", "%.0f", rate)

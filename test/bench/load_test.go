@@ -21,6 +21,7 @@ import (
 const (
 	perPost = 20 // alerts
 	clients = 16 // keep-alive connections
+	senders = 1  // of the storm: more would let effects overtake their causes
 )
 
 // post is one request body, ready to be sent.
@@ -111,13 +112,13 @@ func (g target) send(p post) error {
 	return err
 }
 
-// flood sends all posts as fast as the answers allow and returns how long it
-// took. sent is called before each; nil = nobody cares.
-func (g target) flood(t *testing.T, all []post, sent func(i int)) time.Duration {
+// flood sends all posts over some connections as fast as the answers allow and
+// returns how long it took. sent is called before each; nil = nobody cares.
+func (g target) flood(t *testing.T, connections int, all []post, sent func(i int)) time.Duration {
 	t.Helper()
 	var next atomic.Int64
 	began := time.Now()
-	crowd(t, func() error {
+	crowd(t, connections, func() error {
 		for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
 			if sent != nil {
 				sent(i)
@@ -140,7 +141,7 @@ func (g target) paced(t *testing.T, all []post, perSecond int) []time.Duration {
 	took := make([]time.Duration, len(all))
 	var next atomic.Int64
 	began := time.Now()
-	crowd(t, func() error {
+	crowd(t, clients, func() error {
 		for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
 			due := began.Add(time.Duration(i) * gap)
 			time.Sleep(time.Until(due)) // the pace is what is asked for
@@ -154,12 +155,12 @@ func (g target) paced(t *testing.T, all []post, perSecond int) []time.Duration {
 	return took
 }
 
-// crowd runs work on every client at once.
-func crowd(t *testing.T, work func() error) {
+// crowd runs work n times at once.
+func crowd(t *testing.T, n int, work func() error) {
 	t.Helper()
 	var all sync.WaitGroup
-	errs := make(chan error, clients)
-	for range clients {
+	errs := make(chan error, n)
+	for range n {
 		all.Go(func() { errs <- work() })
 	}
 	all.Wait()

@@ -107,7 +107,7 @@ func load() string {
 	if err != nil || len(fields) == 0 {
 		return "load unknown"
 	}
-	return "load at the end " + fields[0]
+	return "load average " + fields[0]
 }
 
 // syncTime is what a durable commit costs at least on this disk.

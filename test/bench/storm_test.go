@@ -92,7 +92,7 @@ func ride(t *testing.T, binary string, r *report) {
 	}
 	var sent time.Time
 	began := time.Now()
-	posted := newTarget(s.url+"/webhook/alertmanager", token).flood(t, webhookPosts(t, st.Alerts), func(i int) {
+	posted := newTarget(s.url+"/webhook/alertmanager", token).flood(t, senders, webhookPosts(t, st.Alerts), func(i int) {
 		if i == lone {
 			sent = time.Now()
 		}
