@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/api"
 	"github.com/holdfast-sre/holdfast/internal/audit"
@@ -88,10 +89,39 @@ func parts(ctx context.Context, tx *store.Tx, id string) (p incident.Parts, err 
 		return p, err
 	}
 	docs, err := tx.Documents(ctx, id)
+	if err != nil {
+		return p, err
+	}
 	for _, d := range docs {
 		p.Documents = append(p.Documents, incident.DocumentView{Kind: d.Kind, Path: d.Path})
 	}
+	saved, err := tx.Artifacts(ctx, id)
+	if len(saved) > 0 {
+		p.Documents = append(p.Documents, incident.DocumentView{Kind: savedKind, Path: savedPath})
+	}
 	return p, err
+}
+
+// What the repairs of an incident destroyed is offered as one document.
+const (
+	savedKind = "saved"
+	savedPath = "saved.txt"
+)
+
+// savedState is what was kept before each action, oldest first.
+func savedState(ctx context.Context, tx *store.Tx, id string) ([]byte, error) {
+	list, err := tx.Artifacts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, store.ErrNotFound
+	}
+	var out []byte
+	for _, a := range list {
+		out = fmt.Appendf(out, "== before %s, %s\n%s\n", a.IntentID, a.At.UTC().Format(time.RFC3339), a.Data)
+	}
+	return out, nil
 }
 
 func (r reader) Mark(ctx context.Context, id string) (m api.Mark, err error) {
@@ -131,6 +161,11 @@ func (r reader) Events(ctx context.Context, id string) (out []incident.Event, er
 
 func (r reader) Document(ctx context.Context, id, kind string) (path string, body []byte, err error) {
 	err = r.view(ctx, func(tx *store.Tx) error {
+		if kind == savedKind {
+			path = savedPath
+			body, err = savedState(ctx, tx, id)
+			return err
+		}
 		docs, err := tx.Documents(ctx, id)
 		if err != nil {
 			return err

@@ -139,6 +139,7 @@ func (r *Responder) markStarted(ctx context.Context, in action.Intent, generatio
 			return err
 		}
 		if len(saved) > 0 {
+			saved = []byte(r.Redactor.String(string(saved)))
 			if err := tx.SaveArtifact(ctx, in.IncidentID, in.ID, "before", saved); err != nil {
 				return err
 			}

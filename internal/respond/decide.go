@@ -235,7 +235,7 @@ func (r *Responder) whileMonitoring(ctx context.Context, tx *store.Tx, s *snapsh
 }
 
 // quiet watches for recovery when nothing fires any more: a resolved alert
-// alone proves nothing. Once a verification failed, people have it meanwhile.
+// alone proves nothing. Where it does not come, the verdict goes on.
 func (r *Responder) quiet(ctx context.Context, tx *store.Tx, s *snapshot, pause decide.Pause) error {
 	if s.progress.VerifyUntil.Before(s.now) {
 		s.progress.VerifyUntil = s.after(r.Windows.VerifyTimeout)
@@ -243,7 +243,7 @@ func (r *Responder) quiet(ctx context.Context, tx *store.Tx, s *snapshot, pause 
 	if err := enqueue(ctx, tx, incidentJob(JobVerify, s.inc.ID, "", time.Time{})); err != nil {
 		return err
 	}
-	if s.progress.Stopped {
+	if s.progress.Stopped || s.progress.Unrecovered {
 		return r.rule(ctx, tx, s, decide.Decide(r.input(*s, pause, "")))
 	}
 	return r.store(ctx, tx, s)

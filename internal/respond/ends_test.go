@@ -323,3 +323,20 @@ func TestNoRecoveryIsToldOnce(t *testing.T) {
 		t.Errorf("told %d times that there is no recovery, %v; want once", told, err)
 	}
 }
+
+func TestAnAlertThatWentByItselfIsNoFailedRemediation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first, w.age = respond.JobVerify, 11*time.Minute
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	r.Windows.VerifyTimeout = 200 * time.Millisecond
+	id := w.open(st, severity.SEV3)
+	w.resolve(st, id)
+	w.run(st, r)
+	w.until(st, id, "told to people, as nothing recovers", func(inc incident.Incident, ins []action.Intent, _ []incident.Proposal) bool {
+		return len(inc.Paged) > 0 && len(ins) == 0
+	})
+	w.fire(st, id)
+	w.until(st, id, "repaired when it fires again", acted)
+}

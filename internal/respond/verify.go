@@ -205,7 +205,7 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 	}
 }
 
-// notRecovered stops: no second remediation is tried by itself.
+// notRecovered stops after an action: no second remediation is tried by itself.
 func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Progress) commit {
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, id)
@@ -216,9 +216,6 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 			return nil // an action began meanwhile: its end starts a new watch
 		}
 		s.progress.Recovery = p
-		if in, ok := s.lastAction(); ok {
-			s.progress.Tried = append(s.progress.Tried, in.PlanSHA)
-		}
 		why := fmt.Sprintf("no recovery within %s: %s", r.Windows.VerifyTimeout, strings.Join(j.Reasons, "; "))
 		if !s.progress.Unrecovered { // the watch goes on; once is enough
 			if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, why, "recovery rule", s.now)); err != nil {
@@ -226,6 +223,11 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 			}
 			s.progress.Unrecovered = true
 		}
+		in, acted := s.lastAction()
+		if !acted { // nothing failed: the alert went and left something behind
+			return r.store(ctx, tx, &s, incidentJob(JobDecide, id, "", time.Time{}))
+		}
+		s.progress.Tried = append(s.progress.Tried, in.PlanSHA)
 		if err := r.move(ctx, tx, &s, incident.Mitigating, "no recovery"); err != nil {
 			return err
 		}
