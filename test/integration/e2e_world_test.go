@@ -205,10 +205,19 @@ func (w *world) incidentWhere(limit time.Duration, what string, ok func(incident
 	return v
 }
 
-// documented is an incident that is over and written down.
+// story tells in the test's log what happened in the incident.
+func (w *world) story(v incident.View) {
+	w.t.Helper()
+	for _, e := range v.Timeline {
+		w.t.Logf("  %5.1fs %s %s: %.300s", time.Time(e.At).Sub(w.began).Seconds(), e.Kind, e.Actor, e.Text)
+	}
+}
+
+// documented is an incident that is over and written down: the documents of
+// before are drafts.
 func documented(v incident.View) error {
-	written := slices.ContainsFunc(v.Documents, func(d incident.DocumentView) bool { return d.Kind == "postmortem" })
-	if v.State != incident.Resolved || !written {
+	final := slices.ContainsFunc(v.Timeline, func(e incident.EventView) bool { return e.Kind == incident.EventDocument })
+	if v.State != incident.Resolved || !final {
 		return errors.New("it is not resolved and documented")
 	}
 	return nil
@@ -285,7 +294,9 @@ func (w *world) process(name string) supervisor.Process {
 
 // command runs the command line as the on-call person.
 func (w *world) command(args ...string) (string, error) {
-	cmd := exec.CommandContext(w.ctx, w.binary, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // after the test's own end too
+	defer cancel()
+	cmd := exec.CommandContext(ctx, w.binary, args...)
 	cmd.Env = append(os.Environ(), "HOLDFAST_URL="+w.URLs.Holdfast, "HOLDFAST_TOKEN_FILE="+filepath.Join(w.Secrets, "oncall"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
