@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/audit"
 	"github.com/holdfast-sre/holdfast/internal/id"
 	"github.com/holdfast-sre/holdfast/internal/incident"
@@ -250,6 +251,9 @@ func (s *Service) Merge(ctx context.Context, by, id, into string) error {
 		if err != nil {
 			return nil, err
 		}
+		if err := atRest(ctx, tx, id); err != nil {
+			return nil, err
+		}
 		var rows []incident.Event
 		if err := s.mergeInto(ctx, tx, target, &from, by, "merged by "+by, &rows); err != nil {
 			return nil, err
@@ -259,6 +263,20 @@ func (s *Service) Merge(ctx context.Context, by, id, into string) error {
 		}
 		return rows, again(ctx, tx, KindInvestigate, into)
 	})
+}
+
+// atRest refuses while an action is under way: nobody would watch what it did.
+func atRest(ctx context.Context, tx *store.Tx, id string) error {
+	intents, err := tx.Intents(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, in := range intents {
+		if in.State == action.Intended || in.State == action.Started {
+			return &incident.RefusedError{Incident: id, What: "an action is under way; merge it when that has ended"}
+		}
+	}
+	return nil
 }
 
 func apply(inc *incident.Incident, ev incident.Event) ([]incident.Event, error) {

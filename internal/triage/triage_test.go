@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/severity"
@@ -595,5 +596,29 @@ func TestTheJobDrainsWhatArrivesWhileItRuns(t *testing.T) {
 	}
 	if got := len(h.signals("INC-2026-0001")); got != 50 {
 		t.Errorf("signals: got %d, want 50", got)
+	}
+}
+
+func TestAnIncidentIsNotMergedWhileAnActionIsUnderWay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, shop)
+	var made []string
+	for _, title := range []string{"one", "two"} {
+		id, err := h.Declare(t.Context(), "ana", Declaration{Title: title, Severity: severity.SEV3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, id)
+	}
+	in := action.Intent{ID: "act_1", IncidentID: made[0], State: action.Started}
+	h.inTx(func(tx *store.Tx) error { return tx.SaveIntent(t.Context(), in) })
+	var refused *incident.RefusedError
+	if err := h.Merge(t.Context(), "ana", made[0], made[1]); !errors.As(err, &refused) {
+		t.Errorf("merging while an action runs: got %v, want a refusal", err)
+	}
+	in.State = action.Done
+	h.inTx(func(tx *store.Tx) error { return tx.SaveIntent(t.Context(), in) })
+	if err := h.Merge(t.Context(), "ana", made[0], made[1]); err != nil {
+		t.Errorf("merging afterwards: %v", err)
 	}
 }
