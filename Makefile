@@ -39,7 +39,7 @@ fmt: ## format all Go files
 	@go tool -modfile=tools/go.mod gofumpt -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
 .PHONY: bench
-bench: ## measure the server and print the figures, 4 minutes; never part of `make test`
+bench: ## measure the server and print the figures, 5 minutes; never part of `make test`
 	@scripts/bench.sh
 
 FUZZTIME ?= 20s
