@@ -22,7 +22,7 @@ import (
 // while deciding.
 func (r *Responder) input(s snapshot, pause decide.Pause, self string) decide.Input {
 	in := decide.Input{
-		Now: s.now, Incident: r.decideIncident(s), Hypotheses: s.inc.Hypotheses,
+		Now: s.now, Incident: r.decideIncident(s), Hypotheses: s.progress.Hypotheses,
 		BoundarySHA256: r.Boundaries.SHA256(), Limits: r.Boundaries.Limits(), Pause: pause,
 	}
 	c := r.candidate(s)
@@ -53,7 +53,7 @@ func runbookHits(conditions []string) []boundary.Hit {
 }
 
 func (r *Responder) decideIncident(s snapshot) decide.Incident {
-	suspected := suspicions(s.signals, s.inc.Hypotheses, r.services(s.inc.Services))
+	suspected := suspicions(s.signals, s.progress.Hypotheses, r.services(s.inc.Services))
 	inc := decide.Incident{
 		ID: s.inc.ID, Severity: s.inc.Severity, Environment: s.inc.Environment, FirstSignal: s.inc.StartedAt,
 		Services:       r.decideServices(s),
@@ -180,7 +180,7 @@ func (r *Responder) stable(s snapshot) catalog.Flag {
 	if p.Round == 0 || p.SampleAt.IsZero() || p.InvestigatedAt.Sub(p.SampleAt) >= 2*r.Windows.Scrape {
 		return catalog.Unset
 	}
-	return decide.Is(len(s.inc.Abnormal) == 0)
+	return decide.Is(s.progress.Abnormal == 0)
 }
 
 func (r *Responder) tier(service string) int {

@@ -166,13 +166,16 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 	if err := r.tellFindings(ctx, tx, s, f); err != nil {
 		return err
 	}
-	s.inc.Hypotheses, s.inc.Abnormal = f.diagnose.Hypotheses, f.diagnose.Abnormal
+	s.progress.Hypotheses, s.progress.Abnormal = f.diagnose.Hypotheses, len(f.diagnose.Abnormal)
+	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses) {
+		s.inc.Hypotheses, s.inc.Abnormal = f.diagnose.Hypotheses, f.diagnose.Abnormal
+		if len(f.trace) > 0 {
+			s.inc.Trace = f.trace
+		}
+	}
 	if !f.diagnose.Onset.IsZero() && s.inc.OnsetAt == nil {
 		at := f.diagnose.Onset
 		s.inc.OnsetAt = &at
-	}
-	if len(f.trace) > 0 {
-		s.inc.Trace = f.trace
 	}
 	s.inc.Impact = impactOf(f.measured, s.inc)
 	if err := r.raiseSeverity(ctx, tx, s, f.measured); err != nil {
@@ -194,6 +197,16 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 	return r.store(ctx, tx, s, next...)
 }
 
+// confirmedStays reports whether a cause that facts confirmed stays what is shown: a
+// system on its way back looks like something else, and the record must name
+// what broke it. The verdict always rests on the latest ranking.
+func confirmedStays(shown, latest []diagnose.Hypothesis) bool {
+	if len(shown) == 0 || shown[0].Basis != diagnose.BasisRunbook {
+		return false
+	}
+	return len(latest) == 0 || latest[0].Basis != diagnose.BasisRunbook
+}
+
 // tellFindings puts evidence and diagnosis on the timeline; a later round that
 // changes nothing is not told again.
 func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot, f findings) error {
@@ -208,7 +221,7 @@ func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot,
 			}
 		}
 	}
-	if top := ranking(f.diagnose.Hypotheses); top != ranking(s.inc.Hypotheses) {
+	if top := ranking(f.diagnose.Hypotheses); top != ranking(s.progress.Hypotheses) {
 		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, top, "investigation", s.now).
 			With("hypotheses", brief(f.diagnose.Hypotheses)))
 	}

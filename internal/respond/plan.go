@@ -40,6 +40,7 @@ type plan struct {
 	PlanSHA      string                `json:"plan_sha256"`
 	Generation   string                `json:"generation,omitempty"`
 	Executable   bool                  `json:"executable"`
+	Undo         *action.Action        `json:"undo,omitempty"` // what takes it back
 }
 
 // plans resolves every remediation of a runbook that is worth showing, and
@@ -100,7 +101,7 @@ func (r *Responder) resolve(ctx context.Context, s snapshot, rb *runbook.Runbook
 		r.Log.ErrorContext(ctx, "plan has no hash", "runbook", rb.Name, "error", err)
 		return p
 	}
-	p.Action, p.PlanSHA = resolved.Action, sha
+	p.Action, p.PlanSHA, p.Undo = resolved.Action, sha, resolved.Undo
 	r.askExecutor(ctx, &p)
 	return p
 }

@@ -228,6 +228,9 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 			return r.store(ctx, tx, &s, incidentJob(JobDecide, id, "", time.Time{}))
 		}
 		s.progress.Tried = append(s.progress.Tried, in.PlanSHA)
+		if err := r.offerUndo(ctx, tx, &s, in); err != nil {
+			return err
+		}
 		if err := r.move(ctx, tx, &s, incident.Mitigating, "no recovery"); err != nil {
 			return err
 		}
