@@ -38,7 +38,7 @@ linters() {
 
 tidy() { go mod tidy -diff && go mod verify >/dev/null; }
 
-vet() { go vet ./... && go vet -tags integration ./test/...; }
+vet() { go vet ./... && go vet -tags integration,bench ./test/...; }
 
 lint_steps() {
 	step "format" format

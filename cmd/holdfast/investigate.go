@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/app"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/decide"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/outside"
 	"github.com/holdfast-sre/holdfast/internal/problem"
@@ -80,7 +81,11 @@ func printReport(w io.Writer, rep app.Report) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "PROBABILITY\tCAUSE\tCOMPONENT\tWHY")
 	for _, h := range rep.Hypotheses {
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", decide.Probability(h.Probability), decide.Likelihood(h.Probability), h.CauseClass, h.Component, oneLine(h.Mechanism))
+		word := decide.Likelihood(h.Probability)
+		if h.CauseClass == diagnose.Unknown {
+			word = "" // not a cause that could be likely
+		}
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", decide.Probability(h.Probability), word, h.CauseClass, h.Component, oneLine(h.Mechanism))
 	}
 	if err := t.Flush(); err != nil {
 		return err

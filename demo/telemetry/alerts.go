@@ -46,6 +46,7 @@ type sender struct {
 	log                  *slog.Logger
 	client               *http.Client
 	wake                 chan struct{}
+	started              time.Time
 
 	mu     sync.Mutex
 	alerts map[string]*alert
@@ -61,7 +62,7 @@ type group struct {
 func newSender(target, token, external string, log *slog.Logger) *sender {
 	return &sender{
 		url: target, token: token, external: external, log: log, client: &http.Client{Timeout: sendTimeout},
-		wake: make(chan struct{}, 1), alerts: map[string]*alert{}, groups: map[string]*group{},
+		wake: make(chan struct{}, 1), started: time.Now().UTC(), alerts: map[string]*alert{}, groups: map[string]*group{},
 	}
 }
 
@@ -249,7 +250,7 @@ func (s *sender) routes(mux *http.ServeMux) {
 		writeJSON(w, map[string]any{
 			"cluster":     map[string]any{"status": "ready", "name": "demo", "peers": []any{}},
 			"versionInfo": map[string]string{"version": "0.34.0", "branch": "holdfast-demo", "revision": "embedded", "buildUser": "", "buildDate": "", "goVersion": ""},
-			"config":      map[string]string{"original": ""}, "uptime": time.Now().UTC(),
+			"config":      map[string]string{"original": ""}, "uptime": s.started,
 		})
 	})
 }
