@@ -72,7 +72,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("redaction: %w", err)
 	}
-	if a.store, err = store.Open(ctx, cfg.Store.DSN.Reveal(), store.Options{Log: o.Log, Slow: respond.Slow()}); err != nil {
+	if a.store, err = store.Open(ctx, cfg.Store.DSN.Reveal(), store.Options{Log: o.Log, Slow: respond.Slow(), Urgent: respond.Urgent()}); err != nil {
 		return nil, err
 	}
 	a.onClose("store", a.store.Close)

@@ -152,6 +152,9 @@ const stepTimeout = 15 * time.Second
 // verdicts and actions.
 func Slow() []string { return []string{JobInvestigate, JobVerify, JobDocument} }
 
+// Urgent are the kinds of jobs that people or production wait for.
+func Urgent() []string { return []string{JobFirstPage, JobNotify, JobAct} }
+
 // commit is what a handler returns to run when its job completes.
 type commit = func(ctx context.Context, tx *store.Tx) error
 

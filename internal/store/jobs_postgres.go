@@ -35,6 +35,8 @@ const (
 	riverAttempts = 30000
 	// slowQueue keeps slow jobs from taking the workers of the others.
 	slowQueue = "slow"
+	// Priorities of River: a lower number goes first.
+	urgent, ordinary = 1, 2
 )
 
 // envelope is a job as River stores it.
@@ -62,8 +64,13 @@ func (d *postgresDB) insert(ctx context.Context, tx *Tx, e envelope, at time.Tim
 	if slices.Contains(d.slow, e.Of) {
 		queue = slowQueue
 	}
+	priority := ordinary
+	if slices.Contains(d.urgent, e.Of) {
+		priority = urgent
+	}
 	res, err := d.river.InsertTx(ctx, tx.pgx, e, &river.InsertOpts{
 		Queue:       queue,
+		Priority:    priority,
 		MaxAttempts: riverAttempts,
 		ScheduledAt: at,
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{

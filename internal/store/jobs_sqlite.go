@@ -31,7 +31,8 @@ type executor struct {
 	d        *sqliteDB
 	s        *Store
 	specs    map[string]jobs.Spec[*Tx]
-	quick    []string // kinds
+	urgent   []string // kinds
+	quick    []string
 	slow     []string
 	running  int
 	slowly   int           // of those that run, the slow ones
@@ -54,9 +55,12 @@ func (d *sqliteDB) work(ctx context.Context, s *Store, specs map[string]jobs.Spe
 		d: d, s: s, specs: specs, finished: make(chan struct{}, s.workers), slowDone: make(chan struct{}, s.workers),
 	}
 	for _, kind := range sortedKinds(specs) {
-		if slices.Contains(s.slow, kind) {
+		switch {
+		case slices.Contains(s.slow, kind):
 			e.slow = append(e.slow, kind)
-		} else {
+		case slices.Contains(s.urgent, kind):
+			e.urgent = append(e.urgent, kind)
+		default:
 			e.quick = append(e.quick, kind)
 		}
 	}
@@ -102,15 +106,21 @@ func (e *executor) start(ctx context.Context) time.Duration {
 	if e.d.looks != nil {
 		e.d.looks()
 	}
-	wait := e.startOf(ctx, e.quick, e.s.workers-e.running)
-	free := min(e.s.workers-e.running, e.s.slowWorkers()-e.slowly)
-	if other := e.startOf(ctx, e.slow, free); other > 0 && (wait == 0 || other < wait) {
-		wait = other
-	}
+	wait := e.startOf(ctx, e.urgent, e.s.workers-e.running)
+	wait = sooner(wait, e.startOf(ctx, e.quick, e.s.workers-e.running))
+	wait = sooner(wait, e.startOf(ctx, e.slow, min(e.s.workers-e.running, e.s.slowWorkers()-e.slowly)))
 	if e.running == e.s.workers {
 		return 0
 	}
 	return wait
+}
+
+// sooner is the shorter of two waits, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // startOf does it for some kinds, of which at most free may start.

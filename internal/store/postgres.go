@@ -32,12 +32,13 @@ const migrationLock = 7_402_663_170_001
 
 // postgresDB is a PostgreSQL database, shared by any number of replicas.
 type postgresDB struct {
-	now   func() time.Time // nil = the database's clock
-	log   *slog.Logger
-	pool  *pgxpool.Pool
-	db    *sql.DB // on the same pool
-	river *river.Client[pgx.Tx]
-	slow  []string // Options.Slow
+	now    func() time.Time // nil = the database's clock
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	db     *sql.DB // on the same pool
+	river  *river.Client[pgx.Tx]
+	slow   []string // Options.Slow
+	urgent []string // Options.Urgent
 }
 
 func openPostgres(ctx context.Context, dsn string, o Options) (_ *postgresDB, err error) {
@@ -57,7 +58,7 @@ func openPostgres(ctx context.Context, dsn string, o Options) (_ *postgresDB, er
 		}
 	}
 	cfg.AfterConnect = durable
-	d := &postgresDB{now: o.Now, log: o.Log, slow: o.Slow}
+	d := &postgresDB{now: o.Now, log: o.Log, slow: o.Slow, urgent: o.Urgent}
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	// deadline. They leave a third of the workers, and at least one of several,
 	// to the others: in a storm people are paged while investigations go on.
 	Slow []string
+	// Urgent are kinds that start before the others when workers are scarce.
+	Urgent []string
 	// Backoff is the wait after the given failed attempt (from 1); nil doubles
 	// from one second to five minutes, less up to a quarter at random.
 	Backoff func(attempt int) time.Duration
@@ -47,6 +49,7 @@ type Store struct {
 	log     *slog.Logger
 	workers int
 	slow    []string
+	urgent  []string
 	backoff func(attempt int) time.Duration
 	working chan struct{} // holds a token while RunJobs runs
 }
@@ -70,7 +73,7 @@ type backend interface {
 // Errors never hold the DSN's password.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{log: o.Log, workers: o.Workers, slow: o.Slow, backoff: o.Backoff, working: make(chan struct{}, 1)}
+	s := &Store{log: o.Log, workers: o.Workers, slow: o.Slow, urgent: o.Urgent, backoff: o.Backoff, working: make(chan struct{}, 1)}
 	scheme, rest, _ := strings.Cut(dsn, ":")
 	var err error
 	switch scheme {

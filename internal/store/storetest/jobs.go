@@ -41,6 +41,7 @@ var jobTests = map[string]func(*testing.T, Database){
 	"a job of an unknown kind waits for its handler":        unknownKind,
 	"running jobs finish before RunJobs returns":            finishes,
 	"slow jobs leave workers to the others":                 slowJobs,
+	"urgent jobs go before the others":                      urgentJobs,
 	"a periodic job runs once per interval":                 periodic,
 	"wrong specs are refused":                               wrongSpecs,
 }
@@ -282,6 +283,43 @@ func slowJobs(t *testing.T, db Database) {
 	close(hold)
 	for range 4 {
 		await(t, begun, "the other slow jobs")
+	}
+}
+
+// urgentJobs lets one worker choose between much that waits and one page.
+func urgentJobs(t *testing.T, db Database) {
+	o := quick()
+	o.Workers, o.Urgent = 1, []string{"page"}
+	s := openWith(t, db, o)
+	order, hold := make(chan string, 8), make(chan struct{})
+	all := map[string]spec{}
+	for _, kind := range []string{"decide", "page"} {
+		all[kind] = handler(func(ctx context.Context, j jobs.Job) error {
+			order <- j.Kind + " " + j.Key
+			if j.Key == "first" {
+				select {
+				case <-hold:
+				case <-ctx.Done():
+				}
+			}
+			return nil
+		})
+	}
+	enqueue(t, s, jobs.Job{Kind: "decide", Key: "first"})
+	work(t, s, all)
+	if got := await(t, order, "the first job"); got != "decide first" {
+		t.Fatalf("%q began, want the first", got)
+	}
+	for i := range 4 {
+		enqueue(t, s, jobs.Job{Kind: "decide", Key: fmt.Sprint(i)})
+	}
+	enqueue(t, s, jobs.Job{Kind: "page", Key: "1"})
+	close(hold)
+	if got := await(t, order, "the next job"); got != "page 1" {
+		t.Errorf("%q began, want the page", got)
+	}
+	for range 4 {
+		await(t, order, "the others")
 	}
 }
 
