@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/severity"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
@@ -142,3 +143,27 @@ func TestARejectedProposalIsNotOfferedAgain(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// What a person declared has no trigger: a repair that worked is told, and the
+// person ends the incident.
+func TestADeclaredIncidentIsRepairedAndLeftToThePerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.kind = signal.Declared
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	w.run(st, r)
+	id := w.open(st, severity.SEV2)
+	_, _, props := w.until(st, id, "paged", waiting)
+	if err := r.Approve(t.Context(), "ana", id, props[0].ID, props[0].PlanSHA); err != nil {
+		t.Fatal(err)
+	}
+	w.until(st, id, "repaired", acted)
+	w.eventually(st, id, "told that it is back", func(ev incident.Event) bool {
+		return ev.Kind == incident.EventRecovery && strings.HasPrefix(ev.Text, "back in the usual range")
+	})
+	inc, _, _ := w.until(st, id, "monitoring", func(incident.Incident, []action.Intent, []incident.Proposal) bool { return true })
+	if inc.State != incident.Monitoring {
+		t.Errorf("state %s, want monitoring until the person ends it", inc.State)
+	}
+}

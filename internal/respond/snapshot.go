@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
@@ -148,6 +149,11 @@ func (s snapshot) firing() []signal.Signal {
 		}
 	}
 	return out
+}
+
+// alerting reports whether a signal that has a trigger fires.
+func (s snapshot) alerting() bool {
+	return slices.ContainsFunc(s.firing(), func(sig signal.Signal) bool { return sig.Kind != signal.Declared })
 }
 
 // openIntent returns the action that is under way, if any.

@@ -135,7 +135,9 @@ func (r *Responder) measure(ctx context.Context, s snapshot) recovery.Check {
 	req.Now = s.now
 	c := recovery.Check{Now: s.now}
 	for _, sig := range s.firing() {
-		c.Firing = append(c.Firing, sig.Name)
+		if sig.Kind != signal.Declared { // what a person saw has no trigger: the measurements alone speak
+			c.Firing = append(c.Firing, sig.Name)
+		}
 	}
 	for _, it := range evidence.Gather(ctx, r.Golden(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor) {
 		switch it.Kind {
@@ -178,7 +180,7 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 			return err
 		}
 		s.progress.Recovery = p
-		if len(s.firing()) > 0 || !s.watchesRecovery() { // it fired again while we looked
+		if s.alerting() || !s.watchesRecovery() { // it fired again while we looked
 			s.progress.Recovery.GoodSince = time.Time{}
 			return r.store(ctx, tx, &s, incidentJob(JobVerify, id, "", s.after(r.Windows.VerifyEvery)))
 		}
@@ -190,10 +192,18 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 				return err
 			}
 		}
+		declared := len(s.firing()) > 0 // a person declared it, and a person ends it
+		if declared && s.progress.Said == string(recovery.Recovered) {
+			return r.store(ctx, tx, &s) // told already
+		}
+		s.progress.Said = string(recovery.Recovered)
 		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule,
 			"back in the usual range for "+r.recoveryWindow(s).String()+": "+inWords(check, s.inc)+r.shortened(),
 			"recovery rule", s.now)); err != nil {
 			return err
+		}
+		if declared {
+			return r.store(ctx, tx, &s)
 		}
 		if err := r.move(ctx, tx, &s, incident.Resolved, "recovered"); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -417,5 +418,20 @@ func (w *world) dump(st *store.Store, id string) {
 			}
 		}
 		return err
+	})
+}
+
+// eventually waits for an event on the timeline.
+func (w *world) eventually(st *store.Store, id, what string, want func(incident.Event) bool) {
+	w.t.Helper()
+	w.until(st, id, what, func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+		var events []incident.Event
+		if err := st.View(w.t.Context(), func(tx *store.Tx) (err error) {
+			events, err = tx.Events(w.t.Context(), id)
+			return err
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+		return slices.ContainsFunc(events, want)
 	})
 }

@@ -181,6 +181,19 @@ func (tx *Tx) MarkTriaged(ctx context.Context, ids []string, incidentID string) 
 	return nil
 }
 
+// AttachSignals moves signals to another incident; those that wait for triage
+// go on waiting.
+func (tx *Tx) AttachSignals(ctx context.Context, ids []string, incidentID string) error {
+	for batch := range slices.Chunk(ids, 500) {
+		_, err := tx.exec(ctx, `UPDATE signals SET incident_id = $1 WHERE id IN (`+params(2, len(batch))+`)`,
+			append([]any{incidentID}, anys(batch)...)...)
+		if err != nil {
+			return fmt.Errorf("attach %d signals to %s: %w", len(ids), incidentID, err)
+		}
+	}
+	return nil
+}
+
 // Signals returns the signals of an incident by severity, then by arrival.
 func (tx *Tx) Signals(ctx context.Context, incidentID string) ([]signal.Signal, error) {
 	out, err := tx.signals(ctx, selectSignals+`WHERE incident_id = $1 ORDER BY severity, arrival, id`, incidentID)

@@ -248,7 +248,7 @@ func (s *Service) mergeInto(ctx context.Context, tx *store.Tx, into, from *incid
 	if err != nil {
 		return err
 	}
-	if err := tx.MarkTriaged(ctx, ids(moved), into.ID); err != nil {
+	if err := tx.AttachSignals(ctx, ids(moved), into.ID); err != nil {
 		return err
 	}
 	if err := tx.UpdateIncident(ctx, from); err != nil {

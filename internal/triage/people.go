@@ -220,7 +220,7 @@ func (s *Service) Split(ctx context.Context, by, id string, signals []string, ti
 			return nil, err
 		}
 		newID = part.ID
-		return []incident.Event{rows[0].With("into", newID)}, tx.MarkTriaged(ctx, ids(moved), newID)
+		return []incident.Event{rows[0].With("into", newID)}, tx.AttachSignals(ctx, ids(moved), newID)
 	})
 	return newID, err
 }

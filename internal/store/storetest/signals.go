@@ -17,6 +17,7 @@ var signals = map[string]func(*testing.T, Database){
 	"a signal comes back as it was stored":            signalRoundTrip,
 	"the same delivery is accepted once":              sameDelivery,
 	"the same signal again changes nothing":           signalAgain,
+	"an attached signal that waits goes on waiting":   attached,
 	"a change makes a signal pending again":           signalChanged,
 	"an older notification does not undo a newer one": signalOlder,
 	"the worst pending signal comes first":            pendingOrder,
@@ -114,6 +115,26 @@ func sameDelivery(t *testing.T, db Database) {
 func triage(t *testing.T, s *store.Store, incidentID string, ids ...string) {
 	t.Helper()
 	do(t, s, func(tx *store.Tx) error { return tx.MarkTriaged(t.Context(), ids, incidentID) })
+}
+
+// attached moves a signal that waits and one that does not.
+func attached(t *testing.T, db Database) {
+	s := open(t, db)
+	inc := opened(t, s, nil)
+	waits, triaged := alert(1), alert(2)
+	save(t, s, waits, triaged)
+	triage(t, s, "", triaged.ID)
+	do(t, s, func(tx *store.Tx) error { return tx.AttachSignals(t.Context(), []string{waits.ID, triaged.ID}, inc.ID) })
+	if got := pending(t, s, 10); len(got) != 1 || got[0] != waits.Fingerprint {
+		t.Errorf("pending %v, want the one that waited", got)
+	}
+	view(t, s, func(tx *store.Tx) error {
+		got, err := tx.Signals(t.Context(), inc.ID)
+		if len(got) != 2 {
+			t.Errorf("%d signals belong to the incident, want 2", len(got))
+		}
+		return err
+	})
 }
 
 func signalAgain(t *testing.T, db Database) {
