@@ -99,7 +99,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(cfg, src.git, o.Log),
 		Redactor: red, Windows: windows(cfg.Windows), Paused: pause.read,
 		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
-		Log: o.Log, Step: o.Step,
+		Log: o.Log, Metrics: registry, Step: o.Step,
 	})
 	a.watch = watch.New(a.store, a.triage, a.watchOptions(o, src))
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Server.Listen); err != nil {

@@ -211,6 +211,7 @@ func (r *Responder) finish(in action.Intent, state action.State, outcome string)
 		if err := tx.SaveIntent(ctx, in); err != nil {
 			return err
 		}
+		r.metrics.actions.WithLabelValues(string(in.State)).Inc()
 		if err := r.auditAction(ctx, tx, in, string(state)); err != nil {
 			return err
 		}
@@ -252,6 +253,7 @@ func (r *Responder) cancel(in action.Intent, reason string) commit {
 		if err := tx.SaveIntent(ctx, in); err != nil {
 			return err
 		}
+		r.metrics.actions.WithLabelValues(string(in.State)).Inc()
 		if err := r.auditAction(ctx, tx, in, "cancelled: "+reason); err != nil {
 			return err
 		}

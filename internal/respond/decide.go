@@ -99,6 +99,7 @@ func (r *Responder) tellVerdict(ctx context.Context, tx *store.Tx, s *snapshot, 
 		return fmt.Errorf("store verdict of %s: %w", s.inc.ID, err)
 	}
 	s.verdicts = append(s.verdicts, v)
+	r.metrics.verdicts.WithLabelValues(string(v.Kind)).Inc()
 	text := fmt.Sprintf("%s: %s", v.Kind, strings.Join(v.Reasons, "; "))
 	if v.Hold {
 		text = "investigate on: " + strings.Join(v.Reasons, "; ")

@@ -75,6 +75,8 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 	f.diagnose = r.Engine.Diagnose(in)
 	r.askRunbook(ctx, s, &in, &f)
 	f.took = time.Since(began)
+	r.metrics.investigations.Observe(f.took.Seconds())
+	r.metrics.saw(f.items)
 	f.measured = diagnose.Impact(in)
 	f.trace = r.traceBack(ctx, s, f)
 	return f

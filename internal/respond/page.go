@@ -53,6 +53,7 @@ type notice struct {
 // every notifier. The caller stores s.inc in the same transaction.
 func (r *Responder) page(ctx context.Context, tx *store.Tx, s *snapshot, v *decide.Verdict, urgency decide.Urgency) error {
 	_, why := escalate.NeedsPage(s.inc, urgency)
+	r.metrics.pages.WithLabelValues(string(urgency)).Inc()
 	content := escalate.Page(r.escalation(*s, v), urgency)
 	s.inc.Paged = append(s.inc.Paged, incident.Page{
 		At: s.now, Urgency: string(urgency), Severity: s.inc.Severity,
@@ -131,6 +132,7 @@ func (r *Responder) notifyGaveUp(ctx context.Context, tx *store.Tx, j jobs.Job, 
 	if err != nil {
 		return err
 	}
+	r.metrics.undelivered.Inc()
 	r.Log.ErrorContext(ctx, "page not delivered", "incident", args.Incident, "notifier", args.Notifier, "error", cause)
 	return tx.AddEvents(ctx, args.Incident, incident.Event{
 		At: tx.Now(), Kind: incident.EventNote, Actor: incident.ActorSystem,

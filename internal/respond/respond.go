@@ -16,6 +16,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -90,6 +92,8 @@ type Options struct {
 	// URL of an incident's page.
 	URL func(incidentID string) string
 	Log *slog.Logger
+	// Metrics is where the loop's figures are registered; nil = nowhere.
+	Metrics prometheus.Registerer
 	// Step, when set, is called at each boundary between two steps of an
 	// action; tests end the process there.
 	Step func(name string)
@@ -98,6 +102,8 @@ type Options struct {
 // Responder is the loop's handlers. It is safe for concurrent use.
 type Responder struct {
 	Options
+
+	metrics *metrics
 	pagers pagers
 }
 
@@ -106,7 +112,7 @@ func New(o Options) *Responder {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
-	return &Responder{Options: o}
+	return &Responder{metrics: newMetrics(o.Metrics), Options: o}
 }
 
 // Specs are the handlers by kind of job. River allows at most 15 s for one run,

@@ -205,6 +205,7 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 		if declared {
 			return r.store(ctx, tx, &s)
 		}
+		r.metrics.recovered.Inc()
 		if err := r.move(ctx, tx, &s, incident.Resolved, "recovered"); err != nil {
 			return err
 		}
