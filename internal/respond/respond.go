@@ -104,7 +104,7 @@ type Responder struct {
 	Options
 
 	metrics *metrics
-	pagers pagers
+	pagers  pagers
 }
 
 // New returns a responder.
