@@ -206,6 +206,15 @@ func TestLogSources(t *testing.T) {
 			slices.SortFunc(lines, func(a, b servers.LogLine) int { return a.At.Compare(b.At) })
 			servers.Push(t, push, map[string]string{"service": "shop"}, lines)
 			selector := `{service="shop"}`
+			// A store may show the lines of one day before those of another: at
+			// midnight these are of two.
+			eventually(t, 30*time.Second, "every line to be counted", func() error {
+				n, err := src.Count(t.Context(), selector, "", now.Add(-5*time.Minute), now.Add(time.Second))
+				if err == nil && n != len(lines) {
+					err = fmt.Errorf("counted %d, want %d", n, len(lines))
+				}
+				return err
+			})
 			eventually(t, 30*time.Second, "the failures to be counted", func() error {
 				n, err := src.Count(t.Context(), selector, "53300|too many clients", now.Add(-time.Minute), now.Add(time.Second))
 				if err == nil && n != 12 {
