@@ -33,6 +33,7 @@ type Proposal struct {
 	Cons       string         `json:"cons,omitempty"`
 	Check      string         `json:"check,omitempty"` // how we will know
 	Recommend  bool           `json:"recommended,omitempty"`
+	IsUndo     bool           `json:"is_undo,omitempty"`  // takes an earlier action back
 	Executable bool           `json:"executable"`         // false = shown as commands for a person only
 	Commands   []string       `json:"commands,omitempty"` // for a person
 	Facts      map[string]any `json:"facts,omitempty"`

@@ -208,6 +208,9 @@ func (r *Responder) finish(in action.Intent, state action.State, outcome string)
 			return err
 		}
 		in.State, in.Outcome, in.FinishedAt = state, outcome, s.now
+		if in.IsUndo {
+			s.progress.Undo = nil // offered once
+		}
 		if err := tx.SaveIntent(ctx, in); err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		}
 		return r.intend(ctx, tx, &s, action.Intent{
 			ProposalID: p.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
-			Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation,
+			Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation, IsUndo: p.IsUndo,
 		})
 	})
 }

@@ -157,11 +157,14 @@ func (r *Responder) propose(ctx context.Context, tx *store.Tx, s *snapshot, v de
 	for _, p := range s.progress.Options {
 		offers = append(offers, r.proposal(*s, p, v))
 	}
+	if s.progress.Undo != nil {
+		offers = append(offers, r.undoProposal(*s))
+	}
 	if err := r.expire(ctx, tx, s, offers); err != nil {
 		return err
 	}
 	for i, prop := range offers {
-		if s.answered(prop) || s.progress.Stopped && s.progress.Options[i].Executable {
+		if s.answered(prop) || !prop.IsUndo && s.progress.Stopped && s.progress.Options[i].Executable {
 			continue
 		}
 		if err := tx.SaveProposal(ctx, prop); err != nil {
@@ -256,6 +259,9 @@ func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Inte
 	if err != nil {
 		return decide.RecheckInput{}, fmt.Errorf("read %s: %w", in.Action.Target, err)
 	}
+	if in.IsUndo {
+		s.progress.Plan = s.progress.Undo
+	}
 	facts := r.refresh(ctx, &s, in)
 	check := decide.RecheckInput{
 		Input: r.input(s, r.Paused(ctx), in.ID), PlanSHA: in.PlanSHA, Generation: generation,
@@ -273,6 +279,9 @@ func (r *Responder) refresh(ctx context.Context, s *snapshot, in action.Intent) 
 	req := r.request(*s)
 	items := evidence.Gather(ctx, r.Golden(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor)
 	s.progress.SampleAt = sampleAt(items, judged(s.inc.Services, in.Action.Service))
+	if in.IsUndo {
+		return stillWorse(*s, items)
+	}
 	rb, ok := r.Runbooks.Runbook(in.Runbook)
 	if !ok || rb.SHA256() != in.RunbookSHA || s.progress.Run == nil {
 		return catalog.False

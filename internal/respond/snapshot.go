@@ -48,6 +48,7 @@ type progress struct {
 	Impact         severity.Severity     `json:"impact,omitempty"`   // that Measured asks for
 	SampleAt       time.Time             `json:"sample_at,omitzero"` // newest metric sample of the affected services and the target
 	Plan           *plan                 `json:"plan,omitempty"`     // what the facts call for
+	Undo           *plan                 `json:"undo,omitempty"`     // takes the last action back; offered to people
 	Options        []plan                `json:"options,omitempty"`  // what people may choose, Plan first
 	Run            *runbook.Run          `json:"run,omitempty"`      // latest answers of the runbook
 	BudgetSpent    catalog.Flag          `json:"budget_spent"`       // of the target of Plan

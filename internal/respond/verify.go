@@ -54,7 +54,7 @@ func (r *Responder) judge(ctx context.Context, s snapshot, check recovery.Check,
 	case j.Kind == recovery.Recovered:
 		return r.recovered(s.inc.ID, check, p, r.lookBack(ctx, s)), nil
 	case s.now.After(s.progress.VerifyUntil):
-		return r.notRecovered(s.inc.ID, j, p), nil
+		return r.notRecovered(s.inc.ID, j, p, r.undoPlan(ctx, s, p)), nil
 	}
 	return r.keepVerifying(s.inc.ID, j, p), jobs.Snooze(r.Windows.VerifyEvery)
 }
@@ -217,7 +217,7 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 }
 
 // notRecovered stops after an action: no second remediation is tried by itself.
-func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Progress) commit {
+func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Progress, undo *plan) commit {
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, id)
 		if err != nil || s.over() {
@@ -239,9 +239,7 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 			return r.store(ctx, tx, &s, incidentJob(JobDecide, id, "", time.Time{}))
 		}
 		s.progress.Tried = append(s.progress.Tried, in.PlanSHA)
-		if err := r.offerUndo(ctx, tx, &s, in); err != nil {
-			return err
-		}
+		s.progress.Undo = undo
 		if err := r.move(ctx, tx, &s, incident.Mitigating, "no recovery"); err != nil {
 			return err
 		}

@@ -63,6 +63,7 @@ remediations:
 
 const boundariesYAML = `
 rules:
+  - {name: calls, actions: [http.call], environments: [test], autonomy: approve}
   - {name: restarts, actions: [process.restart], environments: [test], services: [worker], autonomy: auto}
 earned:
   - {runbook: worker-stuck, service: worker, stage: auto, override: true, by: test, reason: the test stands for graded cases}
@@ -78,6 +79,7 @@ type world struct {
 	restarts int
 	saveErr  error
 	stale    bool          // the worker's metrics end
+	failing  float64       // share of requests that fail; 0 = as usual
 	age      time.Duration // of an incident when it begins
 	kind     signal.Kind
 	first    string // the job that an incident begins with
@@ -106,6 +108,12 @@ func (w *world) isStuck() bool {
 	return w.stuck
 }
 
+func (w *world) errors() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(w.failing, 0.001)
+}
+
 // The world as a collector of golden signals.
 func (w *world) Name() string { return "prom" }
 
@@ -120,7 +128,7 @@ func (w *world) Collect(_ context.Context, req evidence.Request) ([]evidence.Ite
 	var out []evidence.Item
 	for _, m := range []evidence.Metric{
 		{Signal: evidence.Traffic, Value: 20, Usual: 20},
-		{Signal: evidence.Errors, Value: 0.001, Usual: 0.001},
+		{Signal: evidence.Errors, Value: w.errors(), Usual: 0.001},
 		{Signal: evidence.Saturation, Resource: "threads", Limit: 8, Value: busy, Usual: 2},
 	} {
 		m.Now, m.Before = series(req.Now, m.Value), series(req.ReferenceEnd, m.Usual)
@@ -216,8 +224,11 @@ func (p pager) Notify(_ context.Context, m escalate.Message) error {
 func (w *world) catalog() *catalog.Catalog {
 	c, err := catalog.New([]catalog.Service{{
 		Name: "worker", Owner: "team", Tier: 2, Flags: w.flags, RestartSafe: true,
-		Targets: []catalog.Target{{Environment: "test", Kind: "process", Name: "worker"}},
-		Logs:    []catalog.LogSource{{Selector: `{service="worker"}`}},
+		Targets: []catalog.Target{
+			{Environment: "test", Kind: "process", Name: "worker"},
+			{Environment: "test", Kind: "http", Name: "valve"},
+		},
+		Logs: []catalog.LogSource{{Selector: `{service="worker"}`}},
 	}}, nil)
 	if err != nil {
 		w.t.Fatal(err)
@@ -251,7 +262,7 @@ func (w *world) responder(st *store.Store, step func(string)) *respond.Responder
 		Store: st, Catalog: w.catalog(), Runbooks: set, Boundaries: bounds, Engine: diagnose.New(diagnose.DefaultWeights()),
 		Collectors: all, Golden: all,
 		Diagnostics: func(string) runbook.Ports { return runbook.Ports{Metrics: w, Changes: w, Logs: w} },
-		Executors:   map[string]action.Executor{action.ProcessRestart: ex}, Notifiers: []escalate.Notifier{pager{w}},
+		Executors:   map[string]action.Executor{action.ProcessRestart: ex, action.HTTPCall: valve{w}}, Notifiers: []escalate.Notifier{pager{w}},
 		Redactor: red,
 		Windows: respond.Windows{
 			Evidence: time.Minute, Rate: 100 * time.Millisecond, ReferenceGap: time.Second, SourceTimeout: time.Second, Scrape: time.Second,
