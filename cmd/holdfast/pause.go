@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -56,5 +58,13 @@ func (c connection) set(e *env, paused bool, reason string) error {
 		text = "actions are paused"
 	}
 	root := &incidentCmd{Server: c.Server, TokenFile: c.TokenFile}
-	return command(e, root, "/api/v1/pause", map[string]any{"paused": paused, "reason": reason}, text)
+	client, err := newClient(e, root)
+	if err != nil {
+		return err
+	}
+	if _, err := client.do(http.MethodPost, "/api/v1/pause", map[string]any{"paused": paused, "reason": reason}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.stdout, text)
+	return err
 }
