@@ -317,9 +317,10 @@ func evidenceRows(v incident.View, items []evidence.Item, now time.Time) (rows [
 	slices.SortStableFunc(sorted, func(a, b evidence.Item) int {
 		return cmp.Or(cmp.Compare(rank[a.ID], rank[b.ID]), cmp.Compare(b.Strength, a.Strength), b.To.Compare(a.To))
 	})
+	silent := map[string]bool{} // one source may fail at each look
 	for _, it := range sorted {
 		if it.Kind == evidence.KindFailure {
-			failed++
+			silent[it.Source] = true
 		}
 		rows = append(rows, evidenceRow{
 			ID: it.ID, Kind: string(it.Kind), Source: it.Source, Service: it.Service, Claim: claim(it), Query: it.Query,
@@ -327,7 +328,7 @@ func evidenceRows(v incident.View, items []evidence.Item, now time.Time) (rows [
 			From: newMoment(it.From, now), To: newMoment(it.To, now),
 		})
 	}
-	return rows, failed
+	return rows, len(silent)
 }
 
 // claim is what an item says in one line.
