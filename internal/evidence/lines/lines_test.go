@@ -115,6 +115,10 @@ func TestStacks(t *testing.T) {
 				{Function: "example.com/app/relay.(*Relay).Run", File: "/src/relay/relay.go", Line: 41},
 			},
 		},
+		"method without its package": {
+			`{"level":"error","msg":"x","stack":["relay/relay.go:78 (*Relay).publish"]}`,
+			[]evidence.Frame{{Function: "(*Relay).publish", File: "relay/relay.go", Line: 78}},
+		},
 		"list of objects": {
 			`{"level":"error","msg":"x","stack":[{"function":"f","file":"a.go","line":7}]}`,
 			[]evidence.Frame{{Function: "f", File: "a.go", Line: 7}},

@@ -80,7 +80,7 @@ func frame(function, file, line string) (evidence.Frame, bool) {
 	if err != nil {
 		return evidence.Frame{}, false
 	}
-	return evidence.Frame{Function: strings.Trim(argList.ReplaceAllString(function, ""), " \t:("), File: file, Line: n}, true
+	return evidence.Frame{Function: strings.TrimLeft(strings.TrimRight(argList.ReplaceAllString(function, ""), " \t:("), " \t:"), File: file, Line: n}, true
 }
 
 // textStack reads a stack from a text of several lines: Go (function, then
