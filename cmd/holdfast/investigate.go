@@ -49,6 +49,9 @@ func (c *investigateCmd) Run(e *env) error {
 			return usage(problem.Hinted(fmt.Errorf("--at %q is not a time", c.At), "write it as 2026-03-01T14:00:00Z"))
 		}
 	}
+	if c.Since < 0 {
+		return usage(problem.Hinted(fmt.Errorf("--since %s is not a length", c.Since), "write it as 30m"))
+	}
 	folder, err := c.folder(e)
 	if err != nil {
 		return usage(err)
@@ -88,6 +91,10 @@ func printReport(w io.Writer, rep app.Report) error {
 		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", decide.Probability(h.Probability), word, h.CauseClass, h.Component, oneLine(h.Mechanism))
 	}
 	if err := t.Flush(); err != nil {
+		return err
+	}
+	if len(rep.Evidence) == 0 {
+		_, err := fmt.Fprintln(w, "\nNo evidence: no series match. Is the selector right? With --prometheus it is job=\"NAME\" unless --selector says otherwise.")
 		return err
 	}
 	fmt.Fprintln(w, "\nEvidence")
