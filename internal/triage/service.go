@@ -36,7 +36,7 @@ const FirstPageAfter = 5 * time.Second
 type Options struct {
 	Log          *slog.Logger // nil = discard
 	Group        signal.GroupOptions
-	Chunk        int           // signals per transaction; 0 = 500
+	Chunk        int           // signals per transaction; 0 = 100
 	Flapping     time.Duration // twice fired again inside it is flapping; 0 = 1 h
 	Recurs       time.Duration // a recurrence links to an earlier incident this old; 0 = 30 days
 	Lookback     time.Duration // changes shown in the context package; 0 = 24 h
@@ -62,7 +62,7 @@ func New(st *store.Store, c Catalog, o Options) *Service {
 		o.Group.Window = signal.DefaultGroupOptions().Window
 	}
 	if o.Chunk == 0 {
-		o.Chunk = 500
+		o.Chunk = 100 // deliveries wait behind a transaction of triage: see docs/benchmarks.md
 	}
 	if o.Flapping == 0 {
 		o.Flapping = time.Hour
