@@ -194,6 +194,9 @@ func (p *page) causes(v *incident.View) {
 		chance := share(h.Probability) + " " + word(h.Probability)
 		if h.CauseClass == diagnose.Unknown {
 			what, basis, chance = "unknown", "", share(h.Probability)
+			if h.Probability >= 0.995 {
+				chance = "not known" // a certainty of nothing reads as one
+			}
 		}
 		p.item(chance, what, basis)
 	}
@@ -201,7 +204,11 @@ func (p *page) causes(v *incident.View) {
 		return
 	}
 	last := v.Verdicts[len(v.Verdicts)-1] // what holds now; the first one is on the timeline
-	p.heading(fmt.Sprintf("Verdict: %s (%s)", last.Kind, last.Urgency))
+	heading := "Verdict: " + string(last.Kind)
+	if u := string(last.Urgency); u != "" && u != "none" {
+		heading += " (" + u + ")"
+	}
+	p.heading(heading)
 	for _, r := range last.Reasons {
 		p.item("", r)
 	}

@@ -49,7 +49,7 @@ func (v *Verdict) settle(in Input) {
 		v.escalate(in, must)
 	case len(blocked) == 0 && v.Approvers == 0:
 		v.Kind, v.Urgency = Remediate, NoUrgency
-		v.Reasons = v.texts(PartAct, true)
+		v.Reasons = v.decisive()
 	case v.held("low_impact"):
 		v.watch(in, v.texts(PartWatch, true))
 	case mayGoOn(in):
@@ -147,6 +147,20 @@ func (v *Verdict) onlyMissing(id string) bool {
 		}
 	}
 	return true
+}
+
+// decisive are the words of the rules that people ask about first when the
+// agent acts alone; the record has them all.
+func (v *Verdict) decisive() []string {
+	var out []string
+	for _, id := range []string{"runbook_match", "probability", "boundary"} {
+		for _, r := range v.Rules {
+			if r.ID == id {
+				out = append(out, r.Text)
+			}
+		}
+	}
+	return out
 }
 
 // texts returns the words of the rules of one part that held, or did not.
