@@ -99,11 +99,11 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteDB, err e
 // sqliteURI names the file with the settings of a connection. synchronous is
 // FULL: with WAL, NORMAL would lose the last commits when the power goes.
 func sqliteURI(path, vfs string, readOnly bool) string {
-	q := url.Values{"_pragma": {"busy_timeout(5000)", "foreign_keys(1)", "cache_size(-16000)"}}
+	q := url.Values{"_pragma": {"busy_timeout(5000)", "foreign_keys(1)"}}
 	if readOnly {
 		q["_pragma"] = append(q["_pragma"], "query_only(1)")
 	} else {
-		q["_pragma"] = append(q["_pragma"], "journal_mode(WAL)", "synchronous(FULL)")
+		q["_pragma"] = append(q["_pragma"], "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)")
 		q.Set("_txlock", "immediate")
 	}
 	if vfs != "" {
