@@ -162,6 +162,10 @@ func TestMistakesAreLocated(t *testing.T) {
 			"limits:\n  replicas: {min: 5, max: 3}\n",
 			"boundaries.yaml:2:27: replicas.max is 3, less than min 5", "",
 		},
+		"a maintenance window that ends before it begins": {
+			"maintenance:\n  - {name: x, from: 2026-12-24T00:00:00Z, to: 2026-12-20T00:00:00Z}\n",
+			`boundaries.yaml:2:47: maintenance "x" ends before it begins`, "",
+		},
 		"a freeze that ends before it begins": {
 			"freezes:\n  - {name: x, from: 2026-12-24T00:00:00Z, to: 2026-12-20T00:00:00Z}\n",
 			`boundaries.yaml:2:47: freeze "x" ends before it begins`, "",
@@ -260,6 +264,35 @@ freezes:
 		w, ok := s.Freeze(tt.env, tt.at)
 		if w.Name != tt.want || ok != (tt.want != "") {
 			t.Errorf("Freeze(%q, %s) = %q, %v; want %q", tt.env, tt.at, w.Name, ok, tt.want)
+		}
+	}
+}
+
+func TestMaintenanceCoversEveryAffectedService(t *testing.T) {
+	t.Parallel()
+	s := parse(t, `
+maintenance:
+  - {name: move, from: 2026-03-04T10:00:00Z, to: 2026-03-04T14:00:00Z, environments: [shop], services: [db, api]}
+  - {name: all, from: 2026-03-05T10:00:00Z, to: 2026-03-05T14:00:00Z}
+`)
+	tests := map[string]struct {
+		env      string
+		services []string
+		at       time.Time
+		want     string
+	}{
+		"covered":                           {"shop", []string{"db"}, noon, "move"},
+		"one service is not":                {"shop", []string{"db", "web"}, noon, ""},
+		"another environment":               {"live", []string{"db"}, noon, ""},
+		"no service, and a window for some": {"shop", nil, noon, ""},
+		"no service, and a window for all":  {"live", nil, noon.AddDate(0, 0, 1), "all"},
+		"the end is not part of it":         {"shop", []string{"db"}, time.Date(2026, 3, 4, 14, 0, 0, 0, time.UTC), ""},
+		"everything, in a window for all":   {"shop", []string{"web", "db"}, noon.AddDate(0, 0, 1), "all"},
+	}
+	for name, tt := range tests {
+		w, ok := s.Maintenance(tt.env, tt.services, tt.at)
+		if w.Name != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s: got %q, %v; want %q", name, w.Name, ok, tt.want)
 		}
 	}
 }

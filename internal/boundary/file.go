@@ -28,6 +28,9 @@ type File struct {
 	// Freezes are windows in which nothing is done without a person and nothing
 	// goes forward at all.
 	Freezes []Freeze `yaml:"freezes" json:"freezes,omitempty"`
+	// Maintenance are windows of announced work: what fires in them is watched,
+	// not paged and not acted on; SEV-1 goes to people all the same.
+	Maintenance []Maintenance `yaml:"maintenance" json:"maintenance,omitempty"`
 	// Approvers are the people who may approve; empty = everyone who may sign in.
 	Approvers []string `yaml:"approvers" json:"approvers,omitempty"`
 	// Earned sets the stage of a runbook on a service by hand.
@@ -97,6 +100,17 @@ type Freeze struct {
 	Reason       string    `yaml:"reason" json:"reason,omitempty"`
 }
 
+// Maintenance is one window of announced work; environments or services left
+// out = all.
+type Maintenance struct {
+	Name         string    `yaml:"name" json:"name" strict:"required"`
+	From         time.Time `yaml:"from" json:"from" strict:"required"`
+	To           time.Time `yaml:"to" json:"to" strict:"required"`
+	Environments []string  `yaml:"environments" json:"environments,omitempty"`
+	Services     []string  `yaml:"services" json:"services,omitempty"`
+	Reason       string    `yaml:"reason" json:"reason,omitempty"`
+}
+
 // Override sets a stage by hand; who and why are part of the record.
 type Override struct {
 	Runbook  string `yaml:"runbook" json:"runbook" strict:"required"`
@@ -150,6 +164,7 @@ func Parse(name string, data []byte) (*Set, error) {
 	p.conditions(s)
 	p.limits(s.file.Limits)
 	p.freezes(s.file.Freezes)
+	p.maintenance(s.file.Maintenance)
 	p.earned(s.file.Earned)
 	if err := errors.Join(p.problems...); err != nil {
 		return nil, err
@@ -244,6 +259,14 @@ func (p *parser) limits(l LimitsSpec) {
 	}
 	if l.ActionsPerHour < 0 {
 		p.problem([]any{"limits", "actions_per_hour"}, "0 allows none", "actions_per_hour is negative")
+	}
+}
+
+func (p *parser) maintenance(ms []Maintenance) {
+	for i, m := range ms {
+		if !m.From.Before(m.To) {
+			p.problem([]any{"maintenance", i, "to"}, "", "maintenance %q ends before it begins", m.Name)
+		}
 	}
 }
 

@@ -151,6 +151,35 @@ func (s *Set) Stage(runbook, service string) Grant {
 	return Grant{Stage: Shadow}
 }
 
+// Maintenance returns the window of announced work that covers every one of the
+// services in the environment at now, the one that ends last. Signals that map
+// to no service are covered only by a window for all services.
+func (s *Set) Maintenance(environment string, services []string, now time.Time) (Window, bool) {
+	var best Window
+	found := false
+	for _, m := range s.file.Maintenance {
+		if now.Before(m.From) || !now.Before(m.To) || !matches(m.Environments, environment) || !m.covers(services) {
+			continue
+		}
+		if !found || m.To.After(best.To) {
+			best, found = Window{Name: m.Name, From: m.From, To: m.To, Reason: m.Reason}, true
+		}
+	}
+	return best, found
+}
+
+func (m Maintenance) covers(services []string) bool {
+	if len(m.Services) == 0 {
+		return true
+	}
+	for _, name := range services {
+		if !slices.Contains(m.Services, name) {
+			return false
+		}
+	}
+	return len(services) > 0
+}
+
 // Freeze returns the freeze in force in an environment, the one that ends last.
 // An unknown environment is in every freeze.
 func (s *Set) Freeze(environment string, now time.Time) (Window, bool) {

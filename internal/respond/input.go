@@ -68,7 +68,7 @@ func (r *Responder) decideIncident(s snapshot) decide.Incident {
 		LowImpact:      decide.Is(r.lowImpact(s)),
 		Stable:         r.stable(s),
 	}
-	inc.Covered, inc.CoveredBy = covered(s.signals)
+	inc.Covered, inc.CoveredBy = r.covered(s)
 	for _, m := range s.progress.Measured {
 		inc.PageBurn = inc.PageBurn || m.BurnRate >= incident.PageBurn
 	}
@@ -113,19 +113,27 @@ func (s snapshot) neverStarts() bool {
 	return n >= maxCancelled
 }
 
-// covered reports whether silences cover every signal that fires.
-func covered(signals []signal.Signal) (catalog.Flag, string) {
-	firing, silenced := 0, 0
+// covered reports whether a maintenance window covers the affected services, or
+// silences every signal that fires.
+func (r *Responder) covered(s snapshot) (catalog.Flag, string) {
+	if w, ok := r.Boundaries.Maintenance(s.inc.Environment, s.inc.Services, s.now); ok {
+		return catalog.True, "maintenance window " + w.Name
+	}
+	return silenced(s.signals)
+}
+
+func silenced(signals []signal.Signal) (catalog.Flag, string) {
+	firing, quiet := 0, 0
 	for _, sig := range signals {
 		if sig.Status != signal.Firing {
 			continue
 		}
 		firing++
 		if sig.Silenced {
-			silenced++
+			quiet++
 		}
 	}
-	if firing > 0 && firing == silenced {
+	if firing > 0 && firing == quiet {
 		return catalog.True, "a silence"
 	}
 	return catalog.False, ""

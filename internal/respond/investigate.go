@@ -111,7 +111,7 @@ func (r *Responder) askRunbook(ctx context.Context, s snapshot, in *diagnose.Inp
 
 // vars is what a runbook's conditions know about the incident.
 func (r *Responder) vars(s snapshot, service string) runbook.Vars {
-	cover, _ := covered(s.signals)
+	cover, _ := r.covered(s)
 	return runbook.Vars{
 		IncidentID: s.inc.ID, Environment: s.inc.Environment, Service: service, Severity: s.inc.Severity.String(),
 		Services: s.inc.Services, StartedAt: s.inc.StartedAt, Now: s.now, Window: r.Windows.Rate,

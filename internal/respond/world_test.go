@@ -1,6 +1,7 @@
 package respond_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -86,6 +87,7 @@ type world struct {
 	pause    decide.Pause
 	executor action.Executor
 	book     string
+	bounds   string // boundaries.yaml; boundariesYAML when empty
 	flags    catalog.Flags
 	looks    func(evidence.Request) // called at every look at the golden signals
 	// asks, when set, tells whether the worker hangs: it lives in another process.
@@ -245,7 +247,7 @@ func (w *world) responder(st *store.Store, step func(string)) *respond.Responder
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	bounds, err := boundary.Parse("boundaries.yaml", []byte(boundariesYAML))
+	bounds, err := boundary.Parse("boundaries.yaml", []byte(cmp.Or(w.bounds, boundariesYAML)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
