@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -144,6 +145,9 @@ func newDisk(t *testing.T) (d *disk, vfs string) {
 		libc.Xfree(tls, mem)
 		libc.Xfree(tls, name)
 		tls.Close()
+		// SQLite holds the layer's functions where the collector can't see them:
+		// they must outlive every database that the test closes on its way out.
+		runtime.KeepAlive(d)
 	})
 	return d, vfs
 }
