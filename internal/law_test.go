@@ -23,8 +23,8 @@ type pkg struct {
 // where it belongs.
 var (
 	core = []string{
-		"action", "audit", "boundary", "catalog", "change", "chart", "decide", "detect", "diagnose", "document",
-		"escalate", "evidence", "evidence/lines", "id", "incident", "jobs", "knowledge", "outside", "problem", "quantity", "recovery",
+		"action", "audit", "boundary", "catalog", "change", "chart", "cluster", "cluster/inspect", "decide", "detect", "diagnose", "document",
+		"escalate", "evidence", "evidence/lines", "evidence/spans", "id", "incident", "jobs", "knowledge", "outside", "problem", "quantity", "recovery",
 		"redact", "runbook", "severity", "signal", "strict",
 		// later rooms of the house
 		"learn", "cost", "gate", "gameday",
@@ -33,9 +33,9 @@ var (
 	edges = []string{"api", "web", "mcp", "config", "telemetry", "store"}
 	// families are edges with a folder for each technology; below internal/ of
 	// one stands what its members share.
-	families = []string{"ingest", "source", "action", "notify", "llm"}
+	families = []string{"ingest", "source", "action", "notify", "llm", "bench"}
 	// shared are the roots of families that their members may import.
-	shared = []string{"ingest"}
+	shared = []string{"ingest", "bench"}
 	// free are the places where everything meets, and test helpers.
 	free = []string{"app", "hold", "jobs/jobstest", "store/storetest", "store/search"}
 )

@@ -12,6 +12,7 @@ import (
 // vote for and against it.
 type candidate struct {
 	class     CauseClass
+	fault     Fault // finer than the class; empty = not known
 	component string
 	mechanism sentence
 	votes     map[voteKey]vote
@@ -121,32 +122,38 @@ type candidates struct {
 
 type candidateKey struct {
 	class     CauseClass
+	fault     Fault
 	component string
 }
 
 func newCandidates() *candidates { return &candidates{byKey: map[candidateKey]*candidate{}} }
 
-// at returns the candidate, made when it is new.
+// at returns the candidate of a class without a finer fault, made when it is new.
 func (cs *candidates) at(class CauseClass, component string) *candidate {
-	k := candidateKey{class, component}
+	return cs.fault(class, "", component)
+}
+
+// fault returns the candidate of a fault, made when it is new.
+func (cs *candidates) fault(class CauseClass, fault Fault, component string) *candidate {
+	k := candidateKey{class, fault, component}
 	c, ok := cs.byKey[k]
 	if !ok {
-		c = &candidate{class: class, component: component, votes: map[voteKey]vote{}}
+		c = &candidate{class: class, fault: fault, component: component, votes: map[voteKey]vote{}}
 		cs.byKey[k] = c
 	}
 	return c
 }
 
-// find returns the candidate if there is one.
+// find returns the candidate without a finer fault if there is one.
 func (cs *candidates) find(class CauseClass, component string) (*candidate, bool) {
-	c, ok := cs.byKey[candidateKey{class, component}]
+	c, ok := cs.byKey[candidateKey{class, "", component}]
 	return c, ok
 }
 
 // all returns the candidates ordered by class and component.
 func (cs *candidates) all() []*candidate {
 	keys := slices.SortedFunc(maps.Keys(cs.byKey), func(a, b candidateKey) int {
-		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.component, b.component))
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.fault, b.fault), cmp.Compare(a.component, b.component))
 	})
 	out := make([]*candidate, len(keys))
 	for i, k := range keys {

@@ -30,7 +30,11 @@ type rule func(*view, *candidates)
 // rules in order: used-up resources first, since log lines and changes are
 // read in their light; place last, since it compares what the others found.
 func rules() []rule {
-	return []rule{exhaustion, workers, leaks, changed, crashes, dependencies, surges, logLines, specific, place, healthy}
+	return []rule{
+		exhaustion, workers, leaks, changed, crashes, dependencies, surges,
+		clusterFaults, spans, series, databases,
+		logLines, specific, place, healthy,
+	}
 }
 
 // Diagnose ranks the causes of what the evidence shows. The same input, in any
@@ -48,7 +52,26 @@ func (e *Engine) Diagnose(in Input) Diagnosis {
 		Onset:      v.onset(),
 		Abnormal:   v.abnormalList(),
 		Missing:    v.missing(),
+		Components: suspects(ranked),
 	}
+}
+
+// suspects sums the probabilities by component.
+func suspects(ranked []weighed) []Suspect {
+	out := []Suspect{}
+	for _, r := range ranked {
+		if r.c.class == Healthy {
+			continue
+		}
+		i := slices.IndexFunc(out, func(s Suspect) bool { return s.Component == r.c.component })
+		if i < 0 {
+			out = append(out, Suspect{Component: r.c.component})
+			i = len(out) - 1
+		}
+		out[i].Probability += r.p
+	}
+	slices.SortStableFunc(out, func(a, b Suspect) int { return cmp.Compare(b.Probability, a.Probability) })
+	return out
 }
 
 // present names the leading candidates and gives the rest to "unknown".
@@ -71,6 +94,7 @@ func (e *Engine) hypothesis(r weighed, id string) Hypothesis {
 	h := Hypothesis{
 		ID:              id,
 		CauseClass:      r.c.class,
+		Fault:           r.c.fault,
 		Component:       r.c.component,
 		Mechanism:       r.c.mechanism.text,
 		Probability:     r.p,

@@ -26,8 +26,9 @@ const (
 type Hypothesis struct {
 	ID              string     `json:"id"` // h1, h2, … by rank; "unknown" last
 	CauseClass      CauseClass `json:"cause_class"`
-	Mechanism       string     `json:"mechanism"` // one sentence with the numbers
-	Component       string     `json:"component"` // service
+	Fault           Fault      `json:"fault,omitempty"` // finer than the class, from a closed list; see Faults
+	Mechanism       string     `json:"mechanism"`       // one sentence with the numbers
+	Component       string     `json:"component"`       // service
 	Probability     float64    `json:"probability"`
 	Basis           Basis      `json:"basis"`
 	EvidenceFor     []string   `json:"evidence_for"`
@@ -79,6 +80,15 @@ type Diagnosis struct {
 	Onset      time.Time    `json:"onset"`    // zero when no change point was found
 	Abnormal   []Abnormal   `json:"abnormal"` // services out of their usual band, earliest first
 	Missing    []string     `json:"missing"`  // sources that did not answer
+	// Components ranks every suspected component, also those whose hypotheses
+	// are too unlikely to be listed. Descending.
+	Components []Suspect `json:"-"`
+}
+
+// Suspect is a component with the sum of the probabilities of the causes in it.
+type Suspect struct {
+	Component   string  `json:"component"`
+	Probability float64 `json:"probability"`
 }
 
 // Abnormal is a service with a signal out of its usual band.

@@ -89,6 +89,9 @@ type view struct {
 	changes   []seenChange
 	items     map[string]evidence.Item
 	failures  []evidence.Item
+	clusters  []clusterView
+	traces    []tracesView
+	databases []databaseView
 	stale     []string // sources with samples that are too old
 	links     map[string][]string
 	together  time.Duration // lags up to this are simultaneous
@@ -151,6 +154,12 @@ func (v *view) read(it evidence.Item) []usage {
 		err = v.readChanges(it)
 	case evidence.KindRuntime:
 		err = v.readRuntime(it)
+	case evidence.KindCluster:
+		err = v.readCluster(it)
+	case evidence.KindTraces:
+		err = v.readTraces(it)
+	case evidence.KindDatabase:
+		err = v.readDatabase(it)
 	case evidence.KindFacts, evidence.KindLink: // facts speak through findings, links to people
 	}
 	if err != nil {

@@ -59,6 +59,14 @@ var features = [...]feature{
 	fUnknown, fUnknownMissing, fUnknownStale,
 }
 
+// priors are hand-set log-odds of features, from which learning starts: a file
+// of rules declares its own, and allPriors lists them.
+type priors map[feature]float64
+
+func allPriors() []priors {
+	return []priors{clusterPriors, tracesPriors, seriesPriors, databasePriors}
+}
+
 // Weights are the log-odds that each feature adds to a cause, before a softmax
 // over all causes and "unknown". They are data: versioned, in the repository.
 type Weights struct {
@@ -96,13 +104,22 @@ func ParseWeights(b []byte) (Weights, error) {
 	if w.Temperature < 1 {
 		return Weights{}, fmt.Errorf("weights: temperature is %v: use 1 or more", w.Temperature)
 	}
+	known := len(features)
+	for _, ps := range allPriors() {
+		for f, v := range ps {
+			known++
+			if _, ok := w.LogOdds[f]; !ok {
+				w.LogOdds[f] = v
+			}
+		}
+	}
 	for _, f := range features {
 		if v, ok := w.LogOdds[f]; !ok || math.IsNaN(v) {
 			return Weights{}, fmt.Errorf("weights: feature %q has no number", f)
 		}
 	}
-	if len(w.LogOdds) != len(features) {
-		return Weights{}, fmt.Errorf("weights: %d features, want the %d that the engine knows", len(w.LogOdds), len(features))
+	if len(w.LogOdds) != known {
+		return Weights{}, fmt.Errorf("weights: %d features, want the %d that the engine knows", len(w.LogOdds), known)
 	}
 	return w, nil
 }

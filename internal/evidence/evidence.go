@@ -25,14 +25,17 @@ type Kind string
 
 // The kinds of evidence and the type in Data.
 const (
-	KindMetric  Kind = "metric"  // Metric
-	KindLogs    Kind = "logs"    // Logs
-	KindAlerts  Kind = "alerts"  // Alerts
-	KindChanges Kind = "changes" // Changes
-	KindRuntime Kind = "runtime" // Runtime
-	KindFacts   Kind = "facts"   // Facts, captured by a runbook diagnostic
-	KindLink    Kind = "link"    // nothing: a link that came with the alert
-	KindFailure Kind = "failure" // nothing: a source did not answer; Error says how
+	KindMetric   Kind = "metric"   // Metric
+	KindLogs     Kind = "logs"     // Logs
+	KindAlerts   Kind = "alerts"   // Alerts
+	KindChanges  Kind = "changes"  // Changes
+	KindRuntime  Kind = "runtime"  // Runtime
+	KindTraces   Kind = "traces"   // Traces
+	KindCluster  Kind = "cluster"  // cluster.State
+	KindDatabase Kind = "database" // Database
+	KindFacts    Kind = "facts"    // Facts, captured by a runbook diagnostic
+	KindLink     Kind = "link"     // nothing: a link that came with the alert
+	KindFailure  Kind = "failure"  // nothing: a source did not answer; Error says how
 )
 
 // Item is one observation with its provenance (evidence.json).

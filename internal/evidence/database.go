@@ -1,0 +1,71 @@
+package evidence
+
+import "time"
+
+// Database is what a database server says about itself at one moment.
+type Database struct {
+	Engine         string          `json:"engine"` // postgresql | mysql | …
+	MaxConnections int             `json:"max_connections,omitempty"`
+	Connections    []DBConnections `json:"connections,omitempty"`
+	// Refused is set when the server turned a new connection away for lack of a
+	// free slot: evidence in itself.
+	Refused bool          `json:"refused,omitempty"`
+	Locks   []DBLock      `json:"locks,omitempty"`
+	Queries []DBQuery     `json:"queries,omitempty"` // the heaviest first
+	Waits   []DBWait      `json:"waits,omitempty"`
+	Replica []DBReplica   `json:"replicas,omitempty"`
+	Events  []DBEvent     `json:"events,omitempty"`
+	Uptime  time.Duration `json:"uptime,omitempty"`
+}
+
+// DBConnections counts the sessions of one client.
+type DBConnections struct {
+	User        string        `json:"user,omitempty"`
+	Application string        `json:"application,omitempty"`
+	State       string        `json:"state,omitempty"` // active | idle | idle in transaction
+	Count       int           `json:"count"`
+	Oldest      time.Duration `json:"oldest,omitempty"` // longest in this state
+}
+
+// DBLock is a session that waits for another.
+type DBLock struct {
+	Blocked     string        `json:"blocked"`  // who waits: user or application
+	Blocking    string        `json:"blocking"` // who holds
+	Relation    string        `json:"relation,omitempty"`
+	Mode        string        `json:"mode,omitempty"`
+	Waiting     time.Duration `json:"waiting"`
+	HolderState string        `json:"holder_state,omitempty"`
+}
+
+// DBQuery is a statement with its load. Text is normalised: no values.
+type DBQuery struct {
+	Text    string        `json:"text"`
+	User    string        `json:"user,omitempty"`
+	Load    float64       `json:"load,omitempty"` // mean active sessions
+	Calls   float64       `json:"calls_per_second,omitempty"`
+	Mean    time.Duration `json:"mean,omitempty"`
+	Running time.Duration `json:"running,omitempty"` // longest that runs now
+	Waits   []DBWait      `json:"waits,omitempty"`
+}
+
+// DBWait is what sessions wait for.
+type DBWait struct {
+	Name string  `json:"name"`
+	Type string  `json:"type,omitempty"`
+	Load float64 `json:"load"` // mean active sessions
+}
+
+// DBReplica is a standby and how far it is behind.
+type DBReplica struct {
+	Name  string        `json:"name"`
+	State string        `json:"state,omitempty"`
+	Lag   time.Duration `json:"lag"`
+	Bytes float64       `json:"bytes,omitempty"`
+}
+
+// DBEvent is something that the operator of the database reported.
+type DBEvent struct {
+	At         time.Time `json:"at"`
+	Message    string    `json:"message"`
+	Categories []string  `json:"categories,omitempty"`
+}
