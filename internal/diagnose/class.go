@@ -1,61 +1,56 @@
 package diagnose
 
-import "slices"
+import "github.com/holdfast-sre/holdfast/internal/cause"
 
-// The closed list of cause classes.
+// CauseClass is one of a closed list; see Classes.
+type CauseClass = cause.Class
+
+// Fault is finer than a class, from a closed list.
+type Fault = cause.Fault
+
+// The cause classes, under the names that those who speak of a diagnosis use.
 const (
-	BadDeploy          CauseClass = "bad_deploy"
-	ConfigChange       CauseClass = "config_change"
-	FlagChange         CauseClass = "flag_change"
-	ExhaustCPU         CauseClass = "resource_exhaustion.cpu"
-	ExhaustMemory      CauseClass = "resource_exhaustion.memory"
-	ExhaustPool        CauseClass = "resource_exhaustion.connection_pool"
-	ExhaustDisk        CauseClass = "resource_exhaustion.disk"
-	ExhaustFileHandles CauseClass = "resource_exhaustion.file_handles"
-	ExhaustThreads     CauseClass = "resource_exhaustion.threads"
-	ExhaustQuota       CauseClass = "resource_exhaustion.quota"
-	LeakMemory         CauseClass = "leak.memory"
-	LeakConnections    CauseClass = "leak.connections"
-	LeakFileHandles    CauseClass = "leak.file_handles"
-	LeakGoroutines     CauseClass = "leak.goroutines"
-	DependencyFailure  CauseClass = "dependency_failure"
-	ExternalProvider   CauseClass = "external_provider"
-	NetworkLoss        CauseClass = "network.loss"
-	NetworkDelay       CauseClass = "network.delay"
-	NetworkPartition   CauseClass = "network.partition"
-	NetworkDNS         CauseClass = "network.dns"
-	NetworkPolicy      CauseClass = "network.policy"
-	TrafficSurge       CauseClass = "traffic_surge"
-	SlowQuery          CauseClass = "slow_query"
-	LockContention     CauseClass = "lock_contention"
-	DataCorruption     CauseClass = "data_corruption"
-	CredentialExpired  CauseClass = "credential_expired" //nolint:gosec // the name of a cause, no credential
-	CertificateExpired CauseClass = "certificate_expired"
-	Scheduling         CauseClass = "scheduling"
-	Image              CauseClass = "image"
-	Probe              CauseClass = "probe"
-	Permission         CauseClass = "permission"
-	ServiceWiring      CauseClass = "service_wiring"
-	Storage            CauseClass = "storage"
-	Node               CauseClass = "node"
-	PlatformComponent  CauseClass = "platform_component"
-	Healthy            CauseClass = "healthy"
-	Unknown            CauseClass = "unknown"
+	BadDeploy          = cause.BadDeploy
+	ConfigChange       = cause.ConfigChange
+	FlagChange         = cause.FlagChange
+	ExhaustCPU         = cause.ExhaustCPU
+	ExhaustMemory      = cause.ExhaustMemory
+	ExhaustPool        = cause.ExhaustPool
+	ExhaustDisk        = cause.ExhaustDisk
+	ExhaustFileHandles = cause.ExhaustFileHandles
+	ExhaustThreads     = cause.ExhaustThreads
+	ExhaustQuota       = cause.ExhaustQuota
+	LeakMemory         = cause.LeakMemory
+	LeakConnections    = cause.LeakConnections
+	LeakFileHandles    = cause.LeakFileHandles
+	LeakGoroutines     = cause.LeakGoroutines
+	DependencyFailure  = cause.DependencyFailure
+	ExternalProvider   = cause.ExternalProvider
+	NetworkLoss        = cause.NetworkLoss
+	NetworkDelay       = cause.NetworkDelay
+	NetworkPartition   = cause.NetworkPartition
+	NetworkDNS         = cause.NetworkDNS
+	NetworkPolicy      = cause.NetworkPolicy
+	TrafficSurge       = cause.TrafficSurge
+	SlowQuery          = cause.SlowQuery
+	LockContention     = cause.LockContention
+	DataCorruption     = cause.DataCorruption
+	CredentialExpired  = cause.CredentialExpired
+	CertificateExpired = cause.CertificateExpired
+	Scheduling         = cause.Scheduling
+	Image              = cause.Image
+	Probe              = cause.Probe
+	Permission         = cause.Permission
+	ServiceWiring      = cause.ServiceWiring
+	Storage            = cause.Storage
+	Node               = cause.Node
+	PlatformComponent  = cause.PlatformComponent
+	Healthy            = cause.Healthy
+	Unknown            = cause.Unknown
 )
 
-var classes = []CauseClass{
-	BadDeploy, ConfigChange, FlagChange,
-	ExhaustCPU, ExhaustMemory, ExhaustPool, ExhaustDisk, ExhaustFileHandles, ExhaustThreads, ExhaustQuota,
-	LeakMemory, LeakConnections, LeakFileHandles, LeakGoroutines,
-	DependencyFailure, ExternalProvider,
-	NetworkLoss, NetworkDelay, NetworkPartition, NetworkDNS, NetworkPolicy,
-	TrafficSurge, SlowQuery, LockContention, DataCorruption, CredentialExpired, CertificateExpired,
-	Scheduling, Image, Probe, Permission, ServiceWiring, Storage, Node, PlatformComponent,
-	Healthy, Unknown,
-}
-
 // Classes returns every cause class.
-func Classes() []CauseClass { return slices.Clone(classes) }
+func Classes() []CauseClass { return cause.Classes() }
 
 // Known reports whether c is on the list.
-func Known(c CauseClass) bool { return slices.Contains(classes, c) }
+func Known(c CauseClass) bool { return cause.Known(c) }

@@ -9,9 +9,6 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
-// CauseClass is one of a closed list; see Classes.
-type CauseClass string
-
 // Basis says what a probability rests on.
 type Basis string
 

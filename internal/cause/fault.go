@@ -1,4 +1,4 @@
-package diagnose
+package cause
 
 import (
 	"maps"
@@ -79,7 +79,7 @@ const (
 	FaultNodeNotReady Fault = "node_not_ready"
 )
 
-var faults = map[Fault]CauseClass{
+var faults = map[Fault]Class{
 	FaultCPUCapacity: Scheduling, FaultMemoryCapacity: Scheduling, FaultNodeAffinity: Scheduling, FaultNodeSelector: Scheduling,
 	FaultCordoned: Scheduling, FaultAntiAffinity: Scheduling, FaultTaint: Scheduling, FaultNoReplicas: ConfigChange,
 	FaultVolumeOccupied: Storage, FaultAccessMode: Storage, FaultClaimCapacity: Storage, FaultClaimSelector: Storage,
@@ -102,4 +102,4 @@ var faults = map[Fault]CauseClass{
 func Faults() []Fault { return slices.Sorted(maps.Keys(faults)) }
 
 // ClassOf returns the class of a fault; empty when the fault is not known.
-func ClassOf(f Fault) CauseClass { return faults[f] }
+func ClassOf(f Fault) Class { return faults[f] }

@@ -1,0 +1,80 @@
+// Package inspect reads the state of a cluster and says which object is faulty
+// and how. It reasons over objects as they are now; events and log lines only
+// support what the state shows, the less the older they are. Pure; the same
+// state gives the same findings in the same order.
+package inspect
+
+import (
+	"github.com/holdfast-sre/holdfast/internal/cause"
+	"github.com/holdfast-sre/holdfast/internal/cluster"
+)
+
+// Weight says how much a finding rests on; a closed list. The engine learns
+// what each is worth, so a check must choose honestly.
+type Weight string
+
+// The weights, from the strongest.
+const (
+	// Contradiction: two objects that exist now can't work together (a selector
+	// that matches no node, a target port that nothing listens on), and what
+	// they should do does not work now.
+	Contradiction Weight = "contradiction"
+	// Stated: the cluster itself reports the fault about something that is
+	// broken now (a condition, a waiting reason, a fresh event).
+	Stated Weight = "stated"
+	// Mismatch: the contradiction is there, but nothing is seen to be broken by it.
+	Mismatch Weight = "mismatch"
+	// Observed: what the fault would do is seen (failed probes from nodes, error
+	// lines, late answers), not the fault itself.
+	Observed Weight = "observed"
+	// Hint: one of several faults would look like this.
+	Hint Weight = "hint"
+)
+
+// Finding is one fault of one object.
+type Finding struct {
+	Fault  cause.Fault
+	Kind   string // Deployment, StatefulSet, Pod, Service, Node, Namespace, …
+	Name   string // of the object at fault, the workload rather than its pod
+	Weight Weight
+	Text   string   // one sentence with names and numbers
+	About  []string // objects looked at, "pods/NAME", as a person would ask for them
+	Check  []string // kubectl commands that would confirm or refute it
+	Broken []string // workloads that this breaks, itself included
+	// Outside marks findings that rest on text which people outside could have
+	// written (log lines).
+	Outside bool
+}
+
+// Lines are log lines of one workload, for checks that need them: what the
+// process itself said lately.
+type Lines struct {
+	Workload string
+	Lines    []string
+}
+
+// check looks for one kind of fault.
+type check func(*world) []Finding
+
+// All runs every check. logs may be empty.
+func All(s *cluster.State, logs []Lines) []Finding {
+	w := newWorld(s, logs)
+	var out []Finding
+	for _, c := range checks() {
+		out = append(out, c(w)...)
+	}
+	return out
+}
+
+// checks lists the families, each in a file of its own.
+func checks() []check {
+	return nil
+}
+
+// world is the state with the look-ups that checks share.
+type world struct {
+	state *cluster.State
+	logs  []Lines
+}
+
+func newWorld(s *cluster.State, logs []Lines) *world { return &world{state: s, logs: logs} }
