@@ -60,7 +60,7 @@ func (i *Incident) Join(signals []signal.Signal, owner func(service string) stri
 		if s.ReceivedAt.After(i.LastSignalAt) {
 			i.LastSignalAt = s.ReceivedAt
 		}
-		if s.Severity.WorseThan(i.Severity) && s.Severity.WorseThan(out.Raised) {
+		if i.asksForMore(s) && s.Severity.WorseThan(out.Raised) {
 			out.Raised, out.Reason = s.Severity, fmt.Sprintf("alert %s is mapped to %s", s.Name, s.Severity)
 		}
 		if s.Service == "" {
@@ -73,9 +73,25 @@ func (i *Incident) Join(signals []signal.Signal, owner func(service string) stri
 			out.NewOwners = append(out.NewOwners, o)
 		}
 	}
+	for _, s := range signals {
+		if s.Severity.WorseThan(i.SeverityHeard) {
+			i.SeverityHeard = s.Severity
+		}
+	}
 	slices.Sort(out.NewServices)
 	slices.Sort(out.NewOwners)
 	return out
+}
+
+// asksForMore reports whether a signal calls for a higher severity. Where a
+// person has set it, only what that person could not know does: a signal about
+// another service, or a worse one than all before.
+func (i *Incident) asksForMore(s signal.Signal) bool {
+	if !s.Severity.WorseThan(i.Severity) {
+		return false
+	}
+	return !i.SeverityByHand || s.Severity.WorseThan(i.SeverityHeard) ||
+		s.Service != "" && !slices.Contains(i.Services, s.Service)
 }
 
 // added inserts s into a sorted list and reports whether it was missing.
