@@ -115,9 +115,10 @@ func (c *candidate) evidence(w Weights, sign float64) []string {
 	return out
 }
 
-// candidates holds one candidate per class and component.
+// candidates holds one candidate per class, fault and component.
 type candidates struct {
-	byKey map[candidateKey]*candidate
+	byKey   map[candidateKey]*candidate
+	without []CauseClass // classes that are not considered
 }
 
 type candidateKey struct {
@@ -126,20 +127,25 @@ type candidateKey struct {
 	component string
 }
 
-func newCandidates() *candidates { return &candidates{byKey: map[candidateKey]*candidate{}} }
+func newCandidates(without ...CauseClass) *candidates {
+	return &candidates{byKey: map[candidateKey]*candidate{}, without: without}
+}
 
 // at returns the candidate of a class without a finer fault, made when it is new.
 func (cs *candidates) at(class CauseClass, component string) *candidate {
 	return cs.fault(class, "", component)
 }
 
-// fault returns the candidate of a fault, made when it is new.
+// fault returns the candidate of a fault, made when it is new. One of a class
+// that is not considered takes votes and leads nowhere.
 func (cs *candidates) fault(class CauseClass, fault Fault, component string) *candidate {
 	k := candidateKey{class, fault, component}
 	c, ok := cs.byKey[k]
 	if !ok {
 		c = &candidate{class: class, fault: fault, component: component, votes: map[voteKey]vote{}}
-		cs.byKey[k] = c
+		if !slices.Contains(cs.without, class) {
+			cs.byKey[k] = c
+		}
 	}
 	return c
 }

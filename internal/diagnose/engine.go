@@ -18,11 +18,18 @@ const (
 
 // Engine ranks causes. It is immutable and safe for concurrent use.
 type Engine struct {
-	w Weights
+	w       Weights
+	without []CauseClass // see Without
 }
 
 // New returns an engine with the given weights; see DefaultWeights.
-func New(w Weights) *Engine { return &Engine{w: w} }
+func New(w Weights, options ...Option) *Engine {
+	e := &Engine{w: w}
+	for _, o := range options {
+		o(e)
+	}
+	return e
+}
 
 // rule looks at the evidence and votes.
 type rule func(*view, *candidates)
@@ -40,12 +47,7 @@ func rules() []rule {
 // Diagnose ranks the causes of what the evidence shows. The same input, in any
 // order of items, gives the same outcome.
 func (e *Engine) Diagnose(in Input) Diagnosis {
-	v := newView(in)
-	cs := newCandidates()
-	for _, r := range rules() {
-		r(v, cs)
-	}
-	e.proofs(v, cs)
+	v, cs := e.examine(in)
 	ranked := e.weigh(v, cs)
 	return Diagnosis{
 		Hypotheses: e.present(v, ranked),

@@ -5,11 +5,14 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 )
 
-// feature names one kind of observation that speaks for or against a cause.
-type feature string
+// Feature names one kind of observation that speaks for or against a cause.
+type Feature string
+
+type feature = Feature
 
 // The features; weights.json gives each its log-odds.
 const (
@@ -51,20 +54,30 @@ const (
 	fUnknownStale   feature = "unknown_stale"           // per source with stale samples
 )
 
-var features = [...]feature{
-	fExhausted, fRisen, fHolder, fHolderFirst, fVictims, fNoProgress, fBacklog, fProgress, fLeak,
-	fErrorClass, fCodeFault, fRestarts, fOOM, fChangeNear, fChangeRecorded, fChangeAfter, fTrafficUp,
-	fAbnormal, fInBand, fDown, fDepAbnormal, fAlert, fFirst, fLater, fExplains, fExplainsNone,
-	fExplained, fMechanism, fAllInBand, fStillAlerting, fProof, fMissed, fExcluded,
-	fUnknown, fUnknownMissing, fUnknownStale,
+// corePriors are the hand-set log-odds of the features above.
+var corePriors = priors{
+	fExhausted: 2.6, fRisen: 0.6, fHolder: 1.2, fHolderFirst: 0.6, fVictims: 0.8, fNoProgress: 2.2,
+	fBacklog: 0.8, fProgress: -1.5, fLeak: 2.4, fErrorClass: 1.4, fCodeFault: 0.9, fRestarts: 0.8, fOOM: 2.6,
+	fChangeNear: 1.9, fChangeRecorded: 1.1, fChangeAfter: -3.0, fTrafficUp: 2.4, fAbnormal: 0.6, fInBand: -2.0,
+	fDown: 2.6, fDepAbnormal: 1.2, fAlert: 0.4, fFirst: 0.7, fLater: -1.2, fExplains: 1.0, fExplainsNone: -2.5,
+	fExplained: -1.6, fMechanism: -1.3, fAllInBand: 3.2, fStillAlerting: -1.5,
+	fProof: 1.9, fMissed: -1.9, fExcluded: -4.0,
+	fUnknown: 0.0, fUnknownMissing: 0.8, fUnknownStale: 0.4,
 }
 
+// Where learning starts; hand-set like the log-odds.
+const (
+	handPrior       = -1.5
+	handTemperature = 1.3
+)
+
 // priors are hand-set log-odds of features, from which learning starts: a file
-// of rules declares its own, and allPriors lists them.
+// of rules declares its own, and allPriors lists them. Their sign is what the
+// mechanism says, and learning does not turn it.
 type priors map[feature]float64
 
 func allPriors() []priors {
-	return []priors{clusterPriors, tracesPriors, seriesPriors, databasePriors}
+	return []priors{corePriors, clusterPriors, tracesPriors, seriesPriors, databasePriors}
 }
 
 // Weights are the log-odds that each feature adds to a cause, before a softmax
@@ -77,7 +90,20 @@ type Weights struct {
 	Temperature float64 `json:"temperature"`
 	// Prior is where every cause starts, in log-odds against "unknown".
 	Prior   float64             `json:"prior"`
-	LogOdds map[feature]float64 `json:"log_odds"`
+	LogOdds map[Feature]float64 `json:"log_odds"`
+}
+
+// HandWeights returns the weights that people set from the mechanisms, before
+// any data was seen.
+func HandWeights() Weights {
+	w := Weights{
+		Version: 1, Comment: "Set by hand from the mechanisms; not learnt.",
+		Temperature: handTemperature, Prior: handPrior, LogOdds: map[Feature]float64{},
+	}
+	for _, ps := range allPriors() {
+		maps.Copy(w.LogOdds, ps)
+	}
+	return w
 }
 
 //go:embed weights.json
@@ -92,10 +118,11 @@ func DefaultWeights() Weights {
 	return w
 }
 
-// ParseWeights reads a weights file. Every feature must be there with a finite
-// number, and no other.
+// ParseWeights reads a weights file. A feature that it leaves out keeps its
+// hand-set number; one that the engine does not know is an error.
 func ParseWeights(b []byte) (Weights, error) {
-	var w Weights
+	w := HandWeights()
+	known := len(w.LogOdds)
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&w); err != nil {
@@ -104,22 +131,11 @@ func ParseWeights(b []byte) (Weights, error) {
 	if w.Temperature < 1 {
 		return Weights{}, fmt.Errorf("weights: temperature is %v: use 1 or more", w.Temperature)
 	}
-	known := len(features)
-	for _, ps := range allPriors() {
-		for f, v := range ps {
-			known++
-			if _, ok := w.LogOdds[f]; !ok {
-				w.LogOdds[f] = v
-			}
-		}
-	}
-	for _, f := range features {
-		if v, ok := w.LogOdds[f]; !ok || math.IsNaN(v) {
-			return Weights{}, fmt.Errorf("weights: feature %q has no number", f)
-		}
-	}
 	if len(w.LogOdds) != known {
-		return Weights{}, fmt.Errorf("weights: %d features, want the %d that the engine knows", len(w.LogOdds), known)
+		strange := slices.Sorted(maps.Keys(w.LogOdds))
+		hand := HandWeights()
+		strange = slices.DeleteFunc(strange, func(f Feature) bool { _, ok := hand.LogOdds[f]; return ok })
+		return Weights{}, fmt.Errorf("weights: no rule knows the features %v: fit again, or take them out", strange)
 	}
 	return w, nil
 }
