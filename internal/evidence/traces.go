@@ -8,6 +8,7 @@ import "time"
 type Traces struct {
 	Operations []Operation `json:"operations"`
 	Calls      []SpanCall  `json:"calls"`
+	Links      []SpanLink  `json:"links,omitempty"`
 	Now        int         `json:"now"`    // traces in the window now
 	Before     int         `json:"before"` // traces in the reference window
 	// Examples are traces to look at, the slowest or failing first.
@@ -21,6 +22,9 @@ type Operation struct {
 	Now     SpanStats `json:"now"`
 	Before  SpanStats `json:"before"`
 	First   time.Time `json:"first,omitzero"` // first span of the window now
+	// Client marks spans that wait for another service: their exclusive time is
+	// spent between the two, not in this one.
+	Client bool `json:"client,omitempty"`
 }
 
 // SpanStats summarise spans. Self is the exclusive time: the duration without
@@ -51,7 +55,27 @@ type CallStats struct {
 	PerTrace float64 `json:"per_trace"`
 	P50      float64 `json:"p50"`
 	P95      float64 `json:"p95"`
+	Gaps     int     `json:"gaps"` // calls whose gap could be measured
 	GapP50   float64 `json:"gap_p50"`
 	GapP95   float64 `json:"gap_p95"`
 	Errors   float64 `json:"errors"`
+}
+
+// SpanLink is what one operation makes happen: how many of its spans have a
+// given operation below them. A part of the code that no longer runs shows as
+// links of one operation that vanish while its spans go on.
+type SpanLink struct {
+	Service        string    `json:"service"`
+	Operation      string    `json:"operation"`
+	Child          string    `json:"child"` // service
+	ChildOperation string    `json:"child_operation"`
+	Now            LinkStats `json:"now"`
+	Before         LinkStats `json:"before"`
+}
+
+// LinkStats count the spans of the upper operation.
+type LinkStats struct {
+	Parents   int     `json:"parents"`
+	With      int     `json:"with"` // those with at least one such child
+	PerParent float64 `json:"per_parent"`
 }
