@@ -39,14 +39,20 @@ func translate(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
+		return marked{api.ErrNotFound, err}
 	case errors.Is(err, respond.ErrMoved), errors.Is(err, store.ErrConflict), errors.As(err, &refused):
-		return fmt.Errorf("%w: %w", api.ErrConflict, err)
+		return marked{api.ErrConflict, err}
 	case errors.Is(err, respond.ErrNever), errors.Is(err, respond.ErrNotApprover):
-		return fmt.Errorf("%w: %w", api.ErrForbidden, err)
+		return marked{api.ErrForbidden, err}
 	}
 	return err
 }
+
+// marked is an error that the doors know as mark; its text is that of err alone.
+type marked struct{ mark, err error }
+
+func (m marked) Error() string   { return m.err.Error() }
+func (m marked) Unwrap() []error { return []error{m.mark, m.err} }
 
 func (r reader) Incidents(ctx context.Context, f api.Filter) (out []incident.Incident, err error) {
 	err = r.view(ctx, func(tx *store.Tx) error {
