@@ -28,6 +28,9 @@ type Set struct {
 	// Right reports whether a hypothesis names what the truth names, in the
 	// measure of the set (the component; for cloudops object and cause).
 	Right func(h diagnose.Hypothesis, t Truth) bool
+	// Panel reads the metrics of one case for methods that know nothing else; nil
+	// for a set without metrics that such methods could rank by.
+	Panel func(data fs.FS, id string) (Panel, error)
 }
 
 // Truth is the label of one case. Fields hold the columns of the set's labels
