@@ -97,7 +97,7 @@ func directionOf(g evidence.Golden) detect.Direction {
 // floorOf is the least spread of each signal: what nobody would call unusual.
 func floorOf(m evidence.Metric, unit string) detect.Floor {
 	switch m.Signal {
-	case evidence.LatencyP50, evidence.LatencyP95, evidence.LatencyP99:
+	case evidence.LatencyMean, evidence.LatencyP50, evidence.LatencyP95, evidence.LatencyP99:
 		if strings.HasPrefix(unit, "ms") || strings.HasPrefix(unit, "milli") {
 			return detect.Floor{Abs: 10, Rel: 0.15}
 		}

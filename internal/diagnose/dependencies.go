@@ -114,7 +114,7 @@ func (p *part) runtimeIDs() []string {
 func bandSentence(name string, b band) string {
 	what, unit := string(b.metric.Signal), b.item.Unit
 	switch b.metric.Signal {
-	case evidence.LatencyP50, evidence.LatencyP95, evidence.LatencyP99:
+	case evidence.LatencyMean, evidence.LatencyP50, evidence.LatencyP95, evidence.LatencyP99:
 		what = "latency " + strings.TrimPrefix(what, "latency_")
 		unit = firstOf(unit, "s")
 	case evidence.Errors:

@@ -105,12 +105,13 @@ type Golden string
 
 // The golden signals. Saturation carries the resource in Metric.Resource.
 const (
-	LatencyP50 Golden = "latency_p50"
-	LatencyP95 Golden = "latency_p95"
-	LatencyP99 Golden = "latency_p99"
-	Traffic    Golden = "traffic"
-	Errors     Golden = "errors" // share of requests, 0…1
-	Saturation Golden = "saturation"
+	LatencyMean Golden = "latency_mean"
+	LatencyP50  Golden = "latency_p50"
+	LatencyP95  Golden = "latency_p95"
+	LatencyP99  Golden = "latency_p99"
+	Traffic     Golden = "traffic"
+	Errors      Golden = "errors" // share of requests, 0…1
+	Saturation  Golden = "saturation"
 )
 
 // Metric is a golden signal of one service: the window now, and reference

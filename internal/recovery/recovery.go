@@ -147,7 +147,7 @@ func InBand(m evidence.Metric) (ok bool, why string) {
 			return true, ""
 		}
 		return false, fmt.Sprintf("errors %.1f %%, usually %.1f %%", 100*v, 100*usual)
-	case evidence.LatencyP50, evidence.LatencyP95, evidence.LatencyP99:
+	case evidence.LatencyMean, evidence.LatencyP50, evidence.LatencyP95, evidence.LatencyP99:
 		if v <= max(latencyFactor*usual, latencyFloor) || (m.Deviation != 0 && m.Deviation < maxDeviation) {
 			return true, ""
 		}
