@@ -71,6 +71,9 @@ type SpanLink struct {
 	ChildOperation string    `json:"child_operation"`
 	Now            LinkStats `json:"now"`
 	Before         LinkStats `json:"before"`
+	// Log marks a statement that the operation logs: ChildOperation is its text,
+	// Child the service itself.
+	Log bool `json:"log,omitempty"`
 }
 
 // LinkStats count the spans of the upper operation.

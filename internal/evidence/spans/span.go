@@ -33,6 +33,9 @@ type Span struct {
 	Duration  time.Duration // negative counts as 0
 	Error     bool
 	Kind      Kind
+	// Events are the statements that were logged while it ran, without their
+	// variable parts: see lines.Statement.
+	Events []string
 }
 
 // Options bound the summary; a zero field takes its default.

@@ -154,30 +154,40 @@ func calls(now, before *tree, limit int) []evidence.SpanCall {
 	return out[:min(len(out), limit)]
 }
 
-type linkKey struct{ parent, child opKey }
+type linkKey struct {
+	parent, child opKey
+	log           bool
+}
 
-type linkSums struct{ with, all int }
+type linkSums struct {
+	with, all int
+	last      int // span that was counted last
+}
 
-// links counts, for every operation, the spans that each other operation has
-// right below it.
+// links counts, for every operation, the spans that have each other operation
+// right below them, and those that logged each statement.
 func (t *tree) links() (map[linkKey]*linkSums, map[opKey]int) {
 	sums, parents := map[linkKey]*linkSums{}, map[opKey]int{}
-	last := map[linkKey]int{}
 	for i, s := range t.spans {
 		up := opKey{s.Service, s.Operation}
 		parents[up]++
-		for _, c := range t.children(i) {
-			k := linkKey{up, opKey{t.spans[c].Service, t.spans[c].Operation}}
+		count := func(k linkKey) {
 			l := sums[k]
 			if l == nil {
-				l = &linkSums{}
+				l = &linkSums{last: -1}
 				sums[k] = l
 			}
 			l.all++
-			if at, ok := last[k]; !ok || at != i {
+			if l.last != i {
 				l.with++
-				last[k] = i
+				l.last = i
 			}
+		}
+		for _, c := range t.children(i) {
+			count(linkKey{up, opKey{t.spans[c].Service, t.spans[c].Operation}, false})
+		}
+		for _, e := range s.Events {
+			count(linkKey{up, opKey{s.Service, e}, true})
 		}
 	}
 	return sums, parents
@@ -189,14 +199,14 @@ func links(now, before *tree, limit int) []evidence.SpanLink {
 	out := []evidence.SpanLink{}
 	for _, k := range bothKeys(a, b) {
 		out = append(out, evidence.SpanLink{
-			Service: k.parent.service, Operation: k.parent.name, Child: k.child.service, ChildOperation: k.child.name,
+			Service: k.parent.service, Operation: k.parent.name, Child: k.child.service, ChildOperation: k.child.name, Log: k.log,
 			Now: a[k].stats(pa[k.parent]), Before: b[k].stats(pb[k.parent]),
 		})
 	}
 	slices.SortFunc(out, func(x, y evidence.SpanLink) int {
 		return cmp.Or(cmp.Compare(y.Now.With+y.Before.With, x.Now.With+x.Before.With),
 			cmp.Compare(x.Service, y.Service), cmp.Compare(x.Operation, y.Operation),
-			cmp.Compare(x.Child, y.Child), cmp.Compare(x.ChildOperation, y.ChildOperation))
+			cmp.Compare(x.Child, y.Child), cmp.Compare(x.ChildOperation, y.ChildOperation), one(x.Log)-one(y.Log))
 	})
 	return out[:min(len(out), limit)]
 }
