@@ -1,0 +1,161 @@
+package nezha
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
+	"github.com/holdfast-sre/holdfast/internal/evidence/spans"
+)
+
+// window is a folder's spans with the statements that they logged.
+type window struct {
+	spans []spans.Span
+	logs  map[string][]logLine // by service
+}
+
+type logLine struct {
+	lines.Line
+	span string
+}
+
+// readWindow reads the traces and logs of a folder; a file that is not there is
+// no error, since parts of the data are missing from the source.
+func readWindow(data fs.FS, folder string) (window, error) {
+	w := window{logs: map[string][]logLine{}}
+	events, err := w.readLogs(data, folder+"/logs.csv.gz")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return w, err
+	}
+	err = w.readTraces(data, folder+"/traces.csv.gz", events)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return w, err
+	}
+	return w, nil
+}
+
+func (w *window) readTraces(data fs.FS, name string, events map[string][]string) error {
+	names := interner{}
+	return eachRow(data, name, func(r row) error {
+		start, err := r.micros("start_us")
+		if err != nil {
+			return err
+		}
+		took, err := strconv.ParseInt(r.text("duration_us"), 10, 64)
+		if err != nil {
+			return fmt.Errorf("column duration_us is %q: want microseconds", r.text("duration_us"))
+		}
+		s := spans.Span{
+			Trace: names.of(r.text("trace")), ID: names.of(r.text("span")), Parent: parentOf(names.of(r.text("parent"))),
+			Service: names.of(r.text("service")), Operation: names.of(r.text("operation")),
+			Start: start, Duration: time.Duration(took) * time.Microsecond,
+		}
+		s.Events = events[s.ID]
+		w.spans = append(w.spans, s)
+		return nil
+	})
+}
+
+// parentOf reads 0 (root) and -1 (not in the file) as no parent.
+func parentOf(p string) string {
+	if p == "0" || p == "-1" {
+		return ""
+	}
+	return p
+}
+
+// readLogs returns the statements by the span that they were logged in.
+func (w *window) readLogs(data fs.FS, name string) (map[string][]string, error) {
+	names, events := interner{}, map[string][]string{}
+	statements := interner{}
+	err := eachRow(data, name, func(r row) error {
+		at, err := r.micros("ts_us")
+		if err != nil {
+			return err
+		}
+		service, span := names.of(r.text("service")), names.of(r.text("span"))
+		text := names.of(r.text("message"))
+		w.logs[service] = append(w.logs[service], logLine{
+			Line: lines.Line{At: at, Text: text, Labels: map[string]string{"level": names.of(r.text("level"))}}, span: span,
+		})
+		if span != "0" {
+			events[span] = append(events[span], statements.statement(text))
+		}
+		return nil
+	})
+	return events, err
+}
+
+func (in interner) statement(text string) string {
+	s, ok := in[text]
+	if !ok {
+		s = lines.Statement(text)
+		in[text] = s
+	}
+	return s
+}
+
+func (r row) micros(column string) (time.Time, error) {
+	n, err := strconv.ParseInt(r.text(column), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("column %s is %q: want microseconds since 1970", column, r.text(column))
+	}
+	return time.UnixMicro(n).UTC(), nil
+}
+
+// split parts a window at a moment.
+func (w window) split(at time.Time) (before, after window) {
+	before.logs, after.logs = map[string][]logLine{}, map[string][]logLine{}
+	for _, s := range w.spans {
+		if s.Start.Before(at) {
+			before.spans = append(before.spans, s)
+		} else {
+			after.spans = append(after.spans, s)
+		}
+	}
+	for service, ls := range w.logs {
+		for _, l := range ls {
+			if l.At.Before(at) {
+				before.logs[service] = append(before.logs[service], l)
+			} else {
+				after.logs[service] = append(after.logs[service], l)
+			}
+		}
+	}
+	return before, after
+}
+
+// join appends the spans of a further reference window. Identifiers are unique
+// within a file only, so those of the other file are marked.
+func (w *window) join(other window) {
+	for _, s := range other.spans {
+		s.Trace = "r" + s.Trace
+		w.spans = append(w.spans, s)
+	}
+	for service, ls := range other.logs {
+		w.logs[service] = append(w.logs[service], ls...)
+	}
+}
+
+func texts(ls []logLine) []lines.Line {
+	out := make([]lines.Line, len(ls))
+	for i, l := range ls {
+		out[i] = l.Line
+	}
+	return out
+}
+
+// tracesItem summarises the spans now against those before.
+func tracesItem(now, before window, from, to time.Time) (evidence.Item, error) {
+	it := evidence.Item{
+		Kind: evidence.KindTraces, Collector: "traces", Source: "traces", Query: "spans",
+		From: from, To: to, Strength: 1,
+	}
+	t := spans.Summarise(now.spans, before.spans, spans.Options{})
+	it.Summary = fmt.Sprintf("%d traces, %d in the reference", t.Now, t.Before)
+	return it.Encode(t) //nolint:wrapcheck // the error names the kind already
+}
