@@ -6,24 +6,31 @@
 #   build.sh NAME…          build, print the path of each
 #   build.sh --path NAME    print where it is or would be, build nothing
 #
-# Names: loki, victorialogs.
+# Names: jaeger, kubernetes, loki, victorialogs.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/holdfast/tools
-flags=(-mod=readonly -buildvcs=false -trimpath "-ldflags=-s -w")
+# Without a version the API server calls itself a development build.
+release=k8s.io/component-base/version
+declare -A link=(
+	[kubernetes]="-X $release.gitVersion=v1.36.3 -X $release.gitMajor=1 -X $release.gitMinor=36"
+)
 
-locate() { # sets module, package, target
+locate() { # sets module, package, flags, target
 	case $1 in
+	jaeger) module=$here/jaeger package=github.com/jaegertracing/jaeger/cmd/jaeger ;;
+	kubernetes) module=$here/kubernetes package=. ;;
 	loki) module=$here/loki package=github.com/grafana/loki/v3/cmd/loki ;;
 	victorialogs) module=$here/victorialogs package=github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs ;;
 	*)
-		echo "build.sh: unknown tool $1: use loki or victorialogs" >&2
+		echo "build.sh: unknown tool $1: use jaeger, kubernetes, loki or victorialogs" >&2
 		exit 2
 		;;
 	esac
+	flags=(-mod=readonly -buildvcs=false -trimpath "-ldflags=-s -w${link[$1]:+ ${link[$1]}}")
 	local sum
-	sum=$({ cat "$module/go.mod" "$module/go.sum" && echo "$package ${flags[*]}" && go env GOVERSION GOOS GOARCH; } | sha256sum)
+	sum=$({ cat "$module"/go.mod "$module"/go.sum $(compgen -G "$module/*.go") && echo "$package ${flags[*]}" && go env GOVERSION GOOS GOARCH; } | sha256sum)
 	target=$cache/$1-${sum:0:16}/$1
 }
 
