@@ -55,6 +55,8 @@ func (e *Engine) Diagnose(in Input) Diagnosis {
 		Abnormal:   v.abnormalList(),
 		Missing:    v.missing(),
 		Components: suspects(ranked),
+		Observed:   v.seen,
+		RuledOut:   v.cleared,
 	}
 }
 

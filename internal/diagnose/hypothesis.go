@@ -7,6 +7,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 )
 
 // Basis says what a probability rests on.
@@ -42,6 +43,9 @@ type Input struct {
 	Now         time.Time
 	Items       []evidence.Item
 	Findings    []Finding // from runbook diagnostics
+	// Signals are the incident's own, as they were sent. Their text is from
+	// outside; which objects their labels name counts, to see whether these exist.
+	Signals []signal.Signal
 }
 
 // Finding is what a runbook's facts prove or exclude about a cause.
@@ -77,9 +81,20 @@ type Diagnosis struct {
 	Onset      time.Time    `json:"onset"`    // zero when no change point was found
 	Abnormal   []Abnormal   `json:"abnormal"` // services out of their usual band, earliest first
 	Missing    []string     `json:"missing"`  // sources that did not answer
+	// Observed is what the checks saw, RuledOut what they looked for and did not
+	// find: both in words with the numbers.
+	Observed []Observation `json:"observed,omitempty"`
+	RuledOut []Observation `json:"ruled_out,omitempty"`
 	// Components ranks every suspected component, also those whose hypotheses
 	// are too unlikely to be listed. Descending.
 	Components []Suspect `json:"-"`
+}
+
+// Observation is one thing that was checked, in a sentence, with the evidence
+// that it rests on.
+type Observation struct {
+	Text     string   `json:"text"`
+	Evidence []string `json:"evidence,omitempty"`
 }
 
 // Suspect is a component with the sum of the probabilities of the causes in it.

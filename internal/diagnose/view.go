@@ -92,7 +92,10 @@ type view struct {
 	clusters  []clusterView
 	traces    []tracesView
 	databases []databaseView
-	stale     []string // sources with samples that are too old
+	gauges    []gauge
+	seen      []Observation // what rules noted, in order
+	cleared   []Observation // what rules checked and found not to be the case
+	stale     []string      // sources with samples that are too old
 	links     map[string][]string
 	together  time.Duration // lags up to this are simultaneous
 }
@@ -175,6 +178,10 @@ func (v *view) readMetric(it evidence.Item) ([]usage, error) {
 	m, err := evidence.Decode[evidence.Metric](it)
 	if err != nil {
 		return nil, err
+	}
+	if m.Signal == evidence.Gauge {
+		v.gauges = append(v.gauges, newGauge(it, m))
+		return nil, nil
 	}
 	b := judge(it, m)
 	v.together = max(v.together, clockSkew+min(b.step, time.Minute))

@@ -2,6 +2,30 @@ package evidence
 
 import "time"
 
+// What the numbers of a database server are called in Metric.Resource, with
+// Metric.Signal Gauge. Limit is the most there can be, where that is known.
+const (
+	GaugeConnections   = "connections"
+	GaugeCPU           = "cpu_percent" // of all its cores, 0…100
+	GaugeStorageFree   = "storage_free"
+	GaugeMemoryFree    = "memory_free"
+	GaugeSwap          = "swap_used"
+	GaugeReplicaLag    = "replica_lag" // seconds
+	GaugeReads         = "read_operations"
+	GaugeWrites        = "write_operations"
+	GaugeReadLatency   = "read_latency"
+	GaugeWriteLatency  = "write_latency"
+	GaugeCommitLatency = "commit_latency"
+	GaugeCommits       = "commits"
+	GaugeQueue         = "disk_queue"
+	GaugeWAL           = "wal_generated"
+	GaugeCredits       = "cpu_credits"   // what is left
+	GaugeBurst         = "burst_balance" // of the disk, percent left
+	GaugeDeadlocks     = "deadlocks"
+	GaugeTransactions  = "transaction_age" // transaction IDs in use
+	GaugeLoad          = "active_sessions" // mean
+)
+
 // Database is what a database server says about itself at one moment.
 type Database struct {
 	Engine         string          `json:"engine"` // postgresql | mysql | …

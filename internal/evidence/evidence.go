@@ -112,6 +112,9 @@ const (
 	Traffic     Golden = "traffic"
 	Errors      Golden = "errors" // share of requests, 0…1
 	Saturation  Golden = "saturation"
+	// Gauge is any other number of a component, which Metric.Resource names: by
+	// itself neither high nor low is trouble. See the names in database.go.
+	Gauge Golden = "gauge"
 )
 
 // Metric is a golden signal of one service: the window now, and reference
