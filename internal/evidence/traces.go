@@ -81,4 +81,7 @@ type LinkStats struct {
 	Parents   int     `json:"parents"`
 	With      int     `json:"with"` // those with at least one such child
 	PerParent float64 `json:"per_parent"`
+	// Spans of one trace are not independent: these count traces instead.
+	Traces     int `json:"traces"`      // with the upper operation
+	TracesWith int `json:"traces_with"` // and with the child below it
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -31,6 +32,9 @@ func load(data fs.FS, id string) (diagnose.Input, error) {
 	}
 	return l.load()
 }
+
+// takesEffect is how long an injected fault needs until requests meet it.
+const takesEffect = 20 * time.Second
 
 // loader reads the files of one case.
 type loader struct {
@@ -78,6 +82,9 @@ func (l *loader) readWindows() error {
 		return err
 	}
 	l.before, l.now = w.split(l.spec.alarm)
+	if _, late := w.split(l.spec.alarm.Add(takesEffect)); len(late.spans) > 0 {
+		l.now = late
+	}
 	for _, normal := range l.normals() {
 		n, err := readWindow(l.data, "normal/"+normal)
 		if err != nil {
@@ -176,7 +183,7 @@ func (l *loader) catalog() (*catalog.Catalog, error) {
 	for _, s := range l.services {
 		deps := slices.Sorted(slices.Values(l.calls[s]))
 		entries = append(entries, catalog.Service{
-			Name: s, DependsOn: deps, UserFacing: s == l.entry,
+			Name: s, Tier: 2, DependsOn: deps, UserFacing: s == l.entry,
 			Targets: []catalog.Target{{Environment: "bench", Kind: "process", Name: s}},
 		})
 	}

@@ -160,27 +160,47 @@ type linkKey struct {
 }
 
 type linkSums struct {
-	with, all int
-	last      int // span that was counted last
+	with, all, traces int
+	last, lastTrace   int // span and trace that were counted last
 }
+
+// parentSums count the spans of an operation and the traces that have any.
+type parentSums struct{ spans, traces, last int }
 
 // links counts, for every operation, the spans that have each other operation
 // right below them, and those that logged each statement.
-func (t *tree) links() (map[linkKey]*linkSums, map[opKey]int) {
-	sums, parents := map[linkKey]*linkSums{}, map[opKey]int{}
+func (t *tree) links() (map[linkKey]*linkSums, map[opKey]*parentSums) {
+	sums, parents := map[linkKey]*linkSums{}, map[opKey]*parentSums{}
+	trace := 0
 	for i, s := range t.spans {
+		if i > 0 && t.spans[i-1].Trace != s.Trace {
+			trace++
+		}
 		up := opKey{s.Service, s.Operation}
-		parents[up]++
+		p := parents[up]
+		if p == nil {
+			p = &parentSums{last: -1}
+			parents[up] = p
+		}
+		p.spans++
+		if p.last != trace {
+			p.traces++
+			p.last = trace
+		}
 		count := func(k linkKey) {
 			l := sums[k]
 			if l == nil {
-				l = &linkSums{last: -1}
+				l = &linkSums{last: -1, lastTrace: -1}
 				sums[k] = l
 			}
 			l.all++
 			if l.last != i {
 				l.with++
 				l.last = i
+			}
+			if l.lastTrace != trace {
+				l.traces++
+				l.lastTrace = trace
 			}
 		}
 		for _, c := range t.children(i) {
@@ -211,11 +231,15 @@ func links(now, before *tree, limit int) []evidence.SpanLink {
 	return out[:min(len(out), limit)]
 }
 
-func (l *linkSums) stats(parents int) evidence.LinkStats {
-	if l == nil {
-		return evidence.LinkStats{Parents: parents}
+func (l *linkSums) stats(p *parentSums) evidence.LinkStats {
+	var out evidence.LinkStats
+	if p != nil {
+		out.Parents, out.Traces = p.spans, p.traces
 	}
-	return evidence.LinkStats{Parents: parents, With: l.with, PerParent: share(l.all, parents)}
+	if l != nil {
+		out.With, out.PerParent, out.TracesWith = l.with, share(l.all, out.Parents), l.traces
+	}
+	return out
 }
 
 // examples are the traces to look at: failing ones first, then the slowest.
