@@ -1,0 +1,239 @@
+package cloudops
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// maxSnapshot bounds what one snapshot may unpack to, in bytes.
+const maxSnapshot = 64 << 20
+
+// snapshot is what one file holds, each part in the order of the file.
+type snapshot struct {
+	collected    string
+	tables       []entry[map[string]string] // resource -> view -> text
+	describe     []entry[string]            // "pods/NAME"
+	yaml         []entry[string]            // "app/NAME"
+	errorLogs    []entry[json.RawMessage]
+	recentLogs   []entry[[]string]
+	dependencies []entry[string]
+	connectivity []entry[string] // "service:port"
+	nodeServices []entry[string] // "node/unit"
+	alerts       alertFile
+	unread       []string // what could not be read, and why
+}
+
+type entry[T any] struct {
+	key   string
+	value T
+}
+
+// readSnapshot reads a gzipped snapshot. One that is cut short or has a part of
+// another shape yields what could be read; unread says what is missing.
+func readSnapshot(data fs.FS, name string) (*snapshot, error) {
+	f, err := data.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	zip, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: want a gzip file: %w", name, err)
+	}
+	var b bytes.Buffer
+	_, err = b.ReadFrom(io.LimitReader(zip, maxSnapshot))
+	s := parseSnapshot(b.Bytes())
+	if err != nil {
+		s.unread = append(s.unread, fmt.Sprintf("snapshot: the file ends early: %v", err))
+	}
+	return s, nil
+}
+
+// parseSnapshot reads as much as there is.
+func parseSnapshot(b []byte) *snapshot {
+	s := &snapshot{}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	err := object(dec, func(key string) error {
+		err := s.part(key, dec)
+		var shape *json.UnmarshalTypeError
+		if errors.As(err, &shape) {
+			s.unread = append(s.unread, fmt.Sprintf("%s: %v", key, err))
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
+	})
+	if err != nil {
+		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: %v", position(b, dec.InputOffset()), err))
+	}
+	return s
+}
+
+// part reads the value of one key of the file.
+func (s *snapshot) part(key string, dec *json.Decoder) error {
+	switch key {
+	case "collected_at":
+		return decode(dec, &s.collected)
+	case "tables":
+		return list(dec, &s.tables)
+	case "describe":
+		return list(dec, &s.describe)
+	case "yaml":
+		return list(dec, &s.yaml)
+	case "error_logs":
+		return list(dec, &s.errorLogs)
+	case "recent_logs":
+		return list(dec, &s.recentLogs)
+	case "dependencies":
+		return list(dec, &s.dependencies)
+	case "connectivity":
+		return list(dec, &s.connectivity)
+	case "node_services":
+		return list(dec, &s.nodeServices)
+	case "alerts":
+		return decode(dec, &s.alerts)
+	default:
+		var skipped json.RawMessage
+		return decode(dec, &skipped)
+	}
+}
+
+func decode(dec *json.Decoder, v any) error {
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("not readable: %w", err)
+	}
+	return nil
+}
+
+// list reads an object as a list that keeps its order. Entries that were read
+// before an error stay; one of another shape is left out.
+func list[T any](dec *json.Decoder, out *[]entry[T]) error {
+	var odd error
+	err := object(dec, func(key string) error {
+		var v T
+		err := decode(dec, &v)
+		var shape *json.UnmarshalTypeError
+		if errors.As(err, &shape) {
+			odd = fmt.Errorf("%s: %w", key, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		*out = append(*out, entry[T]{key, v})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return odd
+}
+
+// object calls read for each key of a JSON object, with dec before its value.
+func object(dec *json.Decoder, read func(key string) error) error {
+	open, err := dec.Token()
+	if err != nil {
+		return fmt.Errorf("want an object: %w", err)
+	}
+	if open != json.Delim('{') {
+		return skipRest(dec, open)
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return fmt.Errorf("want a key: %w", err)
+		}
+		name, _ := key.(string)
+		if err := read(name); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return fmt.Errorf("want the end of an object: %w", err)
+	}
+	return nil
+}
+
+// skipRest leaves a value that should have been an object. Lists are read to
+// their end, so that what follows them can be read.
+func skipRest(dec *json.Decoder, open json.Token) error {
+	if open == json.Delim('[') {
+		for dec.More() {
+			var skipped json.RawMessage
+			if err := decode(dec, &skipped); err != nil {
+				return err
+			}
+		}
+		if _, err := dec.Token(); err != nil {
+			return fmt.Errorf("want the end of a list: %w", err)
+		}
+	}
+	return nil
+}
+
+// position turns an offset into line and column.
+func position(b []byte, offset int64) string {
+	head := b[:min(int64(len(b)), offset)]
+	line := bytes.Count(head, []byte("\n")) + 1
+	column := len(head) - bytes.LastIndexByte(head, '\n')
+	return fmt.Sprintf("line %d, column %d", line, column)
+}
+
+// find returns the value of a key.
+func find[T any](es []entry[T], key string) (T, bool) {
+	if i := slices.IndexFunc(es, func(e entry[T]) bool { return e.key == key }); i >= 0 {
+		return es[i].value, true
+	}
+	var none T
+	return none, false
+}
+
+// table returns the richest view of a kubectl table.
+func (s *snapshot) table(resource string, views ...string) (table, bool) {
+	t, ok := find(s.tables, resource)
+	if !ok {
+		return table{}, false
+	}
+	for _, v := range views {
+		if text, ok := t[v]; ok && text != "" {
+			return parseTable(text), true
+		}
+	}
+	return table{}, true
+}
+
+// describe calls f for each object of a resource that was described.
+func (s *snapshot) described(resource string, f func(name string, root *block)) {
+	for _, e := range s.describe {
+		name, ok := cutPrefix(e.key, resource+"/")
+		if !ok {
+			continue
+		}
+		root := parseBlock(e.value)
+		if root.text("Name") == "" && len(root.blocks) < 2 {
+			s.unread = append(s.unread, fmt.Sprintf("describe %s: %s", e.key, clip(e.value, 120)))
+			continue
+		}
+		f(name, root)
+	}
+}
+
+// zone is the time zone in which the snapshot writes times without one: that of
+// the first time that names it.
+func (s *snapshot) zone() *time.Location {
+	for _, e := range s.describe {
+		if t, ok := firstTime(e.value); ok {
+			return t.Location()
+		}
+	}
+	return time.UTC
+}
