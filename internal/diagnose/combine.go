@@ -6,13 +6,15 @@ import (
 	"slices"
 )
 
-// The caps, in code: no weights file lifts them. Statistics on hand-set
-// weights never claim more than capEvidence. The runbook rule may, up to
-// capRunbook: no two facts make a cause certain. Each source that did not
-// answer takes its part of both.
+// The caps, in code: no weights file lifts them. Statistics alone never claim
+// more than capEvidence, unless the calibration was fitted on enough cases with
+// evidence of the same kinds: then up to capCalibrated. The runbook rule allows
+// up to capRunbook: no two facts make a cause certain. Each source that did not
+// answer takes its part, and where one is missing nothing counts as calibrated.
 const (
 	capEvidence      = 0.90
 	capRunbook       = 0.97
+	capCalibrated    = 0.99
 	capOutside       = 0.80 // what outsiders can write lifts nothing over it
 	perSourceMissing = 0.02 // off capEvidence
 	perProofMissing  = 0.01 // off capRunbook
@@ -21,29 +23,141 @@ const (
 
 // weighed is a candidate with its probability.
 type weighed struct {
-	c *candidate
-	p float64
+	c          *candidate
+	p          float64
+	calibrated bool // the calibration vouches for it
 }
 
 // weigh turns scores into probabilities: a softmax over all candidates and
-// "unknown", then the caps. What the caps take goes to "unknown". Descending.
+// "unknown", then the calibration of the first, then the caps. What the caps
+// take goes to "unknown". Descending.
 func (e *Engine) weigh(v *view, cs *candidates) []weighed {
-	all := cs.all()
-	mass := make([]float64, len(all))
-	total := e.odds(e.unknownScore(v))
-	for i, c := range all {
-		mass[i] = e.odds(c.score(e.w, true))
-		total += mass[i]
+	s := e.stand(v, cs)
+	if len(s.all) == 0 {
+		return nil
 	}
-	out := make([]weighed, len(all))
-	for i, c := range all {
-		inside := e.odds(c.score(e.w, false))
-		trusted := inside / (total - mass[i] + inside)
-		p := min(mass[i]/total, max(trusted, capOutside), e.limit(v, c))
-		out[i] = weighed{c, floorTo(p)}
+	total := s.total()
+	out := make([]weighed, len(s.all))
+	bound := make([]float64, len(s.all)) // by what does not come from outside
+	for i, c := range s.all {
+		out[i] = weighed{c: c, p: s.mass[i] / total}
+		bound[i] = max(s.inside[i]/(total-s.mass[i]+s.inside[i]), capOutside)
+	}
+	e.calibrate(v, s, out, bound)
+	for i, w := range out {
+		out[i].p = floorTo(min(w.p, bound[i], e.limit(v, w)))
 	}
 	slices.SortStableFunc(out, func(a, b weighed) int { return cmp.Compare(b.p, a.p) })
 	return out
+}
+
+// calibrate replaces the shares by calibrated ones where the calibration knows
+// evidence of these kinds: that of the first cause, or that of the first
+// component, in which the causes keep their proportion. The others share what
+// is left as they did before.
+func (e *Engine) calibrate(v *view, s standing, out []weighed, bound []float64) {
+	p := v.profile()
+	switch {
+	case out[0].c.runbook:
+	case e.calibration.Cause.knows(p):
+		curve, r := e.calibration.Cause, e.readCause(v, s, true)
+		bound[0] = max(curve.Probability(p, e.readCause(v, s, false)), capOutside)
+		out[0].calibrated = curve.vouches(p, r)
+		rescale(out, curve.Probability(p, r), func(c *candidate) bool { return c == s.all[0] })
+	case e.calibration.Component.knows(p):
+		if r, ok := e.readComponent(v, s, true); ok {
+			rescale(out, e.calibration.Component.Probability(p, r), func(c *candidate) bool {
+				return c.component == r.Component && c.class != Healthy
+			})
+		}
+	}
+}
+
+// rescale gives the chosen candidates the probability p together, and the
+// others, with "unknown", the rest. None of them passes the first of the chosen.
+func rescale(out []weighed, p float64, chosen func(*candidate) bool) {
+	had := 0.0
+	for _, w := range out {
+		if chosen(w.c) {
+			had += w.p
+		}
+	}
+	up, down := 0.0, 0.0
+	if had > 0 {
+		up = p / had
+	}
+	if had < 1-1e-9 {
+		down = (1 - p) / (1 - had)
+	}
+	first := 0.0
+	for i, w := range out {
+		if chosen(w.c) {
+			out[i].p = w.p * up
+			first = max(first, out[i].p)
+		}
+	}
+	for i, w := range out {
+		if !chosen(w.c) {
+			out[i].p = min(w.p*down, first)
+		}
+	}
+}
+
+// limit is the cap of one candidate. A bad deploy that only a webhook or a
+// commit tells of stays possible: the runtime has not said that it happened.
+func (e *Engine) limit(v *view, w weighed) float64 {
+	missing := float64(min(len(v.missing()), maxMissing))
+	l := capEvidence - perSourceMissing*missing
+	switch {
+	case w.c.runbook:
+		l = capRunbook - perProofMissing*missing
+	case w.calibrated:
+		l = capCalibrated
+	}
+	if w.c.class == BadDeploy && !w.c.recorded {
+		l = min(l, capOutside)
+	}
+	return l
+}
+
+// suspects sums the probabilities by component, in the order of their shares.
+// Where the calibration knows how often the first component is right, that is
+// its probability, though no cause in it may be as sure.
+func (e *Engine) suspects(v *view, cs *candidates, ranked []weighed) []Suspect {
+	s := e.stand(v, cs)
+	out := s.components()
+	for i := range out {
+		out[i].Probability = 0
+		for _, w := range ranked {
+			if w.c.component == out[i].Component && w.c.class != Healthy {
+				out[i].Probability += w.p
+			}
+		}
+	}
+	if p, ok := e.componentProbability(v, s); ok {
+		out[0].Probability = p
+	}
+	for i := 1; i < len(out); i++ {
+		out[i].Probability = min(out[i].Probability, out[i-1].Probability)
+	}
+	return out
+}
+
+func (e *Engine) componentProbability(v *view, s standing) (float64, bool) {
+	profile, curve := v.profile(), e.calibration.Component
+	if e.calibration.Cause.knows(profile) || !curve.knows(profile) {
+		return 0, false
+	}
+	r, ok := e.readComponent(v, s, true)
+	if !ok {
+		return 0, false
+	}
+	inside, _ := e.readComponent(v, s, false)
+	limit := capEvidence - perSourceMissing*float64(min(profile.Missing, maxMissing))
+	if curve.vouches(profile, r) {
+		limit = capCalibrated
+	}
+	return floorTo(min(curve.Probability(profile, r), max(curve.Probability(profile, inside), capOutside), limit)), true
 }
 
 // odds is the mass of a score in the softmax.
@@ -55,20 +169,6 @@ func (e *Engine) unknownScore(v *view) float64 {
 	return e.w.LogOdds[fUnknown] +
 		e.w.LogOdds[fUnknownMissing]*float64(min(len(v.missing()), maxMissing)) +
 		e.w.LogOdds[fUnknownStale]*float64(min(len(v.stale), maxMissing))
-}
-
-// limit is the cap of one candidate. A bad deploy that only a webhook or a
-// commit tells of stays possible: the runtime has not said that it happened.
-func (e *Engine) limit(v *view, c *candidate) float64 {
-	missing := float64(min(len(v.missing()), maxMissing))
-	l := capEvidence - perSourceMissing*missing
-	if c.runbook {
-		l = capRunbook - perProofMissing*missing
-	}
-	if c.class == BadDeploy && !c.recorded {
-		l = min(l, capOutside)
-	}
-	return l
 }
 
 // floorTo rounds down to four digits, so that rounding never lifts a

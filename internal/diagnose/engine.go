@@ -18,8 +18,9 @@ const (
 
 // Engine ranks causes. It is immutable and safe for concurrent use.
 type Engine struct {
-	w       Weights
-	without []CauseClass // see Without
+	w           Weights
+	calibration Calibration
+	without     []CauseClass // see Without
 }
 
 // New returns an engine with the given weights; see DefaultWeights.
@@ -54,28 +55,10 @@ func (e *Engine) Diagnose(in Input) Diagnosis {
 		Onset:      v.onset(),
 		Abnormal:   v.abnormalList(),
 		Missing:    v.missing(),
-		Components: suspects(ranked),
+		Components: e.suspects(v, cs, ranked),
 		Observed:   v.seen,
 		RuledOut:   v.cleared,
 	}
-}
-
-// suspects sums the probabilities by component.
-func suspects(ranked []weighed) []Suspect {
-	out := []Suspect{}
-	for _, r := range ranked {
-		if r.c.class == Healthy {
-			continue
-		}
-		i := slices.IndexFunc(out, func(s Suspect) bool { return s.Component == r.c.component })
-		if i < 0 {
-			out = append(out, Suspect{Component: r.c.component})
-			i = len(out) - 1
-		}
-		out[i].Probability += r.p
-	}
-	slices.SortStableFunc(out, func(a, b Suspect) int { return cmp.Compare(b.Probability, a.Probability) })
-	return out
 }
 
 // present names the leading candidates and gives the rest to "unknown".
@@ -107,8 +90,11 @@ func (e *Engine) hypothesis(r weighed, id string) Hypothesis {
 		EvidenceAgainst: r.c.evidence(e.w, -1),
 		CheckNext:       atMost(r.c.checks, maxChecks),
 	}
-	if r.c.runbook {
+	switch {
+	case r.c.runbook:
 		h.Basis = BasisRunbook
+	case r.calibrated:
+		h.Basis = BasisCalibrated
 	}
 	if h.Mechanism == "" {
 		h.Mechanism = strings.ReplaceAll(string(r.c.class), "_", " ") + " at " + r.c.component

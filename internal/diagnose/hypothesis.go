@@ -13,11 +13,15 @@ import (
 // Basis says what a probability rests on.
 type Basis string
 
-// The bases. Only BasisRunbook may exceed .90: at least two independent
-// diagnostic facts that confirm and one that excludes the strongest rival.
+// The bases. BasisEvidence never exceeds .90: nobody measured how often such an
+// answer is right. BasisRunbook may: at least two independent diagnostic facts
+// confirm and one excludes the strongest rival. BasisCalibrated may: answers
+// from evidence of the same kinds were compared with the truth in enough
+// labelled cases, and are right as often as the probability says.
 const (
-	BasisEvidence Basis = "evidence"
-	BasisRunbook  Basis = "runbook"
+	BasisEvidence   Basis = "evidence"
+	BasisRunbook    Basis = "runbook"
+	BasisCalibrated Basis = "calibrated"
 )
 
 // Hypothesis is a possible cause.
