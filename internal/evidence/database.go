@@ -79,6 +79,12 @@ type DBWait struct {
 	Load float64 `json:"load"` // mean active sessions
 }
 
+// DBUser is the load of one user.
+type DBUser struct {
+	Name string  `json:"name"`
+	Load float64 `json:"load"` // mean active sessions
+}
+
 // DBReplica is a standby and how far it is behind.
 type DBReplica struct {
 	Name  string        `json:"name"`
