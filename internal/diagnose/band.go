@@ -29,8 +29,9 @@ type band struct {
 	score      float64 // robust deviations
 	onset      time.Time
 	abnormal   bool
-	step       time.Duration // between samples
-	comparable bool          // there was something to compare with
+	step       time.Duration   // between samples
+	comparable bool            // there was something to compare with
+	reference  detect.Baseline // the usual band outside the window; without samples when nothing was kept
 }
 
 // judge compares a metric with its references. Where there are none, the part
@@ -40,6 +41,7 @@ func judge(it evidence.Item, m evidence.Metric) band {
 	b := band{item: it, metric: m, value: latest(m), usual: m.Usual, step: step(m.Now.Points)}
 	dir, floor := directionOf(m.Signal), floorOf(m, it.Unit)
 	base := detect.NewBaseline(detect.Values(m.Before.Points), detect.Values(m.Day.Points), detect.Values(m.Week.Points))
+	b.reference = base
 	if base.N == 0 {
 		base = baselineWithin(m.Now.Points)
 	}

@@ -27,9 +27,9 @@ func dependencies(v *view, cs *candidates) {
 			c.vote(fDown, 1, false, p.runtimeIDs()...)
 			c.say(3, "No instance of "+name+" runs")
 		}
-		if b, ok := p.worst(); ok {
+		if b, ok := p.worst(); ok && !v.aside(name) {
 			c := cs.at(class, name)
-			c.vote(fDepAbnormal, min(abs(b.score)/10, 1), false, b.item.ID)
+			c.vote(fDepAbnormal, min(abs(b.score)/10, 1)*v.during(name), false, b.item.ID)
 			c.say(2, bandSentence(name, b))
 			c.check(b.item.Query)
 		}

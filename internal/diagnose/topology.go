@@ -57,14 +57,15 @@ func place(v *view, cs *candidates) {
 			continue
 		}
 		p := v.part(c.component)
-		if p.abnormal() {
-			c.vote(fAbnormal, 1, false, p.abnormalIDs(3)...)
+		if p.abnormal() && !v.aside(c.component) {
+			c.vote(fAbnormal, v.during(c.component), false, p.abnormalIDs(3)...)
 		}
 		for _, a := range p.alerts {
 			c.vote(fAlert, 1, true, a.item.ID)
 		}
 		v.placeAffected(c)
 		v.placeOrder(c, p)
+		v.placeLoss(c)
 	}
 	for _, c := range cs.all() {
 		if by, ok := v.symptomOf(c, cs); ok {
@@ -122,7 +123,7 @@ func (v *view) symptomOf(c *candidate, cs *candidates) (string, bool) {
 	mine := earliest(c.since, v.part(c.component).onset)
 	for _, d := range v.sources(c.component)[1:] {
 		p := v.part(d)
-		if !p.abnormal() && !p.down() || slices.Contains(v.sources(d), c.component) {
+		if (!p.abnormal() || v.aside(d)) && !p.down() || slices.Contains(v.sources(d), c.component) {
 			continue
 		}
 		if !mine.IsZero() && !p.onset.IsZero() && p.onset.Sub(mine) > v.together {

@@ -97,6 +97,7 @@ type view struct {
 	cleared   []Observation // what rules checked and found not to be the case
 	stale     []string      // sources with samples that are too old
 	links     map[string][]string
+	symptoms  []balance     // of the affected components
 	together  time.Duration // lags up to this are simultaneous
 }
 
@@ -121,6 +122,7 @@ func newView(in Input) *view {
 		used = append(used, v.read(it)...)
 	}
 	v.summarise()
+	v.symptoms = v.balances()
 	v.resources = v.pool(used)
 	v.changes = mergeChanges(v.changes)
 	return v
