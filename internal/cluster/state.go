@@ -333,8 +333,19 @@ type Keyed struct {
 	Keys []string `json:"keys,omitempty"`
 	// KeysUnknown says that only the object's name was read: a key that is not
 	// in Keys may well exist.
-	KeysUnknown bool              `json:"keys_unknown,omitempty"`
-	Data        map[string]string `json:"data,omitempty"` // config maps only
+	KeysUnknown bool `json:"keys_unknown,omitempty"`
+	// Data holds values: of config maps, and of secrets only what is an address
+	// (host names and ports).
+	Data map[string]string `json:"data,omitempty"`
+	// Equal tells which keys, of all secrets of the state, hold equal values,
+	// never what they are. Empty when values were not read.
+	Equal []Equal `json:"equal,omitempty"`
+}
+
+// Equal puts a key into a group: keys of one group hold the same value.
+type Equal struct {
+	Name  string `json:"name"`
+	Group int    `json:"group"`
 }
 
 // Policy is a network policy.

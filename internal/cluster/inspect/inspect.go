@@ -68,7 +68,7 @@ func All(s *cluster.State, logs []Lines) []Finding {
 
 // checks lists the families, each in a file of its own.
 func checks() []check {
-	return nil
+	return wiringChecks()
 }
 
 // world is the state with the look-ups that checks share.

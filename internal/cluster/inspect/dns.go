@@ -1,0 +1,93 @@
+package inspect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/cause"
+	"github.com/holdfast-sre/holdfast/internal/cluster"
+)
+
+// resolvers looks for pods that ask a name server which does not know the
+// cluster, although they need names inside it.
+func resolvers(w *world) []Finding {
+	var out []Finding
+	for _, d := range w.deployments() {
+		spec := d.spec
+		if len(d.pods) > 0 && spec.DNSPolicy == "" {
+			spec = d.pods[0].Spec
+		}
+		if f, ok := w.strangeResolver(d, spec); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (w *world) strangeResolver(d deployed, spec cluster.PodSpec) (Finding, bool) {
+	var text string
+	switch {
+	case spec.DNSPolicy == "None" && !slices.ContainsFunc(spec.Nameservers, w.servesNames):
+		text = fmt.Sprintf("pods of %s ask only %s for names (dnsPolicy None), which is no name server of the cluster",
+			d.name, orNobody(spec.Nameservers))
+	case spec.DNSPolicy == "Default" && w.needsClusterNames(spec):
+		text = fmt.Sprintf("pods of %s ask the name servers of their node (dnsPolicy Default) for names of services", d.name)
+	default:
+		return Finding{}, false
+	}
+	f := Finding{
+		Fault: cause.FaultDNS, Kind: d.kind, Name: d.name, Weight: Mismatch, Text: text, About: d.about(),
+		Check:  []string{"kubectl -n " + d.namespace + " exec " + plural(d.kind) + "/" + d.name + " -- cat /etc/resolv.conf"},
+		Broken: []string{d.name},
+	}
+	if w.failing(d) || len(w.said(d.name, unresolved...)) > 0 {
+		f.Weight = Contradiction
+	}
+	return f, true
+}
+
+// unresolved is how programs say that a name has no address.
+var unresolved = []string{ //nolint:gochecknoglobals // words that nothing changes
+	"unknownhostexception", "no such host", "name resolution", "could not resolve", "name or service not known",
+	"getaddrinfo", "nxdomain", "failed to resolve",
+}
+
+// servesNames reports whether an address is a service that answers name
+// queries, or one that other pods of the cluster are given.
+func (w *world) servesNames(ip string) bool {
+	for i := range w.state.Services {
+		s := &w.state.Services[i]
+		if s.ClusterIP == ip && slices.ContainsFunc(s.Ports, func(p cluster.ServicePort) bool { return p.Port == 53 }) {
+			return true
+		}
+	}
+	users := 0
+	for _, d := range w.deployments() {
+		if slices.Contains(d.spec.Nameservers, ip) && !w.failing(d) {
+			users++
+		}
+	}
+	return users > 0
+}
+
+// needsClusterNames reports whether some variable names a service.
+func (w *world) needsClusterNames(spec cluster.PodSpec) bool {
+	for _, c := range spec.Containers {
+		for _, v := range w.variables(c) {
+			if a, ok := parseAddress(v.value); ok {
+				if _, _, ok := w.resolve(a.host); ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func orNobody(servers []string) string {
+	if len(servers) == 0 {
+		return "nobody"
+	}
+	return strings.Join(servers, ", ")
+}

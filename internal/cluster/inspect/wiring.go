@@ -1,0 +1,240 @@
+package inspect
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/cause"
+	"github.com/holdfast-sre/holdfast/internal/cluster"
+)
+
+// serviceWiring compares each service with the pods that it should route to:
+// does its selector find them, does its target port exist, does it speak their
+// transport?
+func serviceWiring(w *world) []Finding {
+	ds := w.deployments()
+	var out []Finding
+	for i := range w.state.Services {
+		s := &w.state.Services[i]
+		if len(s.Selector) == 0 || s.External != "" {
+			continue
+		}
+		chosen := behind(s, ds)
+		if len(chosen) == 0 {
+			out = append(out, w.unselected(s, ds)...)
+			continue
+		}
+		for _, p := range s.Ports {
+			if f, ok := w.transport(s, p, chosen); ok {
+				out = append(out, f)
+			} else if f, ok := w.targetPort(s, p, chosen); ok {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// unselected is a service whose selector finds no pod although the workload
+// that it is meant for exists.
+func (w *world) unselected(s *cluster.Service, ds []deployed) []Finding {
+	meant, ok := intended(s, ds)
+	if !ok {
+		return nil
+	}
+	return []Finding{{
+		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction,
+		Text: fmt.Sprintf("service %s selects %s, which no pod has; the pods of %s have %s",
+			s.Name, labelText(s.Selector), meant.name, labelText(meant.labels)),
+		About:  append([]string{"services/" + s.Name}, meant.about()...),
+		Check:  []string{"kubectl -n " + s.Namespace + " get endpoints " + s.Name, "kubectl -n " + s.Namespace + " get pods -l " + labelText(s.Selector)},
+		Broken: []string{meant.name},
+	}}
+}
+
+// intended is the workload that a service without pods is meant for: one of
+// its name, or the only one that shares a value of its selector and its port.
+func intended(s *cluster.Service, ds []deployed) (deployed, bool) {
+	for _, d := range ds {
+		if d.name == s.Name && sameNamespace(s.Namespace, d.namespace) {
+			return d, true
+		}
+	}
+	var near []deployed
+	for _, d := range ds {
+		if !sameNamespace(s.Namespace, d.namespace) || !sharesValue(s.Selector, d.labels) {
+			continue
+		}
+		if slices.ContainsFunc(s.Ports, func(p cluster.ServicePort) bool { return declares(d.spec, p) != undeclared }) {
+			near = append(near, d)
+		}
+	}
+	if len(near) == 1 {
+		return near[0], true
+	}
+	return deployed{}, false
+}
+
+func sharesValue(a, b map[string]string) bool {
+	for _, v := range a {
+		for _, x := range b {
+			if v == x {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// declared says whether containers declare a port.
+type declared int
+
+const (
+	silent     declared = iota // they declare no port at all
+	undeclared                 // they declare others
+	found
+)
+
+// declares reports whether some container of a pod has the target of a
+// service's port.
+func declares(s cluster.PodSpec, p cluster.ServicePort) declared {
+	target := targetOf(p)
+	out := silent
+	for _, c := range s.Containers {
+		for _, cp := range c.Ports {
+			out = max(out, undeclared)
+			if cp.Name != "" && cp.Name == target || strconv.Itoa(cp.Port) == target {
+				return found
+			}
+		}
+		if v := listensOn(c); v != "" && v == target {
+			return found
+		}
+	}
+	return out
+}
+
+func targetOf(p cluster.ServicePort) string {
+	if p.Target == "" || p.Target == "0" {
+		return strconv.Itoa(p.Port)
+	}
+	return p.Target
+}
+
+// listensOn is the port that a process is told to listen on by the variable
+// that most frameworks read; empty when there is none.
+func listensOn(c cluster.ContainerSpec) string {
+	for _, e := range c.Env {
+		if e.Name == "PORT" || e.Name == "SERVER_PORT" || e.Name == "LISTEN_PORT" || e.Name == "HTTP_PORT" {
+			if _, err := strconv.Atoi(e.Value); err == nil {
+				return e.Value
+			}
+		}
+	}
+	return ""
+}
+
+// targetPort is a service whose target is a port that its pods do not have. An
+// undeclared number may still be listened on: a probe that is answered says so.
+func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []deployed) (Finding, bool) {
+	asked, closed := w.reach(s.Name, p.Port)
+	_, err := strconv.Atoi(targetOf(p))
+	named := err != nil
+	for _, d := range chosen {
+		have := declares(d.spec, p)
+		if have == found || have == silent && !named {
+			if told, ok := w.elsewhere(d, p); ok && closed {
+				return w.portFinding(s, p, d, Contradiction, "the process is told to listen on "+told), true
+			}
+			continue
+		}
+		switch {
+		case named || closed:
+			return w.portFinding(s, p, d, Contradiction, "its containers have "+portsText(d.spec)), true
+		case !asked:
+			return w.portFinding(s, p, d, Mismatch, "its containers declare "+portsText(d.spec)), true
+		}
+	}
+	return Finding{}, false
+}
+
+// elsewhere reports a container that declares the target but whose process is
+// told to listen on another port.
+func (w *world) elsewhere(d deployed, p cluster.ServicePort) (string, bool) {
+	for _, c := range d.spec.Containers {
+		told := listensOn(c)
+		if told == "" || len(c.Ports) != 1 {
+			continue
+		}
+		if cp := c.Ports[0]; (strconv.Itoa(cp.Port) == targetOf(p) || cp.Name == p.Target) && told != strconv.Itoa(cp.Port) {
+			return told, true
+		}
+	}
+	return "", false
+}
+
+func (w *world) portFinding(s *cluster.Service, p cluster.ServicePort, d deployed, weight Weight, but string) Finding {
+	return Finding{
+		Fault: cause.FaultPort, Kind: "Service", Name: s.Name, Weight: weight,
+		Text:   fmt.Sprintf("port %d of service %s goes to port %s of %s, but %s", p.Port, s.Name, targetOf(p), d.name, but),
+		About:  append([]string{"services/" + s.Name}, d.about()...),
+		Check:  []string{"kubectl -n " + s.Namespace + " describe service " + s.Name},
+		Broken: []string{d.name},
+	}
+}
+
+func portsText(s cluster.PodSpec) string {
+	var out []string
+	for _, c := range s.Containers {
+		for _, p := range c.Ports {
+			t := strconv.Itoa(p.Port)
+			if p.Name != "" {
+				t += " (" + p.Name + ")"
+			}
+			out = append(out, t)
+		}
+	}
+	if len(out) == 0 {
+		return "no port of that name"
+	}
+	return "only " + strings.Join(out, ", ")
+}
+
+// transport is a service that forwards another transport (UDP, TCP, SCTP) than
+// its pods' containers listen on.
+func (w *world) transport(s *cluster.Service, p cluster.ServicePort, chosen []deployed) (Finding, bool) {
+	for _, d := range chosen {
+		theirs := ""
+		for _, c := range d.spec.Containers {
+			for _, cp := range c.Ports {
+				if cp.Name != "" && cp.Name == p.Target || strconv.Itoa(cp.Port) == targetOf(p) {
+					theirs = orTCP(cp.Protocol)
+				}
+				if theirs == orTCP(p.Protocol) {
+					return Finding{}, false
+				}
+			}
+		}
+		if theirs == "" {
+			continue
+		}
+		return Finding{
+			Fault: cause.FaultProtocol, Kind: "Service", Name: s.Name, Weight: Contradiction,
+			Text: fmt.Sprintf("service %s forwards port %d as %s, but %s listens on port %s as %s",
+				s.Name, p.Port, orTCP(p.Protocol), d.name, targetOf(p), theirs),
+			About:  append([]string{"services/" + s.Name}, d.about()...),
+			Check:  []string{"kubectl -n " + s.Namespace + " get service " + s.Name + " -o yaml"},
+			Broken: []string{d.name},
+		}, true
+	}
+	return Finding{}, false
+}
+
+func orTCP(s string) string {
+	if s == "" {
+		return "TCP"
+	}
+	return strings.ToUpper(s)
+}
