@@ -13,11 +13,11 @@ import (
 type trouble int
 
 const (
-	slow    trouble = iota // requests take longer
-	failing                // requests fail
+	troubleSlow trouble = iota // requests take longer
+	troubleFail                // requests fail
 )
 
-var troubles = [...]trouble{slow, failing}
+var troubles = [...]trouble{troubleSlow, troubleFail}
 
 // A balance compares what every component loses while one symptom lasts with
 // what the component that shows the symptom loses. Time that requests spend and
@@ -45,10 +45,10 @@ type loss struct {
 func (l loss) own() float64 { return l.amount * (1 - l.passed) * l.known }
 
 // From visible on, in spreads, there is a symptom to compare with: someone was
-// alerted to it. From clear on a loss is more than noise by itself.
+// alerted to it. From clearRise on a loss is more than noise by itself.
 const (
-	visible = 1.0
-	clear   = 3.0
+	visible   = 1.0
+	clearRise = 3.0
 )
 
 // balances finds the symptoms of the affected components and makes up the
@@ -80,12 +80,12 @@ func (v *view) balance(name string, kind trouble) (balance, bool) {
 		return balance{}, false
 	}
 	b := balance{component: name, kind: kind, episode: ep, losses: map[string]loss{}, other: map[string]loss{}}
-	weighted := at.metric.Signal == evidence.LatencyMean || kind == failing
+	weighted := at.metric.Signal == evidence.LatencyMean || kind == troubleFail
 	for _, n := range v.sources(name) {
 		if l, ok := v.part(n).loss(kind, ep, weighted); ok {
 			b.losses[n] = l
 		}
-		if l, ok := v.part(n).loss(slow+failing-kind, ep, weighted); ok {
+		if l, ok := v.part(n).loss(troubleSlow+troubleFail-kind, ep, weighted); ok {
 			b.other[n] = l
 		}
 	}
@@ -132,7 +132,7 @@ func (p *part) idle() bool {
 }
 
 // clear reports whether the loss is more than noise.
-func (l loss) clear() bool { return l.Spreads >= clear && l.amount > 0 }
+func (l loss) clear() bool { return l.Spreads >= clearRise && l.amount > 0 }
 
 // loss measures what the component loses during an episode. With traffic, the
 // loss is weighted by the number of requests.
@@ -168,7 +168,7 @@ func (p *part) telling(kind trouble) (band, bool) {
 }
 
 func (k trouble) signals() []evidence.Golden {
-	if k == failing {
+	if k == troubleFail {
 		return []evidence.Golden{evidence.Errors}
 	}
 	return []evidence.Golden{evidence.LatencyMean, evidence.LatencyP99, evidence.LatencyP95, evidence.LatencyP50}
@@ -178,7 +178,7 @@ func (k trouble) signals() []evidence.Golden {
 // calling a signal abnormal by itself: that something is wrong is known here,
 // the question is only what moved with it.
 func (k trouble) floor(b band) detect.Floor {
-	if k == failing {
+	if k == troubleFail {
 		return detect.Floor{Abs: 0.001}
 	}
 	if strings.HasPrefix(b.item.Unit, "ms") || strings.HasPrefix(b.item.Unit, "milli") {

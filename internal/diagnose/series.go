@@ -56,7 +56,7 @@ func series(v *view, cs *candidates) {
 }
 
 // trust is how clear the symptom is.
-func (b balance) trust() float64 { return saturate(b.episode.Deviation, clear) }
+func (b balance) trust() float64 { return saturate(b.episode.Deviation, clearRise) }
 
 // placeLoss weighs what the component of a cause loses while the symptom lasts.
 func (v *view) placeLoss(c *candidate) {
@@ -78,7 +78,7 @@ func (v *view) placeLoss(c *candidate) {
 
 func (v *view) voteLoss(c *candidate, b balance, l loss) {
 	trust := b.trust()
-	c.vote(fLossClear, trust*saturate(l.Spreads, 2*clear), false, l.band.item.ID)
+	c.vote(fLossClear, trust*saturate(l.Spreads, 2*clearRise), false, l.band.item.ID)
 	accounts := fLossAccounts
 	if c.component == b.component {
 		accounts = fLossSelf
@@ -87,7 +87,7 @@ func (v *view) voteLoss(c *candidate, b balance, l loss) {
 	c.vote(fLossPassed, l.passed, false, v.calleeIDs(b, c.component)...)
 	c.vote(fLossBefore, l.before(), false, l.band.item.ID)
 	if o, ok := b.other[c.component]; ok && o.clear() {
-		c.vote(fLossOther, trust*saturate(o.Spreads, 2*clear), false, o.band.item.ID)
+		c.vote(fLossOther, trust*saturate(o.Spreads, 2*clearRise), false, o.band.item.ID)
 	}
 	if by, ok := v.behind(b, c.component, l); ok {
 		c.vote(fLossAlias, 1, false, b.losses[by].band.item.ID)
@@ -210,7 +210,7 @@ func (v *view) noSymptom() (scale float64, ids []string) {
 	for _, b := range v.symptoms {
 		strongest = max(strongest, b.episode.Deviation)
 	}
-	return 1 - saturate(strongest, clear), ids
+	return 1 - saturate(strongest, clearRise), ids
 }
 
 // innocent reports whether a component was measured during a symptom and
@@ -250,7 +250,7 @@ func (v *view) during(name string) float64 {
 
 // before is the part of the trouble that was there before the symptom.
 func (l loss) before() float64 {
-	if l.Before < clear {
+	if l.Before < clearRise {
 		return 0
 	}
 	return l.Before / (l.Before + max(l.Spreads, 0))
