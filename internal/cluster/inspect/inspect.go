@@ -68,13 +68,8 @@ func All(s *cluster.State, logs []Lines) []Finding {
 
 // checks lists the families, each in a file of its own.
 func checks() []check {
-	return wiringChecks()
+	return append([]check{
+		unscheduled, unbound, quotas, images, accounts, references, replicas, memory, mounts,
+		platform, nodes,
+	}, wiringChecks()...)
 }
-
-// world is the state with the look-ups that checks share.
-type world struct {
-	state *cluster.State
-	logs  []Lines
-}
-
-func newWorld(s *cluster.State, logs []Lines) *world { return &world{state: s, logs: logs} }

@@ -1,0 +1,143 @@
+package inspect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/cause"
+	"github.com/holdfast-sre/holdfast/internal/cluster"
+)
+
+// replicas finds workloads that are scaled to nothing while others call them or
+// services route to them.
+func replicas(w *world) []Finding {
+	var out []Finding
+	for _, x := range w.workloads {
+		if x.Desired != 0 || len(w.pods[x.Name]) > 0 || x.Kind == "DaemonSet" || x.Kind == "Job" || x.Kind == "CronJob" || x.Kind == "ReplicaSet" {
+			continue
+		}
+		callers := w.callers(x.Name)
+		if len(callers) == 0 && len(w.services(x)) == 0 {
+			continue
+		}
+		out = append(out, Finding{
+			Fault: cause.FaultNoReplicas, Kind: x.Kind, Name: x.Name, Weight: Contradiction, Broken: append([]string{x.Name}, callers...),
+			Text:  fmt.Sprintf("%s is scaled to zero, and %d others depend on it", x.Name, len(callers)),
+			About: []string{strings.ToLower(x.Kind) + "s/" + x.Name}, Check: []string{"kubectl get deploy,sts,rs -l app=" + x.Name, "kubectl rollout history " + strings.ToLower(x.Kind) + "/" + x.Name},
+		})
+	}
+	return out
+}
+
+// memory finds containers that were killed at their limit, or can't start
+// within it.
+func memory(w *world) []Finding {
+	var out []Finding
+	for _, x := range w.workloads {
+		for _, p := range w.pods[x.Name] {
+			text, weight := w.killed(p)
+			if text == "" {
+				continue
+			}
+			out = append(out, Finding{
+				Fault: cause.FaultOutOfMemory, Kind: x.Kind, Name: x.Name, Weight: weight, Broken: []string{x.Name}, Text: text,
+				About: []string{"pods/" + p.Name}, Check: []string{"kubectl describe pod " + p.Name, "kubectl top pod " + p.Name + " --containers"},
+			})
+			break
+		}
+	}
+	return out
+}
+
+func (w *world) killed(p *cluster.Pod) (string, Weight) {
+	for _, c := range p.Containers {
+		for _, ph := range []cluster.Phase{c.State, c.Last} {
+			if ph.Reason != "OOMKilled" {
+				continue
+			}
+			weight := Stated
+			if c.Ready && !ph.Finished.IsZero() && w.state.At.Sub(ph.Finished) > fresh {
+				weight = Hint // it runs again, and has for long
+			}
+			return fmt.Sprintf("%s of %s was killed at its memory limit of %s, %d restarts", c.Name, p.Name, limitOf(p, c.Name), c.Restarts), weight
+		}
+	}
+	if slices.ContainsFunc(p.Containers, func(c cluster.Container) bool { return !c.Ready && !c.Init }) {
+		for _, e := range w.recent("Pod", p.Name) {
+			if e.Type != "Normal" && containsAny(e.Message, "OOM-killed", "OOMKilled", "memory limit too low") {
+				return fmt.Sprintf("%s can't start within its memory limit: %s", p.Name, short(e.Message, 150)), Stated
+			}
+		}
+	}
+	return "", ""
+}
+
+func limitOf(p *cluster.Pod, container string) string {
+	for _, c := range p.Spec.Containers {
+		if c.Name == container && c.Limits["memory"] > 0 {
+			return amount("memory", c.Limits["memory"])
+		}
+	}
+	return "unknown size"
+}
+
+// mounts finds containers that crash because they may not use a volume.
+func mounts(w *world) []Finding {
+	var out []Finding
+	for _, x := range w.workloads {
+		volumes := writable(&x.Template)
+		if !w.down(x) || len(volumes) == 0 || !w.crashing(x.Name) {
+			continue
+		}
+		for _, l := range w.lines(x.Name) {
+			if !containsAny(l, "permission denied", "operation not permitted", "read-only file system", "EACCES") {
+				continue
+			}
+			f := Finding{
+				Fault: cause.FaultMountPermission, Kind: x.Kind, Name: x.Name, Weight: Observed, Broken: []string{x.Name}, Outside: true,
+				Text:  fmt.Sprintf("%s crashes and may not write its volume %s: %s", x.Name, volumes[0], short(l, 150)),
+				About: []string{strings.ToLower(x.Kind) + "s/" + x.Name}, Check: []string{"kubectl logs --previous deploy/" + x.Name},
+			}
+			if foreign(&x.Template) {
+				f.Weight = Stated
+			}
+			out = append(out, f)
+			break
+		}
+	}
+	return out
+}
+
+// crashing reports whether a container of a workload ends again and again.
+func (w *world) crashing(name string) bool {
+	return slices.ContainsFunc(w.pods[name], func(p *cluster.Pod) bool {
+		return slices.ContainsFunc(p.Containers, func(c cluster.Container) bool {
+			return !c.Ready && (c.State.Reason == "CrashLoopBackOff" || c.State.Kind == "terminated" && c.State.ExitCode != 0 || c.Last.Kind == "terminated" && c.Last.ExitCode != 0)
+		})
+	})
+}
+
+// writable are the volumes that containers mount and that keep data.
+func writable(s *cluster.PodSpec) []string {
+	var out []string
+	for _, v := range s.Volumes {
+		if v.Kind == "PersistentVolumeClaim" || v.Kind == "HostPath" || v.Kind == "EmptyDir" || v.Kind == "NFS" {
+			out = append(out, v.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// foreign reports whether a process runs as another user than root without a
+// group that would own its volumes.
+func foreign(s *cluster.PodSpec) bool {
+	user := s.RunAsUser
+	for _, c := range s.Containers {
+		if c.RunAsUser != nil {
+			user = c.RunAsUser
+		}
+	}
+	return user != nil && *user != 0
+}
