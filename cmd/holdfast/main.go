@@ -23,6 +23,7 @@ type cli struct {
 	Pause       pauseCmd       `cmd:"" help:"Stop actions everywhere."`
 	Resume      resumeCmd      `cmd:"" help:"Allow actions again."`
 	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of a file or document."`
+	Bench       benchCmd       `cmd:"" help:"Measure the diagnosis on public data."`
 }
 
 func main() {

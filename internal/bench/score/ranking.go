@@ -11,7 +11,9 @@ import (
 // one.
 func ranked(truth string, order []string, groups func(row) []string) measure {
 	return measure{
-		order: order, groups: groups,
+		truth:  []string{truth},
+		always: func(names []string) bench.Prediction { return bench.Prediction{Ranking: names} },
+		order:  order, groups: groups,
 		sum: func(rows []row) []Measure {
 			ranks := make([]int, len(rows))
 			for i, r := range rows {

@@ -70,19 +70,21 @@ type row struct {
 
 // measure is how a set is scored.
 type measure struct {
-	groups func(row) []string          // that a case belongs to
-	order  []string                    // groups that come first
-	sum    func([]row) []Measure       // of one group
-	right  func(row) bool              // whether the first answer is
-	named  func(bench.Prediction) bool // whether there is an answer
+	truth  []string                              // the columns with the right answer
+	always func(order []string) bench.Prediction // an answer by how frequent truths are
+	groups func(row) []string                    // that a case belongs to
+	order  []string                              // groups that come first
+	sum    func([]row) []Measure                 // of one group
+	right  func(row) bool                        // whether the first answer is
+	named  func(bench.Prediction) bool           // whether there is an answer
 }
 
 // measures by set. Columns are those of the sets' own files.
 func measures() map[string]measure {
 	return map[string]measure{
-		"petshop": ranked("root_node", []string{coreGroup}, func(r row) []string {
+		"petshop": ranked("root_node", []string{coreGroup, allGroup}, func(r row) []string {
 			scenario, _, _ := strings.Cut(r.of["scenario"], "_")
-			of := []string{scenario + "/" + r.of["target_metric"]}
+			of := []string{allGroup, scenario + "/" + r.of["target_metric"]}
 			if r.of["has_normal"] == "1" {
 				of = append(of, coreGroup)
 			}
@@ -118,7 +120,7 @@ func Cases(data fs.FS) ([]string, error) {
 func Score(set string, data fs.FS, predictions map[string]bench.Prediction) (Report, error) {
 	m, ok := measures()[set]
 	if !ok {
-		return Report{}, fmt.Errorf("no measure is known for %q: want one of %s", set, strings.Join(Sets(), ", "))
+		return Report{}, unknownSet(set)
 	}
 	rows, err := read(data, predictions)
 	if err != nil {
