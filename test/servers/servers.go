@@ -92,7 +92,20 @@ func built(t testing.TB, name, variable string) string {
 // until a GET of the URL answers 200.
 func start(t testing.TB, dir, ready, command string, args ...string) {
 	t.Helper()
-	logPath := filepath.Join(dir, filepath.Base(command)+".log")
+	run(t, dir, filepath.Base(command), func(ctx context.Context) error {
+		code, err := get(ctx, ready)
+		if err == nil && code != http.StatusOK {
+			err = fmt.Errorf("HTTP %d", code)
+		}
+		return err
+	}, command, args...)
+}
+
+// run is start with a name for the log and any way to ask whether the server is
+// ready.
+func run(t testing.TB, dir, name string, ready func(context.Context) error, command string, args ...string) {
+	t.Helper()
+	logPath := filepath.Join(dir, name+".log")
 	logFile, err := os.Create(logPath)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +115,7 @@ func start(t testing.TB, dir, ready, command string, args ...string) {
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", command, err)
+		t.Fatalf("start %s: %v", name, err)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -121,28 +134,25 @@ func start(t testing.TB, dir, ready, command string, args ...string) {
 	})
 	if err := await(ready, ended); err != nil {
 		text, _ := os.ReadFile(logPath)
-		t.Fatalf("%s: %v\n%s", filepath.Base(command), err, tail(string(text), 4000))
+		t.Fatalf("%s: %v\n%s", name, err, tail(string(text), 4000))
 	}
 }
 
-// await polls a URL until it answers 200.
-func await(ready string, ended <-chan struct{}) error {
+// await asks until the server is ready.
+func await(ready func(context.Context) error, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		code, err := get(ctx, ready)
-		if err == nil && code == http.StatusOK {
+		err := ready(ctx)
+		if err == nil {
 			return nil
 		}
 		select {
 		case <-ended:
 			return fmt.Errorf("ended before it was ready")
 		case <-ctx.Done():
-			if err == nil {
-				err = fmt.Errorf("HTTP %d", code)
-			}
 			return fmt.Errorf("not ready after %s: %w", startTimeout, err)
 		case <-tick.C:
 		}
