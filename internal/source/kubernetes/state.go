@@ -420,11 +420,12 @@ func (m *mapper) rules(in lists) {
 	})
 }
 
-// configMap keeps the keys, and of the values those that are short.
+// configMap keeps the keys, and of the values those that are short and no
+// certificates.
 func (m *mapper) configMap(c wireConfigMap) cluster.Keyed {
 	out := cluster.Keyed{Meta: m.meta(c.Metadata), Keys: slices.Sorted(maps.Keys(c.Data))}
 	for _, k := range out.Keys {
-		if v := c.Data[k]; len(v) <= maxValue && !redact.Sensitive(k) {
+		if v := c.Data[k]; len(v) <= maxValue && !redact.Sensitive(k) && !strings.Contains(v, "-----BEGIN ") {
 			if out.Data == nil {
 				out.Data = map[string]string{}
 			}
