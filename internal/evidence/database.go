@@ -37,6 +37,7 @@ type Database struct {
 	Locks   []DBLock      `json:"locks,omitempty"`
 	Queries []DBQuery     `json:"queries,omitempty"` // the heaviest first
 	Waits   []DBWait      `json:"waits,omitempty"`
+	Users   []DBUser      `json:"users,omitempty"` // with the most load first
 	Replica []DBReplica   `json:"replicas,omitempty"`
 	Events  []DBEvent     `json:"events,omitempty"`
 	Uptime  time.Duration `json:"uptime,omitempty"`
