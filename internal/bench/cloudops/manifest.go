@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -130,6 +131,7 @@ func (r *reader) manifests() {
 			r.manifest(m)
 		}
 	}
+	cluster.Compare(r.state.Secrets, r.values)
 }
 
 func (r *reader) manifest(m manifest) {
@@ -251,24 +253,31 @@ func (r *reader) claim(m manifest) {
 	}
 }
 
-// secret keeps what is an address and no secret: hosts and ports.
+// secret keeps what is an address and no secret: hosts and ports. The other
+// values are only compared with each other.
 func (r *reader) secret(m manifest) {
+	for len(r.values) < len(r.state.Secrets) {
+		r.values = append(r.values, nil)
+	}
 	for i := range r.state.Secrets {
 		s := &r.state.Secrets[i]
 		if s.Name != m.Metadata.Name || s.Data != nil {
 			continue
 		}
-		s.Data = map[string]string{}
-		for k, v := range m.Data {
-			if address.MatchString(k) {
-				s.Data[k] = unbase64(v)
-			}
+		all := maps.Clone(m.StringData)
+		if all == nil {
+			all = map[string]string{}
 		}
-		for k, v := range m.StringData {
+		for k, v := range m.Data {
+			all[k] = unbase64(v)
+		}
+		s.Data = map[string]string{}
+		for k, v := range all {
 			if address.MatchString(k) {
 				s.Data[k] = v
 			}
 		}
+		r.values[i] = all
 		if len(s.Data) == 0 {
 			s.Data = nil
 		}

@@ -13,6 +13,9 @@ type reader struct {
 	snap  *snapshot
 	state cluster.State
 	asked map[string]bool
+	// values of secrets, in the order of the state's, to compare them; none is
+	// kept.
+	values []map[string]string
 }
 
 // kinds are the resources of the tables, as State.Read names them. Events are

@@ -141,8 +141,9 @@ func (r *reader) quota(m cluster.Meta, root *block) {
 	r.state.Quotas = append(r.state.Quotas, q)
 }
 
-// maxValue bounds a config map's value that is kept, in bytes.
-const maxValue = 4096
+// maxValue bounds a config map's value that is kept, in bytes: routes of a
+// gateway and the like fit.
+const maxValue = 64 << 10
 
 // configMap reads the data: "KEY:", a line of dashes, and the value.
 func configMap(m cluster.Meta, text string) cluster.Keyed {

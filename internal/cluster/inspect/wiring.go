@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,6 +143,9 @@ func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []d
 	asked, closed := w.reach(s.Name, p.Port)
 	_, err := strconv.Atoi(targetOf(p))
 	named := err != nil
+	if named && slices.ContainsFunc(slices.Concat(s.Addresses, s.NotReady), hasPort) {
+		return Finding{}, false // some pod has a port of that name
+	}
 	for _, d := range chosen {
 		have := declares(d.spec, p)
 		if have == found || have == silent && !named {
@@ -158,6 +162,13 @@ func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []d
 		}
 	}
 	return Finding{}, false
+}
+
+// hasPort reports whether an endpoint is an address with a port: pods without
+// the port of a service are listed without one.
+func hasPort(endpoint string) bool {
+	_, _, err := net.SplitHostPort(endpoint)
+	return err == nil
 }
 
 // elsewhere reports a container that declares the target but whose process is
