@@ -1,12 +1,43 @@
 package diagnose
 
 import (
+	"slices"
+
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
+	"github.com/holdfast-sre/holdfast/internal/cluster/inspect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
+// The features of the state of a cluster: how much a finding rests on, and how
+// well it fits what is broken now.
+const (
+	fContradiction feature = "cluster_contradiction" // two objects can't work together, and do not
+	fStated        feature = "cluster_stated"        // the cluster itself says so about something broken
+	fMismatch      feature = "cluster_mismatch"      // two objects can't work together, nothing is seen to break
+	fObserved      feature = "cluster_observed"      // what the fault would do is seen
+	fHint          feature = "cluster_hint"          // one of several faults would look like this
+	fCoversDown    feature = "cluster_covers_down"   // share of what is down that it would break
+	fMissesDown    feature = "cluster_misses_down"   // share of what is down that it would not break
+	fCovered       feature = "cluster_covered"       // a fault that is seen elsewhere breaks its object
+)
+
 // clusterPriors are the hand-set log-odds of the features of this file.
-var clusterPriors = priors{}
+var clusterPriors = priors{
+	fContradiction: 4.5,
+	fStated:        3.6,
+	fMismatch:      2.2,
+	fObserved:      2.2,
+	fHint:          1.0,
+	fCoversDown:    1.2,
+	fMissesDown:    -1.5,
+	fCovered:       -2.0,
+}
+
+var weightFeatures = map[inspect.Weight]feature{
+	inspect.Contradiction: fContradiction, inspect.Stated: fStated, inspect.Mismatch: fMismatch,
+	inspect.Observed: fObserved, inspect.Hint: fHint,
+}
 
 type clusterView struct {
 	item  evidence.Item
@@ -22,5 +53,114 @@ func (v *view) readCluster(it evidence.Item) error {
 	return nil
 }
 
-// clusterFaults turns the state of a cluster into votes.
-func clusterFaults(v *view, cs *candidates) {}
+// clusterFaults turns the state of a cluster into votes: one candidate for each
+// fault of each object that inspection finds.
+func clusterFaults(v *view, cs *candidates) {
+	for i := range v.clusters {
+		cv := &v.clusters[i]
+		findings := inspect.All(&cv.state, v.inspected())
+		down := inspect.Down(&cv.state)
+		for _, f := range findings {
+			v.clusterFault(cs, cv, f, findings, down)
+		}
+	}
+}
+
+func (v *view) clusterFault(cs *candidates, cv *clusterView, f inspect.Finding, all []inspect.Finding, down []string) {
+	component := clusterComponent(f)
+	c := cs.fault(cause.ClassOf(f.Fault), f.Fault, component)
+	id := cv.item.ID
+	c.vote(weightFeatures[f.Weight], 1, f.Outside, id)
+	c.say(weightRank(f.Weight), f.Text)
+	for _, q := range f.Check {
+		c.check(q)
+	}
+	for _, b := range f.Broken {
+		v.link(b, component)
+	}
+	if len(down) > 0 {
+		covered := 0
+		for _, d := range down {
+			if slices.Contains(f.Broken, d) {
+				covered++
+			}
+		}
+		share := float64(covered) / float64(len(down))
+		c.vote(fCoversDown, share, f.Outside, id)
+		c.vote(fMissesDown, 1-share, false, id)
+	}
+	if slices.ContainsFunc(all, func(g inspect.Finding) bool { return covers(g, f) }) {
+		c.vote(fCovered, 1, false, id)
+	}
+}
+
+// covers reports whether g, at another object, breaks what f is about and is
+// seen at least as clearly.
+func covers(g, f inspect.Finding) bool {
+	return clusterComponent(g) != clusterComponent(f) && slices.Contains(g.Broken, f.Name) &&
+		(weightRank(g.Weight) > weightRank(f.Weight) || machine(g) && !machine(f) && weightRank(g.Weight) >= weightRank(inspect.Stated))
+}
+
+// machine reports whether a finding is about what workloads stand on.
+func machine(f inspect.Finding) bool { return f.Kind == "Node" || f.Kind == "Namespace" }
+
+// weightRank orders the weights; more is clearer.
+func weightRank(w inspect.Weight) int {
+	return slices.Index([]inspect.Weight{inspect.Hint, inspect.Observed, inspect.Mismatch, inspect.Stated, inspect.Contradiction}, w) + 1
+}
+
+// clusterComponent names the object of a finding: workloads as services are
+// called, other kinds with their kind.
+func clusterComponent(f inspect.Finding) string {
+	switch f.Kind {
+	case "Node":
+		return "node/" + f.Name
+	case "Namespace":
+		return "namespace/" + f.Name
+	}
+	return f.Name
+}
+
+// inspected gives the log lines of each component to inspection.
+func (v *view) inspected() []inspect.Lines {
+	var out []inspect.Lines
+	for _, n := range v.names() {
+		p := v.parts[n]
+		if len(p.lines) == 0 {
+			continue
+		}
+		l := inspect.Lines{Workload: n}
+		for _, t := range p.lines {
+			if t.Sample != "" {
+				l.Lines = append(l.Lines, t.Sample)
+			} else {
+				l.Lines = append(l.Lines, t.Text)
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// refine gives what speaks for a class at a component to the finer faults of
+// that class that are seen there: the general candidate is one of them.
+func refine(_ *view, cs *candidates) {
+	for _, general := range cs.all() {
+		if general.fault != "" {
+			continue
+		}
+		found := false
+		for _, c := range cs.all() {
+			if c.fault == "" || c.class != general.class || c.component != general.component {
+				continue
+			}
+			found = true
+			for _, k := range general.keys() {
+				c.vote(k.feature, general.votes[k].scale, k.outside, general.votes[k].evidence...)
+			}
+		}
+		if found {
+			delete(cs.byKey, candidateKey{general.class, "", general.component})
+		}
+	}
+}

@@ -41,7 +41,7 @@ func rules() []rule {
 	return []rule{
 		exhaustion, workers, leaks, changed, crashes, dependencies, surges,
 		clusterFaults, spans, series, databases,
-		logLines, specific, place, healthy,
+		logLines, refine, specific, place, healthy,
 	}
 }
 

@@ -66,6 +66,10 @@ func All(s *cluster.State, logs []Lines) []Finding {
 	return out
 }
 
+// Down lists the workloads of which fewer pods are ready than should be,
+// sorted.
+func Down(s *cluster.State) []string { return newWorld(s, nil).broken() }
+
 // checks lists the families, each in a file of its own.
 func checks() []check {
 	return append([]check{
