@@ -33,7 +33,14 @@ type Database struct {
 	Connections    []DBConnections `json:"connections,omitempty"`
 	// Refused is set when the server turned a new connection away for lack of a
 	// free slot: evidence in itself.
-	Refused bool          `json:"refused,omitempty"`
+	Refused bool `json:"refused,omitempty"`
+	// Reserved of MaxConnections are for administrators only.
+	Reserved int `json:"reserved,omitempty"`
+	// Size of the database on disk, and what its statements spill to it.
+	SizeBytes float64 `json:"size_bytes,omitempty"`
+	TempBytes float64 `json:"temp_bytes_per_second,omitempty"`
+	// Unread lists what the server would not say, with the reason.
+	Unread  []string      `json:"unread,omitempty"`
 	Locks   []DBLock      `json:"locks,omitempty"`
 	Queries []DBQuery     `json:"queries,omitempty"` // the heaviest first
 	Waits   []DBWait      `json:"waits,omitempty"`
