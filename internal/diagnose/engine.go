@@ -40,8 +40,8 @@ type rule func(*view, *candidates)
 func rules() []rule {
 	return []rule{
 		exhaustion, workers, leaks, changed, crashes, dependencies, surges,
-		clusterFaults, spans, series, databases,
-		logLines, refine, specific, place, healthy,
+		clusterFaults, containers, jumps, spans, series, databases,
+		logLines, refine, specific, place, healthy, checked,
 	}
 }
 

@@ -1,11 +1,30 @@
 package diagnose
 
 import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
+// The features that spans of requests give.
+const (
+	fGapIn      feature = "call_gap_in"      // calls into it wait between caller and callee
+	fGapOut     feature = "call_gap_out"     // and so do those that it makes, to several others
+	fGapCover   feature = "call_gap_cover"   // share of all such waiting that it is an end of
+	fOwnTime    feature = "own_time_grown"   // its operations take longer by themselves
+	fOwnErrors  feature = "own_errors_risen" // its operations fail where nothing below them fails
+	fCauseBelow feature = "cause_below"      // what it calls shows as much: it passes on
+	fBusyInside feature = "busy_inside"      // it is short of CPU, which delays its calls, too
+	fSpansUsual feature = "spans_usual"      // its operations take and do what they always did
+)
+
 // tracesPriors are the hand-set log-odds of the features of this file.
-var tracesPriors = priors{}
+var tracesPriors = priors{
+	fGapIn: 2.0, fGapOut: 2.0, fGapCover: 2.5, fOwnTime: 1.2, fOwnErrors: 2.2, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -1.2,
+}
 
 type tracesView struct {
 	item   evidence.Item
@@ -22,4 +41,317 @@ func (v *view) readTraces(it evidence.Item) error {
 }
 
 // spans turns spans of requests into votes.
-func spans(v *view, cs *candidates) {}
+func spans(v *view, cs *candidates) {
+	for _, t := range v.traces {
+		if t.item.Stale || t.traces.Now == 0 || t.traces.Before == 0 {
+			continue
+		}
+		f := newFlow(v, cs, t)
+		for _, name := range f.names() {
+			f.voteGap(name)
+			f.voteBusy(name)
+			f.voteInside(name)
+		}
+		f.voteUsual()
+	}
+}
+
+// flow is what one summary of spans says about each component. All strengths
+// are 0…1.
+type flow struct {
+	v      *view
+	cs     *candidates
+	id     string
+	query  string
+	in     map[string][]gap // by callee
+	out    map[string][]gap // by caller
+	grown  float64          // of all gaps
+	own    map[string]slower
+	errors map[string]float64
+	ops    map[string]int // spans now and before, whichever are fewer
+	turns  map[string]*turns
+	after  map[string]turn // by callee: what its callers do after calling it
+	needs  map[string][]string
+}
+
+// gap is the waiting between caller and callee that came with the trouble.
+type gap struct {
+	evidence.SpanCall
+	strength float64
+}
+
+// slower is the operation whose exclusive time grew most.
+type slower struct {
+	evidence.Operation
+	strength float64
+}
+
+func newFlow(v *view, cs *candidates, t tracesView) *flow {
+	f := &flow{
+		v: v, cs: cs, id: t.item.ID, query: t.item.Query, in: map[string][]gap{}, out: map[string][]gap{},
+		own: map[string]slower{}, errors: map[string]float64{}, ops: map[string]int{}, turns: turnsOf(t.traces), after: map[string]turn{}, needs: map[string][]string{},
+	}
+	for _, c := range t.traces.Calls {
+		if !slices.Contains(f.needs[c.Caller], c.Callee) {
+			f.needs[c.Caller] = append(f.needs[c.Caller], c.Callee)
+		}
+		if c.Now.Gaps == 0 || c.Before.Gaps == 0 {
+			continue
+		}
+		g := gap{c, grownBy(c.Now.GapP50, c.Before.GapP50) * sure(min(c.Now.Gaps, c.Before.Gaps))}
+		f.in[c.Callee] = append(f.in[c.Callee], g)
+		f.out[c.Caller] = append(f.out[c.Caller], g)
+		f.grown += g.strength
+	}
+	for _, o := range t.traces.Operations {
+		f.addOperation(o)
+	}
+	f.blame()
+	return f
+}
+
+// blame decides who is behind operations that go another way right after a
+// call: the callee when several callers do so, or when it changed itself; else
+// the caller.
+func (f *flow) blame() {
+	for _, caller := range slices.Sorted(maps.Keys(f.turns)) {
+		ts := f.turns[caller]
+		for callee, x := range ts.after {
+			others := 0.0
+			for other, o := range f.turns {
+				if other != caller {
+					others = max(others, o.after[callee].strength)
+				}
+			}
+			changed := f.errors[callee]
+			if t := f.turns[callee]; t != nil {
+				changed = max(changed, t.stops.strength, t.branches.strength)
+			}
+			y := x
+			y.strength *= max(doubtful, min(others/x.strength, 1), changed)
+			if best := f.after[callee]; y.strength > best.strength {
+				f.after[callee] = y
+			}
+			if max(others, changed) < slight {
+				ts.note(turn{evidence.SpanStep{Service: x.Service, After: x.After, Next: x.Next, Log: x.Log, Now: x.Now, Before: x.Before}, x.strength * (1 - doubtful)})
+			}
+		}
+	}
+}
+
+// doubtful is how much a single caller says about whom it called last.
+const doubtful = 0.4
+
+func (f *flow) addOperation(o evidence.Operation) {
+	if o.Now.Count == 0 {
+		return
+	}
+	known := sure(min(o.Now.Count, o.Before.Count))
+	f.ops[o.Service] += min(o.Now.Count, o.Before.Count)
+	rise := clamp((o.Now.OwnErrors-o.Before.OwnErrors)/failing) * sure(o.Now.Count)
+	f.errors[o.Service] = max(f.errors[o.Service], rise)
+	if o.Client || o.Before.Count == 0 {
+		return
+	}
+	s := slower{o, grownBy(o.Now.SelfP50, o.Before.SelfP50) * known}
+	if s.strength > f.own[o.Service].strength {
+		f.own[o.Service] = s
+	}
+}
+
+// failing is the share of failing spans that nobody overlooks.
+const failing = 0.3
+
+// slack is the time, in seconds, that nobody calls slow.
+const slack = 0.01
+
+// grownBy is 1 from ten times the usual time on, with slack added to both.
+func grownBy(now, before float64) float64 {
+	return clamp(math.Log((now+slack)/(before+slack)) / math.Ln10)
+}
+
+// sure shrinks what rests on few spans.
+func sure(n int) float64 { return float64(n) / float64(n+2) }
+
+func clamp(x float64) float64 {
+	if !(x > 0) { // NaN as well
+		return 0
+	}
+	return min(x, 1)
+}
+
+func (f *flow) names() []string {
+	var out []string
+	add := func(n string) {
+		if n != "" && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	for n := range f.in {
+		add(n)
+	}
+	for n := range f.out {
+		add(n)
+	}
+	for n := range f.own {
+		add(n)
+	}
+	for n := range f.turns {
+		add(n)
+	}
+	for n := range f.after {
+		add(n)
+	}
+	for n := range f.errors {
+		add(n)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func meanGap(gs []gap) float64 {
+	if len(gs) == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, g := range gs {
+		sum += g.strength
+	}
+	return sum / float64(len(gs))
+}
+
+// gapAt is how much the calls at a component wait: those into it, or those out
+// of it when it calls several others; one that calls a single other can't be
+// told from it.
+func (f *flow) gapAt(name string) (in, out float64) {
+	in = meanGap(f.in[name])
+	if len(f.out[name]) > 1 {
+		out = meanGap(f.out[name])
+	}
+	return in, out
+}
+
+// slight is a strength not worth a hypothesis.
+const slight = 0.1
+
+func (f *flow) voteGap(name string) {
+	in, out := f.gapAt(name)
+	if max(in, out) < slight {
+		return
+	}
+	c := f.cs.at(NetworkDelay, name)
+	c.vote(fGapIn, in, false, f.id)
+	c.vote(fGapOut, out, false, f.id)
+	sum := 0.0
+	for _, g := range slices.Concat(f.in[name], f.out[name]) {
+		sum += g.strength
+	}
+	c.vote(fGapCover, sum/(f.grown+0.5), false, f.id)
+	c.vote(fBusyInside, f.busy(name), false, f.id)
+	worst := slices.MaxFunc(slices.Concat(f.in[name], f.out[name]), func(a, b gap) int { return cmp.Compare(a.strength, b.strength) })
+	c.say(2, "Calls from "+worst.Caller+" to "+worst.Callee+" spend "+quantity(worst.Now.GapP50, "s")+
+		" between the two, usually "+quantity(worst.Before.GapP50, "s"))
+	c.check(f.query)
+}
+
+// busy is how clearly the component ran short of CPU; see jumps.
+func (f *flow) busy(name string) float64 {
+	c, ok := f.cs.find(ExhaustCPU, name)
+	if !ok {
+		return 0
+	}
+	return clamp(c.votes[voteKey{fJump, false}].scale)
+}
+
+// voteBusy adds to a shortage of CPU that its requests are slow.
+func (f *flow) voteBusy(name string) {
+	c, ok := f.cs.find(ExhaustCPU, name)
+	if !ok {
+		return
+	}
+	in, out := f.gapAt(name)
+	c.vote(fJumpSlow, max(in, out, f.own[name].strength), false, f.id)
+}
+
+// inside is how much the spans say that the trouble is within a component.
+func (f *flow) inside(name string) float64 {
+	stops, branches := f.turned(name)
+	return max(f.own[name].strength, stops.strength, branches.strength, f.errors[name], f.after[name].strength)
+}
+
+func (f *flow) turned(name string) (stops, branches turn) {
+	if ts := f.turns[name]; ts != nil {
+		return ts.stops, ts.branches
+	}
+	return turn{}, turn{}
+}
+
+func (f *flow) voteInside(name string) {
+	if f.inside(name) < slight {
+		return
+	}
+	own, failed, after := f.own[name], f.errors[name], f.after[name]
+	stops, branches := f.turned(name)
+	c := f.cs.at(f.v.failureOf(f.v.part(name)), name)
+	c.vote(fOwnTime, own.strength, false, f.id)
+	c.vote(fStops, stops.strength, false, f.id)
+	c.vote(fBranches, branches.strength, branches.Log, f.id)
+	c.vote(fStopsAfter, after.strength, after.Log, f.id)
+	c.vote(fOwnErrors, failed, false, f.id)
+	c.vote(fCauseBelow, f.below(name), false, f.id)
+	switch max(own.strength, stops.strength, branches.strength, after.strength, failed) {
+	case stops.strength:
+		c.say(3, stops.sentence())
+	case branches.strength:
+		c.say(3, branches.sentence())
+	case after.strength:
+		c.say(3, after.sentence())
+	case own.strength:
+		c.say(2, own.Name+" of "+name+" takes "+quantity(own.Now.SelfP50, "s")+" by itself, usually "+quantity(own.Before.SelfP50, "s"))
+	default:
+		c.say(2, "Operations of "+name+" fail where nothing that they call fails")
+	}
+	c.check(f.query)
+}
+
+// voteUsual speaks against failures that other signals suggest of components
+// whose spans are as ever.
+func (f *flow) voteUsual() {
+	for _, c := range f.cs.all() {
+		if c.class != DependencyFailure && c.class != ExternalProvider || f.ops[c.component] == 0 {
+			continue
+		}
+		in, out := f.gapAt(c.component)
+		c.vote(fSpansUsual, (1-clamp(2*max(f.inside(c.component), in, out)))*sure(f.ops[c.component]), false, f.id)
+	}
+}
+
+// below is how much what a component calls, directly or not, shows: 1 when
+// something below shows clearly and at least as much as the component itself.
+func (f *flow) below(name string) float64 {
+	mine, worst := f.inside(name), 0.0
+	for _, n := range f.reach(name) {
+		if n == name || slices.Contains(f.reach(n), name) {
+			continue
+		}
+		in, _ := f.gapAt(n)
+		worst = max(worst, f.inside(n), in, f.busy(n))
+	}
+	if worst == 0 {
+		return 0
+	}
+	return worst * min(worst/mine, 1)
+}
+
+// reach lists what a component calls, directly or not, itself first.
+func (f *flow) reach(name string) []string {
+	out := []string{name}
+	for i := 0; i < len(out); i++ {
+		for _, n := range f.needs[out[i]] {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}

@@ -8,7 +8,7 @@ import "time"
 type Traces struct {
 	Operations []Operation `json:"operations"`
 	Calls      []SpanCall  `json:"calls"`
-	Links      []SpanLink  `json:"links,omitempty"`
+	Steps      []SpanStep  `json:"steps,omitempty"`
 	Now        int         `json:"now"`    // traces in the window now
 	Before     int         `json:"before"` // traces in the reference window
 	// Examples are traces to look at, the slowest or failing first.
@@ -61,27 +61,26 @@ type CallStats struct {
 	Errors   float64 `json:"errors"`
 }
 
-// SpanLink is what one operation makes happen: how many of its spans have a
-// given operation below them. A part of the code that no longer runs shows as
-// links of one operation that vanish while its spans go on.
-type SpanLink struct {
-	Service        string    `json:"service"`
-	Operation      string    `json:"operation"`
-	Child          string    `json:"child"` // service
-	ChildOperation string    `json:"child_operation"`
-	Now            LinkStats `json:"now"`
-	Before         LinkStats `json:"before"`
-	// Log marks a statement that the operation logs: ChildOperation is its text,
-	// Child the service itself.
-	Log bool `json:"log,omitempty"`
+// SpanStep is what a service does next: after a step of an operation (its
+// beginning, a call, an inner operation, a logged statement) follows another,
+// or the operation ends. Code that is cut short or that takes another branch
+// shows as steps that are followed by something else than usual.
+type SpanStep struct {
+	Service string `json:"service"`
+	After   string `json:"after"`
+	Callee  string `json:"callee,omitempty"` // the service that the step After calls
+	Next    string `json:"next,omitempty"`   // empty = the operation ends
+	// Log marks a next step that is a logged statement.
+	Log    bool      `json:"log,omitempty"`
+	Now    StepStats `json:"now"`
+	Before StepStats `json:"before"`
 }
 
-// LinkStats count the spans of the upper operation.
-type LinkStats struct {
-	Parents   int     `json:"parents"`
-	With      int     `json:"with"` // those with at least one such child
-	PerParent float64 `json:"per_parent"`
-	// Spans of one trace are not independent: these count traces instead.
-	Traces     int `json:"traces"`      // with the upper operation
-	TracesWith int `json:"traces_with"` // and with the child below it
+// StepStats count the spans and traces with the step After, and those in which
+// Next follows. Spans of one trace are not independent, traces are.
+type StepStats struct {
+	Spans      int `json:"spans"`
+	With       int `json:"with"`
+	Traces     int `json:"traces"`
+	TracesWith int `json:"traces_with"`
 }

@@ -73,9 +73,10 @@ func (l *loader) load() (diagnose.Input, error) {
 	return in, nil
 }
 
-// readWindows reads spans and logs. The reference is what lies before the alarm
-// together with the fault-free minute; where the day has none, that of another
-// day of the same system.
+// readWindows reads spans and logs. The reference is the fault-free minute,
+// that of another day of the same system where the day has none: the minute
+// before the alarm may have trouble of its own, and serves only where there is
+// no other.
 func (l *loader) readWindows() error {
 	w, err := readWindow(l.data, "cases/"+l.spec.id)
 	if err != nil {
@@ -91,7 +92,7 @@ func (l *loader) readWindows() error {
 			return err
 		}
 		if len(n.spans) > 0 {
-			l.before.join(n)
+			l.before = n
 			return nil
 		}
 	}

@@ -38,7 +38,7 @@ func readWindow(data fs.FS, folder string) (window, error) {
 	return w, nil
 }
 
-func (w *window) readTraces(data fs.FS, name string, events map[string][]string) error {
+func (w *window) readTraces(data fs.FS, name string, events map[string][]spans.Event) error {
 	names := interner{}
 	return eachRow(data, name, func(r row) error {
 		start, err := r.micros("start_us")
@@ -69,8 +69,8 @@ func parentOf(p string) string {
 }
 
 // readLogs returns the statements by the span that they were logged in.
-func (w *window) readLogs(data fs.FS, name string) (map[string][]string, error) {
-	names, events := interner{}, map[string][]string{}
+func (w *window) readLogs(data fs.FS, name string) (map[string][]spans.Event, error) {
+	names, events := interner{}, map[string][]spans.Event{}
 	statements := interner{}
 	err := eachRow(data, name, func(r row) error {
 		at, err := r.micros("ts_us")
@@ -83,7 +83,7 @@ func (w *window) readLogs(data fs.FS, name string) (map[string][]string, error) 
 			Line: lines.Line{At: at, Text: text, Labels: map[string]string{"level": names.of(r.text("level"))}}, span: span,
 		})
 		if span != "0" {
-			events[span] = append(events[span], statements.statement(text))
+			events[span] = append(events[span], spans.Event{At: at, Statement: statements.statement(text)})
 		}
 		return nil
 	})
@@ -127,18 +127,6 @@ func (w window) split(at time.Time) (before, after window) {
 		}
 	}
 	return before, after
-}
-
-// join appends the spans of a further reference window. Identifiers are unique
-// within a file only, so those of the other file are marked.
-func (w *window) join(other window) {
-	for _, s := range other.spans {
-		s.Trace = "r" + s.Trace
-		w.spans = append(w.spans, s)
-	}
-	for service, ls := range other.logs {
-		w.logs[service] = append(w.logs[service], ls...)
-	}
 }
 
 func texts(ls []logLine) []lines.Line {

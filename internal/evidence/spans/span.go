@@ -33,16 +33,21 @@ type Span struct {
 	Duration  time.Duration // negative counts as 0
 	Error     bool
 	Kind      Kind
-	// Events are the statements that were logged while it ran, without their
-	// variable parts: see lines.Statement.
-	Events []string
+	Events    []Event
+}
+
+// Event is a statement that was logged while a span ran, without its variable
+// parts: see lines.Statement.
+type Event struct {
+	At        time.Time
+	Statement string
 }
 
 // Options bound the summary; a zero field takes its default.
 type Options struct {
 	MaxOperations int // 400
 	MaxCalls      int // 400
-	MaxLinks      int // 800
+	MaxSteps      int // 1500
 	MaxExamples   int // 5
 }
 
@@ -54,7 +59,7 @@ func (o Options) withDefaults() Options {
 	}
 	set(&o.MaxOperations, 400)
 	set(&o.MaxCalls, 400)
-	set(&o.MaxLinks, 800)
+	set(&o.MaxSteps, 1500)
 	set(&o.MaxExamples, 5)
 	return o
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Summarise compares the spans of a window with those of a reference window.
-// Either may be empty. Of more operations, calls and links than o allows, those
+// Either may be empty. Of more operations, calls and steps than o allows, those
 // with the most spans are kept.
 func Summarise(now, before []Span, o Options) evidence.Traces {
 	o = o.withDefaults()
@@ -17,7 +17,7 @@ func Summarise(now, before []Span, o Options) evidence.Traces {
 	out := evidence.Traces{
 		Operations: operations(a, b, o.MaxOperations),
 		Calls:      calls(a, b, o.MaxCalls),
-		Links:      links(a, b, o.MaxLinks),
+		Steps:      steps(a, b, o.MaxSteps),
 		Now:        a.traces,
 		Before:     b.traces,
 		Examples:   examples(a, o.MaxExamples),
@@ -152,94 +152,6 @@ func calls(now, before *tree, limit int) []evidence.SpanCall {
 			cmp.Compare(x.Caller, y.Caller), cmp.Compare(x.Callee, y.Callee))
 	})
 	return out[:min(len(out), limit)]
-}
-
-type linkKey struct {
-	parent, child opKey
-	log           bool
-}
-
-type linkSums struct {
-	with, all, traces int
-	last, lastTrace   int // span and trace that were counted last
-}
-
-// parentSums count the spans of an operation and the traces that have any.
-type parentSums struct{ spans, traces, last int }
-
-// links counts, for every operation, the spans that have each other operation
-// right below them, and those that logged each statement.
-func (t *tree) links() (map[linkKey]*linkSums, map[opKey]*parentSums) {
-	sums, parents := map[linkKey]*linkSums{}, map[opKey]*parentSums{}
-	trace := 0
-	for i, s := range t.spans {
-		if i > 0 && t.spans[i-1].Trace != s.Trace {
-			trace++
-		}
-		up := opKey{s.Service, s.Operation}
-		p := parents[up]
-		if p == nil {
-			p = &parentSums{last: -1}
-			parents[up] = p
-		}
-		p.spans++
-		if p.last != trace {
-			p.traces++
-			p.last = trace
-		}
-		count := func(k linkKey) {
-			l := sums[k]
-			if l == nil {
-				l = &linkSums{last: -1, lastTrace: -1}
-				sums[k] = l
-			}
-			l.all++
-			if l.last != i {
-				l.with++
-				l.last = i
-			}
-			if l.lastTrace != trace {
-				l.traces++
-				l.lastTrace = trace
-			}
-		}
-		for _, c := range t.children(i) {
-			count(linkKey{up, opKey{t.spans[c].Service, t.spans[c].Operation}, false})
-		}
-		for _, e := range s.Events {
-			count(linkKey{up, opKey{s.Service, e}, true})
-		}
-	}
-	return sums, parents
-}
-
-func links(now, before *tree, limit int) []evidence.SpanLink {
-	a, pa := now.links()
-	b, pb := before.links()
-	out := []evidence.SpanLink{}
-	for _, k := range bothKeys(a, b) {
-		out = append(out, evidence.SpanLink{
-			Service: k.parent.service, Operation: k.parent.name, Child: k.child.service, ChildOperation: k.child.name, Log: k.log,
-			Now: a[k].stats(pa[k.parent]), Before: b[k].stats(pb[k.parent]),
-		})
-	}
-	slices.SortFunc(out, func(x, y evidence.SpanLink) int {
-		return cmp.Or(cmp.Compare(y.Now.With+y.Before.With, x.Now.With+x.Before.With),
-			cmp.Compare(x.Service, y.Service), cmp.Compare(x.Operation, y.Operation),
-			cmp.Compare(x.Child, y.Child), cmp.Compare(x.ChildOperation, y.ChildOperation), one(x.Log)-one(y.Log))
-	})
-	return out[:min(len(out), limit)]
-}
-
-func (l *linkSums) stats(p *parentSums) evidence.LinkStats {
-	var out evidence.LinkStats
-	if p != nil {
-		out.Parents, out.Traces = p.spans, p.traces
-	}
-	if l != nil {
-		out.With, out.PerParent, out.TracesWith = l.with, share(l.all, out.Parents), l.traces
-	}
-	return out
 }
 
 // examples are the traces to look at: failing ones first, then the slowest.

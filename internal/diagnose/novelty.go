@@ -1,0 +1,126 @@
+package diagnose
+
+import (
+	"math"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+// The features that a change of behaviour gives.
+const (
+	fStops      feature = "stops_short"    // operations end where they used to go on
+	fBranches   feature = "goes_elsewhere" // or go on in another way
+	fStopsAfter feature = "callers_stop"   // those who call it end, or go elsewhere, right after
+)
+
+var noveltyPriors = priors{fStops: 3.0, fBranches: 1.8, fStopsAfter: 2.2}
+
+// turn is a step that is followed by something else than usual.
+type turn struct {
+	evidence.SpanStep         // what follows more often now
+	strength          float64 // 0…1
+}
+
+// turns are where the operations of one component go another way than usual.
+type turns struct {
+	stops, branches turn
+	after           map[string]turn // by callee: right after calling it
+}
+
+// Log-likelihood ratios, in nats: below chance, a summary of some hundred steps
+// shows such a change by itself; from certain on there is no doubt.
+const (
+	chance  = 4.0
+	certain = 10.0
+)
+
+// turnsOf finds, by service, where operations go another way than usual: after
+// an early return or an exception they end or branch right after the step that
+// went wrong. A shift of the mix of requests changes how often a step comes, and
+// only then what follows it.
+func turnsOf(t evidence.Traces) map[string]*turns {
+	now, before := seen(t)
+	out := map[string]*turns{}
+	for _, s := range t.Steps {
+		if s.Now.Spans == 0 || s.Before.Spans == 0 {
+			continue
+		}
+		rise := share(s.Now.With, s.Now.Spans) - share(s.Before.With, s.Before.Spans)
+		if rise <= 0 {
+			continue
+		}
+		rarer := share(s.Now.Traces, now[s.Service]) / share(s.Before.Traces, before[s.Service])
+		x := turn{s, rise * clamp(mixes*rarer) * clamp((deviance(s)-chance)/(certain-chance))}
+		if x.strength == 0 {
+			continue
+		}
+		if out[s.Service] == nil {
+			out[s.Service] = &turns{after: map[string]turn{}}
+		}
+		out[s.Service].note(x)
+	}
+	return out
+}
+
+// mixes: a step that comes up to this factor less often is within what the mix
+// of requests does from minute to minute.
+const mixes = 1.5
+
+// seen counts, by service, the traces that took any step there: those of the
+// most frequent one.
+func seen(t evidence.Traces) (now, before map[string]int) {
+	now, before = map[string]int{}, map[string]int{}
+	for _, s := range t.Steps {
+		now[s.Service] = max(now[s.Service], s.Now.Traces)
+		before[s.Service] = max(before[s.Service], s.Before.Traces)
+	}
+	return now, before
+}
+
+func (ts *turns) note(x turn) {
+	switch {
+	case x.Callee != "":
+		if x.strength > ts.after[x.Callee].strength {
+			ts.after[x.Callee] = x
+		}
+	case x.Next == "":
+		if x.strength > ts.stops.strength {
+			ts.stops = x
+		}
+	case x.strength > ts.branches.strength:
+		ts.branches = x
+	}
+}
+
+func share(n, of int) float64 {
+	if of <= 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
+
+// deviance is the log-likelihood ratio of two rates against one, over traces:
+// half of the G statistic.
+func deviance(s evidence.SpanStep) float64 {
+	ka, na := float64(s.Now.TracesWith), float64(s.Now.Traces)
+	kb, nb := float64(s.Before.TracesWith), float64(s.Before.Traces)
+	return bernoulli(ka, na) + bernoulli(kb, nb) - bernoulli(ka+kb, na+nb)
+}
+
+// bernoulli is the log-likelihood of k of n at its own rate.
+func bernoulli(k, n float64) float64 {
+	if k <= 0 || k >= n {
+		return 0
+	}
+	return k*math.Log(k/n) + (n-k)*math.Log((n-k)/n)
+}
+
+func (x turn) sentence() string {
+	then := "the operation ends"
+	if x.Next != "" {
+		then = quote(x.Next, 80) + " follows"
+	}
+	return "In " + x.Service + " after " + quote(x.After, 80) + " " + then + " in " +
+		number(math.Round(100*share(x.Now.With, x.Now.Spans))) + " % of the cases, usually in " +
+		number(math.Round(100*share(x.Before.With, x.Before.Spans))) + " %"
+}

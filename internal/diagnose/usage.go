@@ -1,0 +1,96 @@
+package diagnose
+
+import (
+	"slices"
+
+	"github.com/holdfast-sre/holdfast/internal/detect"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+// The features that a jump in the use of CPU gives.
+const (
+	fJump     feature = "cpu_jumps"         // far over what was ever usual
+	fJumpSlow feature = "cpu_jumps_is_slow" // and requests there are slow
+)
+
+var usagePriors = priors{fJump: 3.0, fJumpSlow: 1.0}
+
+// jumps looks for components that use far more CPU than they ever used to,
+// whether or not the limit is reached: a busy loop, a runaway process beside the
+// service, a noisy neighbour.
+func jumps(v *view, cs *candidates) {
+	for _, r := range v.resources {
+		if r.kind.exhausted != ExhaustCPU {
+			continue // memory that grows is a leak or a cache, disks fill
+		}
+		for _, u := range r.uses() {
+			s := jump(u.metric)
+			if s < slight {
+				continue
+			}
+			c := cs.at(r.kind.exhausted, u.by)
+			c.vote(fJump, s, false, u.item.ID)
+			c.started(u.onset)
+			c.say(1, jumpSentence(u, r))
+			c.check(u.item.Query)
+		}
+	}
+}
+
+// uses are the users of a resource, or its total when none is known.
+func (r *resource) uses() []usage {
+	if len(r.users) > 0 {
+		return r.users
+	}
+	return []usage{r.total}
+}
+
+// jump is by how much use exceeds its usual peaks: 1 from half of the limit on,
+// without a limit from three times the peaks on. One odd sample does not count.
+func jump(m evidence.Metric) float64 {
+	peak, ok := usualPeak(m)
+	now := detect.Values(m.Now.Points)
+	if !ok || len(now) == 0 {
+		return 0
+	}
+	slices.Sort(now)
+	x := now[max(len(now)-2, 0)]
+	room := m.Limit
+	if room <= 0 {
+		room = 4 * peak
+	}
+	if room <= 0 {
+		return 0
+	}
+	return clamp(2 * (x - peak) / room)
+}
+
+// usualPeak is a high quantile of the same time of other days, or of the window
+// before when there is none. What was usual in that window already, for a
+// quarter of it, is no jump; trouble that came and went there hides none.
+func usualPeak(m evidence.Metric) (float64, bool) {
+	day, okDay := quantileOf(m.Day, 95)
+	week, okWeek := quantileOf(m.Week, 95)
+	if !okDay && !okWeek {
+		return quantileOf(m.Before, 95)
+	}
+	before, _ := quantileOf(m.Before, 75)
+	return max(day, week, before), true
+}
+
+func quantileOf(s evidence.Series, percent int) (float64, bool) {
+	v := detect.Values(s.Points)
+	if len(v) < minReference {
+		return 0, false
+	}
+	slices.Sort(v)
+	return v[len(v)*percent/100], true
+}
+
+// minReference is how many samples make a reference.
+const minReference = 5
+
+func jumpSentence(u usage, r *resource) string {
+	peak, _ := usualPeak(u.metric)
+	return capital(r.name) + " use of " + u.by + " is " + quantity(u.value, u.item.Unit) + ", usually at most " + quantity(peak, u.item.Unit)
+}
