@@ -1,0 +1,251 @@
+package fit
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+)
+
+// strengths are how firmly the weights may be held at the hand-set ones; the
+// firmest that is not clearly worse on held-back cases is taken.
+func strengths() []float64 { return []float64{0.3, 1, 3, 10, 30, 100} }
+
+// Row compares, for one set, the hand-set weights, the learnt ones on cases
+// that were held back, and the learnt ones on the cases they were learnt from.
+// The distance of the last two is how much was learnt by heart.
+type Row struct {
+	Set     string  `json:"set"`
+	Measure string  `json:"measure"` // component or cause
+	N       int     `json:"n"`
+	Hand    Figures `json:"hand"`
+	Folds   Figures `json:"folds"`
+	Fit     Figures `json:"fit"`
+}
+
+// Figures are what one kind of weights reaches.
+type Figures struct {
+	Right   float64 `json:"right"`    // share of cases whose first answer is right
+	LogLoss float64 `json:"log_loss"` // mean −log of the raw probability of what is right
+}
+
+// Result is what was learnt.
+type Result struct {
+	Weights     diagnose.Weights
+	Calibration diagnose.Calibration
+	Strength    float64
+	Tried       []Tried
+	Rows        []Row
+	Claims      []Claim // on held-back cases only
+}
+
+// Tried is one strength with its mean log loss on held-back cases.
+type Tried struct {
+	Strength float64 `json:"strength"`
+	LogLoss  float64 `json:"log_loss"`
+	Error    float64 `json:"standard_error"`
+}
+
+// Fit learns weights and calibration. Cases come from Load.
+func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
+	if len(cases) < 2*Folds {
+		return Result{}, fmt.Errorf("fit: %d cases are too few for %d folds", len(cases), Folds)
+	}
+	assign(cases)
+	hand := diagnose.HandWeights()
+	p := newProblem(cases, hand)
+	r := Result{}
+	var folds [][Folds][]float64
+	for _, s := range strengths() {
+		if err := ctx.Err(); err != nil {
+			return Result{}, fmt.Errorf("fit: %w", err)
+		}
+		held := p.holdBack(cases, s)
+		folds = append(folds, held)
+		r.Tried = append(r.Tried, p.tried(cases, s, held))
+	}
+	best := choose(r.Tried)
+	r.Strength = r.Tried[best].Strength
+	r.Weights = p.weights(p.learn(all(cases), r.Strength), hand)
+	r.Weights.Version = 2
+	r.Weights.Comment = fmt.Sprintf("Learnt from %d labelled development cases, held at the hand-set weights with strength %v, by: %s", len(cases), r.Strength, command)
+	var byFold [Folds]diagnose.Weights
+	for f, w := range folds[best] {
+		byFold[f] = p.weights(w, hand)
+	}
+	measures := measuresOf(cases)
+	r.Rows = compareWeights(cases, measures, hand, byFold, r.Weights)
+	r.Calibration, r.Claims = calibrate(cases, measures, byFold)
+	r.Calibration.Comment = fmt.Sprintf("Fitted on the answers to %d labelled development cases, each given by weights that never saw the case, by: %s", len(cases), command)
+	return r, nil
+}
+
+func all(cases []Case) []int {
+	out := make([]int, len(cases))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// holdBack learns without each fold in turn.
+func (p *problem) holdBack(cases []Case, strength float64) (out [Folds][]float64) {
+	for f := range Folds {
+		use := slices.DeleteFunc(all(cases), func(i int) bool { return cases[i].fold == f })
+		// The pull of the hand-set weights stays the same for a case.
+		out[f] = p.learn(use, strength*float64(len(use))/float64(len(cases)))
+	}
+	return out
+}
+
+func (p *problem) tried(cases []Case, strength float64, held [Folds][]float64) Tried {
+	n := float64(len(cases))
+	losses := make([]float64, len(cases))
+	t := Tried{Strength: strength}
+	for i, c := range cases {
+		losses[i] = -p.likelihood(held[c.fold], []int{i}, nil)
+		t.LogLoss += losses[i] / n
+	}
+	for _, l := range losses {
+		t.Error += (l - t.LogLoss) * (l - t.LogLoss)
+	}
+	t.Error = math.Sqrt(t.Error) / n
+	return t
+}
+
+// choose takes the firmest strength that lies within half a standard error of
+// the best: when the data can't tell them apart, people's judgement counts.
+func choose(ts []Tried) int {
+	best := 0
+	for i, t := range ts {
+		if t.LogLoss < ts[best].LogLoss {
+			best = i
+		}
+	}
+	limit := ts[best].LogLoss + ts[best].Error/2
+	for i := len(ts) - 1; i > best; i-- {
+		if ts[i].LogLoss <= limit {
+			return i
+		}
+	}
+	return best
+}
+
+// The measures.
+const (
+	byComponent = "component"
+	byCause     = "cause"
+)
+
+// measuresOf says of each set what its labels name: only the component, when
+// within every component all causes are equally right, else the cause.
+func measuresOf(cases []Case) map[string]string {
+	out := map[string]string{}
+	for _, c := range cases {
+		if out[c.Set] == "" {
+			out[c.Set] = byComponent
+		}
+		verdict := map[string]bool{}
+		for i, s := range c.Causes {
+			if s.Class == diagnose.Healthy {
+				continue
+			}
+			if right, seen := verdict[s.Component]; seen && right != c.Right[i] {
+				out[c.Set] = byCause
+			}
+			verdict[s.Component] = c.Right[i]
+		}
+	}
+	return out
+}
+
+func compareWeights(cases []Case, measures map[string]string, hand diagnose.Weights, byFold [Folds]diagnose.Weights, fit diagnose.Weights) []Row {
+	var rows []Row
+	at := map[string]int{}
+	for _, c := range cases {
+		i, ok := at[c.Set]
+		if !ok {
+			i = len(rows)
+			at[c.Set] = i
+			rows = append(rows, Row{Set: c.Set, Measure: measures[c.Set]})
+		}
+		r := &rows[i]
+		r.N++
+		r.Hand.add(c, r.Measure, hand)
+		r.Folds.add(c, r.Measure, byFold[c.fold])
+		r.Fit.add(c, r.Measure, fit)
+	}
+	for i := range rows {
+		r, n := &rows[i], float64(rows[i].N)
+		for _, f := range []*Figures{&r.Hand, &r.Folds, &r.Fit} {
+			f.Right /= n
+			f.LogLoss /= n
+		}
+	}
+	return rows
+}
+
+func (f *Figures) add(c Case, measure string, w diagnose.Weights) {
+	share, right := c.shares(w)
+	if c.firstRight(share, measure) {
+		f.Right++
+	}
+	f.LogLoss -= math.Log(max(right, 1e-12))
+}
+
+// shares is the raw probability of each cause, and of what is right.
+func (c Case) shares(w diagnose.Weights) (share []float64, right float64) {
+	total := math.Exp(c.Unknown / w.Temperature)
+	right = total
+	share = make([]float64, len(c.Causes))
+	known := 0.0
+	for i, s := range c.Causes {
+		score := w.Prior
+		for _, v := range s.Votes {
+			score += w.LogOdds[v.Feature] * v.Scale
+		}
+		share[i] = math.Exp(score / w.Temperature)
+		total += share[i]
+		if c.Right[i] {
+			known += share[i]
+		}
+	}
+	if slices.Contains(c.Right, true) {
+		right = known
+	}
+	for i := range share {
+		share[i] /= total
+	}
+	return share, right / total
+}
+
+// firstRight reports whether the first answer is right in the measure.
+func (c Case) firstRight(share []float64, measure string) bool {
+	if len(share) == 0 {
+		return false
+	}
+	if measure == byCause {
+		first := 0
+		for i := range share {
+			if share[i] > share[first] {
+				first = i
+			}
+		}
+		return c.Right[first]
+	}
+	first, best := -1, 0.0
+	sums := map[string]float64{}
+	for i, s := range c.Causes {
+		if s.Class != diagnose.Healthy {
+			sums[s.Component] += share[i]
+		}
+	}
+	for i, s := range c.Causes {
+		if s.Class != diagnose.Healthy && sums[s.Component] > best {
+			first, best = i, sums[s.Component]
+		}
+	}
+	return first >= 0 && c.Right[first]
+}
