@@ -22,6 +22,7 @@ type benchCmd struct {
 	Score     benchScoreCmd     `cmd:"" help:"Score a prediction file against the labels."`
 	Compare   benchCompareCmd   `cmd:"" help:"Run the engine and published methods side by side."`
 	Calibrate benchCalibrateCmd `cmd:"" help:"Show what the probabilities are worth."`
+	Fit       benchFitCmd       `cmd:"" help:"Learn weights and calibration from the labels."`
 }
 
 // Help is shown by holdfast bench --help.
@@ -95,4 +96,4 @@ func benchSet(name, dir string) (bench.Set, fs.FS, error) {
 }
 
 // benchEngine is the engine as production runs it.
-func benchEngine() *diagnose.Engine { return diagnose.New(diagnose.DefaultWeights()) }
+func benchEngine() *diagnose.Engine { return diagnose.Default() }

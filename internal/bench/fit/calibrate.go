@@ -34,7 +34,7 @@ type Claim struct {
 // calibrate reads what each case's own fold of weights answers, and fits the
 // curves on all of it. The claims' own probabilities come from curves without
 // the case's fold: they are what can be hoped for on new data.
-func calibrate(cases []Case, measures map[string]string, byFold [Folds]diagnose.Weights) (diagnose.Calibration, []Claim) {
+func calibrate(cases []Case, measures map[string]string, byFold [Folds]diagnose.Weights) (diagnose.Calibration, [Folds]diagnose.Calibration, []Claim) {
 	var engines [Folds]*diagnose.Engine
 	for f, w := range byFold {
 		engines[f] = diagnose.New(w)
@@ -55,20 +55,20 @@ func calibrate(cases []Case, measures map[string]string, byFold [Folds]diagnose.
 		cl.Right = c.rightAbout(cl.Lead, cl.cause)
 		claims = append(claims, cl)
 	}
-	out := diagnose.Calibration{Version: 1, Cause: fitCurve(claims, true, -1), Component: fitCurve(claims, false, -1)}
-	var curves [Folds][2]diagnose.Curve
+	whole := diagnose.Calibration{Version: 1, Cause: fitCurve(claims, true, -1), Component: fitCurve(claims, false, -1)}
+	var curves [Folds]diagnose.Calibration
 	for f := range Folds {
-		curves[f] = [2]diagnose.Curve{fitCurve(claims, true, f), fitCurve(claims, false, f)}
+		curves[f] = diagnose.Calibration{Cause: fitCurve(claims, true, f), Component: fitCurve(claims, false, f)}
 	}
 	for i := range claims {
 		c := &claims[i]
-		curve := curves[c.fold][1]
 		if c.cause {
-			curve = curves[c.fold][0]
+			c.Probability = curves[c.fold].Cause.Probability(c.Profile, c.Lead)
+		} else {
+			c.Probability = curves[c.fold].Component.Probability(c.Profile, c.Lead)
 		}
-		c.Probability = curve.Probability(c.Profile, c.Lead)
 	}
-	return out, claims
+	return whole, curves, claims
 }
 
 // rightAbout looks the answer up among the causes of the case.

@@ -11,7 +11,7 @@ import (
 
 // strengths are how firmly the weights may be held at the hand-set ones; the
 // firmest that is not clearly worse on held-back cases is taken.
-func strengths() []float64 { return []float64{0.3, 1, 3, 10, 30, 100} }
+func strengths() []float64 { return []float64{0.3, 1, 3, 10, 30} }
 
 // Row compares, for one set, the hand-set weights, the learnt ones on cases
 // that were held back, and the learnt ones on the cases they were learnt from.
@@ -38,7 +38,8 @@ type Result struct {
 	Strength    float64
 	Tried       []Tried
 	Rows        []Row
-	Claims      []Claim // on held-back cases only
+	Claims      []Claim   // on held-back cases only
+	LeftOut     []LeftOut // likewise, without the class of the true cause
 }
 
 // Tried is one strength with its mean log loss on held-back cases.
@@ -77,7 +78,9 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 	}
 	measures := measuresOf(cases)
 	r.Rows = compareWeights(cases, measures, hand, byFold, r.Weights)
-	r.Calibration, r.Claims = calibrate(cases, measures, byFold)
+	var curves [Folds]diagnose.Calibration
+	r.Calibration, curves, r.Claims = calibrate(cases, measures, byFold)
+	r.LeftOut = leaveOut(cases, measures, byFold, curves)
 	r.Calibration.Comment = fmt.Sprintf("Fitted on the answers to %d labelled development cases, each given by weights that never saw the case, by: %s", len(cases), command)
 	return r, nil
 }

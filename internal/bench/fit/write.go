@@ -1,9 +1,11 @@
 package fit
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose/calibration"
 )
@@ -50,6 +52,11 @@ func (r Result) Print(w io.Writer) {
 		printReport(w, x.Set, r.Report(x.Set))
 	}
 	printReport(w, "all", r.Report(""))
+	fmt.Fprintf(w, "\n| class of the cause taken out | cases | given .95 or more | share |\n|---|---|---|---|\n")
+	for _, x := range append(slices.Clone(r.Rows), Row{Set: "", N: len(r.LeftOut)}) {
+		a := r.Sure(x.Set)
+		fmt.Fprintf(w, "| %s | %d | %d | %.3f |\n", cmp.Or(x.Set, "all"), x.N, a.N, a.Coverage)
+	}
 }
 
 func printReport(w io.Writer, name string, r calibration.Report) {
