@@ -15,6 +15,8 @@ const healthyLabel = "healthy"
 // else.
 func categories() measure {
 	return measure{
+		cases:  []string{"suite"},
+		labels: []string{"root_cause_category", "required_keywords", "ruling_out_keywords", "forbidden_keywords", "forbidden_categories"},
 		truth:  []string{"root_cause_category"},
 		always: func(order []string) bench.Prediction { return bench.Prediction{Category: order[0]} },
 		order:  []string{allGroup},

@@ -19,7 +19,7 @@ func Majority(set string, data fs.FS) (map[string]bench.Prediction, error) {
 	if !ok {
 		return nil, unknownSet(set)
 	}
-	rows, err := read(data, nil)
+	rows, err := read(data, m, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ const maxPredictions = 3
 // any of three.
 func objectAndCause() measure {
 	return measure{
+		cases:  []string{"system"},
+		labels: []string{"fault_object", "root_cause"},
 		truth:  []string{"fault_object", "root_cause"},
 		always: alwaysPairs,
 		order:  []string{allGroup},

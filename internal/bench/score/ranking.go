@@ -8,12 +8,12 @@ import (
 )
 
 // ranked scores rankings of components against the column that names the right
-// one.
-func ranked(truth string, order []string, groups func(row) []string) measure {
+// one; its caller says which groups there are.
+func ranked(truth string) measure {
 	return measure{
+		labels: []string{truth},
 		truth:  []string{truth},
 		always: func(names []string) bench.Prediction { return bench.Prediction{Ranking: names} },
-		order:  order, groups: groups,
 		sum: func(rows []row) []Measure {
 			ranks := make([]int, len(rows))
 			for i, r := range rows {

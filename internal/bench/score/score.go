@@ -70,7 +70,9 @@ type row struct {
 
 // measure is how a set is scored.
 type measure struct {
-	truth  []string                              // the columns with the right answer
+	cases  []string                              // columns of the case list that it needs
+	labels []string                              // columns of the labels
+	truth  []string                              // of them those with the right answer
 	always func(order []string) bench.Prediction // an answer by how frequent truths are
 	groups func(row) []string                    // that a case belongs to
 	order  []string                              // groups that come first
@@ -82,20 +84,37 @@ type measure struct {
 // measures by set. Columns are those of the sets' own files.
 func measures() map[string]measure {
 	return map[string]measure{
-		"petshop": ranked("root_node", []string{coreGroup, allGroup}, func(r row) []string {
-			scenario, _, _ := strings.Cut(r.of["scenario"], "_")
-			of := []string{allGroup, scenario + "/" + r.of["target_metric"]}
-			if r.of["has_normal"] == "1" {
-				of = append(of, coreGroup)
-			}
-			return of
-		}),
-		"nezha": ranked("root_service", []string{allGroup}, func(r row) []string {
-			return []string{allGroup, r.of["system"], r.of["system"] + "/" + r.of["fault_type"]}
-		}),
+		"petshop":       petshop(),
+		"nezha":         nezha(),
 		"cloudops":      objectAndCause(),
 		"opensre-synth": categories(),
 	}
+}
+
+func petshop() measure {
+	m := ranked("root_node")
+	m.cases = []string{"scenario", "target_metric", "has_normal"}
+	m.order = []string{coreGroup, allGroup}
+	m.groups = func(r row) []string {
+		scenario, _, _ := strings.Cut(r.of["scenario"], "_")
+		of := []string{allGroup, scenario + "/" + r.of["target_metric"]}
+		if r.of["has_normal"] == "1" {
+			of = append(of, coreGroup)
+		}
+		return of
+	}
+	return m
+}
+
+func nezha() measure {
+	m := ranked("root_service")
+	m.cases = []string{"system"}
+	m.labels = append(m.labels, "fault_type")
+	m.order = []string{allGroup}
+	m.groups = func(r row) []string {
+		return []string{allGroup, r.of["system"], r.of["system"] + "/" + r.of["fault_type"]}
+	}
+	return m
 }
 
 // The groups that stand for a whole set.
@@ -122,7 +141,7 @@ func Score(set string, data fs.FS, predictions map[string]bench.Prediction) (Rep
 	if !ok {
 		return Report{}, unknownSet(set)
 	}
-	rows, err := read(data, predictions)
+	rows, err := read(data, m, predictions)
 	if err != nil {
 		return Report{}, err
 	}
@@ -155,12 +174,12 @@ func inOrder(first []string, parts map[string][]row) []string {
 }
 
 // read joins case list, labels and predictions, in the order of the case list.
-func read(data fs.FS, predictions map[string]bench.Prediction) ([]row, error) {
-	cases, err := readTable(data, "cases.csv")
+func read(data fs.FS, m measure, predictions map[string]bench.Prediction) ([]row, error) {
+	cases, err := readTable(data, "cases.csv", m.cases...)
 	if err != nil {
 		return nil, err
 	}
-	labels, err := readTable(data, "labels.csv")
+	labels, err := readTable(data, "labels.csv", m.labels...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -16,7 +17,8 @@ type table struct {
 	byID map[string]map[string]string
 }
 
-func readTable(data fs.FS, name string) (table, error) {
+// readTable reads a table that must have the named columns.
+func readTable(data fs.FS, name string, columns ...string) (table, error) {
 	f, err := data.Open(name)
 	if err != nil {
 		return table{}, problem.Hinted(fmt.Errorf("%w", err), "--data is the set's own folder, with cases.csv and labels.csv in it")
@@ -26,6 +28,11 @@ func readTable(data fs.FS, name string) (table, error) {
 	head, err := r.Read()
 	if err != nil {
 		return table{}, &problem.Problem{File: name, Line: 1, What: "no header: " + err.Error(), Hint: "the first line names the columns"}
+	}
+	for _, c := range append([]string{"case_id"}, columns...) {
+		if !slices.Contains(head, c) {
+			return table{}, &problem.Problem{File: name, Line: 1, What: fmt.Sprintf("no column %q", c), Hint: "is --data the folder of this set?"}
+		}
 	}
 	t := table{byID: map[string]map[string]string{}}
 	for {
