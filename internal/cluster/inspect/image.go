@@ -38,7 +38,7 @@ func (w *world) imageOf(x *cluster.Workload, p *cluster.Pod) (Finding, bool) {
 			said += "\n" + e.Message
 		}
 	}
-	fault, why := w.pullFault(p, said)
+	fault, why := w.pullFault(p, c.Image, said)
 	f := Finding{
 		Fault: fault, Kind: x.Kind, Name: x.Name, Weight: Stated, Broken: []string{x.Name},
 		Text:  fmt.Sprintf("%s can't get the image %s: %s", p.Name, c.Image, why),
@@ -57,7 +57,7 @@ func pulling(c cluster.Container) bool {
 // pullFault reads the answer of the registry. A pull secret that does not exist
 // and a refusal belong together; a name that does not resolve comes first, for
 // the registry was never asked.
-func (w *world) pullFault(p *cluster.Pod, said string) (cause.Fault, string) {
+func (w *world) pullFault(p *cluster.Pod, image, said string) (cause.Fault, string) {
 	missing := w.absentSecret(p)
 	switch {
 	case containsAny(said, "no such host", "server misbehaving", "name resolution", "lookup ") && containsAny(said, "dial tcp", "lookup"):
@@ -66,8 +66,8 @@ func (w *world) pullFault(p *cluster.Pod, said string) (cause.Fault, string) {
 		if missing != "" {
 			return cause.FaultPullSecret, fmt.Sprintf("the registry refuses it, and the pull secret %s does not exist", missing)
 		}
-		if len(p.Spec.PullSecrets) == 0 && containsAny(said, "does not exist or may require") {
-			return cause.FaultImageReference, "there is no such image, or it is private"
+		if len(p.Spec.PullSecrets) == 0 && (official(image) || w.public(image, p)) {
+			return cause.FaultImageReference, "the registry refuses it although others there need no credentials: there is no such image"
 		}
 		return cause.FaultPullSecret, "the registry refuses it"
 	case containsAny(said, "not found", "notfound", "manifest unknown", "does not exist", "invalid reference", "InvalidImageName", "couldn't parse image"):
@@ -78,6 +78,27 @@ func (w *world) pullFault(p *cluster.Pod, said string) (cause.Fault, string) {
 		return cause.FaultRegistryDNS, "the registry can't be reached"
 	}
 	return "", ""
+}
+
+// official reports whether an image is of the library that is open to all:
+// asking it for an image that does not exist is refused, not answered.
+func official(image string) bool {
+	rest := strings.TrimPrefix(strings.TrimPrefix(image, "docker.io/"), "library/")
+	return !strings.Contains(rest, "/")
+}
+
+// public reports whether a container runs now with an image from the same place
+// without a pull secret.
+func (w *world) public(image string, p *cluster.Pod) bool {
+	i := strings.LastIndex(image, "/")
+	if i < 0 {
+		return false
+	}
+	return slices.ContainsFunc(w.state.Pods, func(o cluster.Pod) bool {
+		return o.Name != p.Name && len(o.Spec.PullSecrets) == 0 && slices.ContainsFunc(o.Containers, func(c cluster.Container) bool {
+			return c.State.Kind == "running" && strings.HasPrefix(c.Image, image[:i+1])
+		})
+	})
 }
 
 // absentSecret is a pull secret that a pod names and that does not exist.

@@ -75,16 +75,20 @@ type blocker struct {
 }
 
 func (w *world) blocker(p *cluster.Pod) (blocker, bool) {
-	if len(w.state.Nodes) == 0 {
+	open := w.nodesWhere(func(n *cluster.Node) bool { return !reserved(n) })
+	if len(open) == 0 {
+		open = w.nodesWhere(func(*cluster.Node) bool { return true })
+	}
+	if len(open) == 0 {
 		return blocker{}, false
 	}
-	selected := w.nodesWhere(func(n *cluster.Node) bool { return matches(p.Spec.NodeSelector, n.Labels) })
+	selected := slices.DeleteFunc(slices.Clone(open), func(n *cluster.Node) bool { return !matches(p.Spec.NodeSelector, nodeLabels(n)) })
 	if len(selected) == 0 {
-		return blocker{cause.FaultNodeSelector, "no node has the labels " + pairsText(p.Spec.NodeSelector), nil}, true
+		return blocker{cause.FaultNodeSelector, "no node for such pods has the labels " + pairsText(p.Spec.NodeSelector), nil}, true
 	}
 	wanted := slices.DeleteFunc(slices.Clone(selected), func(n *cluster.Node) bool { return !affine(p.Spec.NodeAffinity, n) })
 	if len(wanted) == 0 {
-		return blocker{cause.FaultNodeAffinity, fmt.Sprintf("none of %d nodes fulfils the required node affinity", len(selected)), nil}, true
+		return blocker{cause.FaultNodeAffinity, fmt.Sprintf("none of %d nodes for such pods fulfils the required node affinity", len(selected)), nil}, true
 	}
 	return w.refusedBy(p, wanted)
 }
@@ -98,10 +102,7 @@ func (w *world) refusedBy(p *cluster.Pod, wanted []*cluster.Node) (blocker, bool
 		if !refused {
 			return blocker{}, false // it fits: something else holds it up
 		}
-		// A node that runs the control plane is kept free on purpose.
-		if !controlPlane(n) || len(wanted) == 1 {
-			count[b.fault]++
-		}
+		count[b.fault]++
 		first, ok := why[b.fault]
 		if !ok {
 			first = b
@@ -220,14 +221,23 @@ func affine(terms [][]cluster.Requirement, n *cluster.Node) bool {
 	if len(terms) == 0 {
 		return true
 	}
-	labels := maps.Clone(n.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels["metadata.name"] = n.Name
+	labels := nodeLabels(n)
 	return slices.ContainsFunc(terms, func(t []cluster.Requirement) bool {
 		return len(t) > 0 && !slices.ContainsFunc(t, func(r cluster.Requirement) bool { return !fulfils(r, labels) })
 	})
+}
+
+// nodeLabels are the labels of a node, with what the kubelet puts there.
+func nodeLabels(n *cluster.Node) map[string]string {
+	labels := map[string]string{"kubernetes.io/hostname": n.Name, "metadata.name": n.Name}
+	maps.Copy(labels, n.Labels)
+	return labels
+}
+
+// reserved reports whether a node runs the control plane and is kept free for
+// it on purpose.
+func reserved(n *cluster.Node) bool {
+	return controlPlane(n) && (n.Unschedulable || slices.ContainsFunc(n.Taints, func(t cluster.Taint) bool { return t.Effect != "PreferNoSchedule" }))
 }
 
 // fulfils evaluates one expression of a selector.
