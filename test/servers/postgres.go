@@ -25,7 +25,8 @@ const postgresStart = 30 * time.Second
 // Postgres starts a PostgreSQL of its own on a free port of the loopback
 // interface, with its data in a temporary folder, and returns a DSN. It ends
 // with the test. Tests share one server by giving each its own PostgresSchema.
-func Postgres(t testing.TB) (dsn string) {
+// Settings are "name=value", as in postgresql.conf.
+func Postgres(t testing.TB, settings ...string) (dsn string) {
 	t.Helper()
 	bin := postgresBin(t)
 	dir := postgresDir(t, postgresUser(t))
@@ -40,9 +41,14 @@ func Postgres(t testing.TB) (dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := asPostgresUser(t, exec.Command(filepath.Join(bin, "postgres"),
+	args := []string{
 		"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=", "-c", "max_connections=200"))
+		"-c", "unix_socket_directories=", "-c", "max_connections=200",
+	}
+	for _, set := range settings {
+		args = append(args, "-c", set)
+	}
+	cmd := asPostgresUser(t, exec.Command(filepath.Join(bin, "postgres"), args...))
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
