@@ -65,13 +65,14 @@ const (
 	FaultDBCredentials Fault = "db_credentials" // the database refuses the client's credentials
 
 	// a database server
-	FaultStorageFull  Fault = "storage_full"   // no disk space left, or soon
-	FaultDiskOverload Fault = "disk_overload"  // more reads and writes than the disk does
-	FaultCPUCredits   Fault = "cpu_credits"    // the credits for bursts are used up
-	FaultReplicaLag   Fault = "replica_lag"    // a replica can't keep up with the writes
-	FaultMaintenance  Fault = "db_maintenance" // vacuum, checkpoints, index or backup work takes the server
-	FaultFailover     Fault = "failover"       // the server was replaced by its standby, or restarted
-	FaultWraparound   Fault = "wraparound"     // transaction IDs run out
+	FaultStorageFull  Fault = "storage_full"    // no disk space left, or soon
+	FaultDiskOverload Fault = "disk_overload"   // more reads and writes than the disk does
+	FaultCPUCredits   Fault = "cpu_credits"     // the credits for bursts are used up
+	FaultStatement    Fault = "heavy_statement" // one statement takes the server
+	FaultReplicaLag   Fault = "replica_lag"     // a replica can't keep up with the writes
+	FaultMaintenance  Fault = "db_maintenance"  // vacuum, checkpoints, index or backup work takes the server
+	FaultFailover     Fault = "failover"        // the server was replaced by its standby, or restarted
+	FaultWraparound   Fault = "wraparound"      // transaction IDs run out
 
 	// network.*
 	FaultDNS       Fault = "dns"        // a name inside the cluster does not resolve
@@ -103,7 +104,7 @@ var faults = map[Fault]Class{
 	FaultSelector: ServiceWiring, FaultPort: ServiceWiring, FaultProtocol: ServiceWiring, FaultEnvAddress: ServiceWiring,
 	FaultPortConflict: ServiceWiring, FaultGatewayRoute: ServiceWiring, FaultDBPort: ServiceWiring, FaultDBCredentials: CredentialExpired,
 	FaultDNS: NetworkDNS, FaultPodDelay: NetworkDelay, FaultPodLoss: NetworkLoss, FaultNodeDelay: NetworkDelay, FaultNodeLoss: NetworkLoss,
-	FaultStorageFull: ExhaustDisk, FaultDiskOverload: ExhaustDisk, FaultCPUCredits: ExhaustCPU, FaultReplicaLag: SlowQuery,
+	FaultStorageFull: ExhaustDisk, FaultDiskOverload: ExhaustDisk, FaultCPUCredits: ExhaustCPU, FaultReplicaLag: SlowQuery, FaultStatement: SlowQuery,
 	FaultMaintenance: SlowQuery, FaultFailover: Node, FaultWraparound: ExhaustQuota,
 	FaultKubelet: PlatformComponent, FaultRuntime: PlatformComponent, FaultKubeProxy: PlatformComponent, FaultScheduler: PlatformComponent,
 	FaultNodeNotReady: Node,

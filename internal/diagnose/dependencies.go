@@ -159,38 +159,3 @@ func (v *view) suffers(p *part) bool {
 	}
 	return false
 }
-
-// healthy considers that nothing is wrong: everything asked about the affected
-// components was answered, compared, and is usual.
-func healthy(v *view, cs *candidates) {
-	if len(v.failures) > 0 || len(v.stale) > 0 || len(v.abnormalNames()) > 0 || len(v.in.Affected) == 0 {
-		return
-	}
-	var ids []string
-	signals := 0
-	for _, a := range v.in.Affected {
-		p := v.part(a)
-		if p.down() || slices.ContainsFunc(p.lines, line.novel) || !p.inBand() {
-			return
-		}
-		for _, b := range p.bands {
-			if b.comparable {
-				signals++
-				ids = append(ids, b.item.ID)
-			}
-		}
-	}
-	for _, r := range v.resources {
-		if r.share() >= nearlyFull {
-			return
-		}
-	}
-	c := cs.at(Healthy, v.in.Affected[0])
-	c.vote(fAllInBand, min(float64(signals)/float64(3*len(v.in.Affected)), 1), false, ids...)
-	c.say(2, number(float64(signals))+" signals of "+strings.Join(v.in.Affected, ", ")+" were compared and all are in their usual band")
-	for _, name := range v.names() {
-		for _, a := range v.parts[name].alerts {
-			c.vote(fStillAlerting, 1, true, a.item.ID)
-		}
-	}
-}

@@ -47,7 +47,7 @@ var mechanisms = []mechanism{
 	{Image, own, rx(`imagepullbackoff|errimagepull|manifest unknown`), "can't pull its image", false},
 	{Scheduling, own, rx(`failedscheduling|insufficient (cpu|memory)|nodes are available`), "can't be scheduled", false},
 	{Probe, own, rx(`(liveness|readiness|startup) probe failed`), "fails its probe", false},
-	{ConfigChange, own, rx(`invalid configuration|missing required (env|config|setting|variable)|unknown (configuration )?(key|option|flag)|failed to parse config`), "does not accept its configuration", false},
+	{ConfigChange, own, rx(`(invalid |bad )configuration|configuration error|required (env|environment|config|setting|variable|secret)[^.]{0,60}(not set|missing|empty|not found|undefined)|(env|environment) ?var(iable)?s?[^.]{0,60}(not set|missing|undefined|required|empty)|(load|read|pars)\w* (the )?config\w*[^.]{0,40}(fail|error|no such)|config(uration)? file[^.]{0,40}not found|missing required (env|config|setting|variable)|unknown (configuration )?(key|option|flag)|failed to parse config`), "does not accept its configuration", false},
 	{BadDeploy, own, rx(`panic:|nil pointer|nullpointerexception|segmentation fault|\bsigsegv\b|typeerror:|attributeerror|is not a function|nosuchmethod|classnotfound|undefined (method|is not)|index out of range`), "fails in its own code", false},
 	{DependencyFailure, dependency, rx(`connection refused|\beconnrefused\b|circuit breaker|upstream (connect|request|prematurely)|no healthy upstream|\b50[234]\b (bad gateway|service|gateway)|service unavailable`), "can't reach what it calls", true},
 	{DependencyFailure, dependency, rx(`connection reset|broken pipe|\beconnreset\b|unexpected eof`), "loses connections", true},

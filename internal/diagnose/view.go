@@ -93,8 +93,10 @@ type view struct {
 	traces    []tracesView
 	databases []databaseView
 	gauges    []gauge
+	dbs       []*server     // made by servers
 	seen      []Observation // what rules noted, in order
 	cleared   []Observation // what rules checked and found not to be the case
+	resolved  []alert       // no longer in force, by what their source says
 	stale     []string      // sources with samples that are too old
 	links     map[string][]string
 	symptoms  []balance     // of the affected components
@@ -219,6 +221,9 @@ func (v *view) readAlerts(it evidence.Item) error {
 		return err
 	}
 	for _, a := range as.Alerts {
+		if a.Status == signal.Resolved {
+			v.resolved = append(v.resolved, alert{a, it})
+		}
 		if a.Service == "" || a.Status != signal.Firing || a.Silenced {
 			continue
 		}

@@ -1,0 +1,196 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/cluster"
+)
+
+// settled is how long a container must have run since its last restart to
+// count as well again: the kubelet waits at most five minutes between restarts,
+// so one that crashes again and again never gets there.
+const settled = 10 * time.Minute
+
+// clustersWell reports whether everything that should run runs and is ready.
+func clustersWell(v *view) (wellness, bool) {
+	w := wellness{feature: fClusterCalm}
+	var parts []string
+	for i := range v.clusters {
+		s := &v.clusters[i].state
+		if !calm(s) {
+			return w, false
+		}
+		if !s.Asked("pods") && len(s.Pods) == 0 {
+			continue
+		}
+		w.scale = 1
+		if len(s.Workloads) == 0 || len(s.Nodes) == 0 {
+			w.scale = 0.7
+		}
+		w.ids = append(w.ids, v.clusters[i].item.ID)
+		for _, x := range v.shown(s) {
+			parts = append(parts, x.Name+" has "+number(float64(x.Ready))+" of "+number(float64(x.Desired))+" pods Ready")
+		}
+	}
+	w.text = "no active failure in the cluster"
+	if len(parts) > 0 {
+		w.text += ": " + strings.Join(parts, ", ")
+	}
+	return w, true
+}
+
+// shown are the workloads of the affected components, or all when none is known.
+func (v *view) shown(s *cluster.State) []cluster.Workload {
+	var all, affected []cluster.Workload
+	for _, x := range s.Workloads {
+		if x.Kind == "ReplicaSet" {
+			continue
+		}
+		all = append(all, x)
+		if slices.Contains(v.in.Affected, x.Name) {
+			affected = append(affected, x)
+		}
+	}
+	if len(affected) > 0 {
+		return affected
+	}
+	return all[:min(len(all), 5)]
+}
+
+// calm reports whether workloads have the pods that they want, pods and nodes
+// are ready, and claims are bound.
+func calm(s *cluster.State) bool {
+	for _, x := range s.Workloads {
+		if x.Kind != "ReplicaSet" && x.Kind != "Job" && x.Kind != "CronJob" && x.Ready < x.Desired {
+			return false
+		}
+	}
+	for _, p := range s.Pods {
+		if !podWell(s, p) {
+			return false
+		}
+	}
+	for _, n := range s.Nodes {
+		if !nodeWell(n) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(s.Claims, func(c cluster.Claim) bool { return c.Phase != "" && c.Phase != "Bound" })
+}
+
+// podWell reports whether a pod is ready, finished, or on its way out.
+func podWell(s *cluster.State, p cluster.Pod) bool {
+	if !p.Deleted.IsZero() || p.Phase == "Succeeded" {
+		return true
+	}
+	if p.Phase != "Running" {
+		return false
+	}
+	for _, c := range p.Containers {
+		if c.Init {
+			continue
+		}
+		restarted := c.Restarts > 0 && !c.State.Started.IsZero() && !s.At.IsZero() && s.At.Sub(c.State.Started) < settled
+		if !c.Ready || restarted {
+			return false
+		}
+	}
+	return true
+}
+
+func nodeWell(n cluster.Node) bool {
+	for _, c := range n.Conditions {
+		if c.Type == "Ready" && c.Status != "True" || strings.HasSuffix(c.Type, "Pressure") && c.Status == "True" {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *view) clusterIDs() []string {
+	var out []string
+	for _, c := range v.clusters {
+		out = append(out, c.item.ID)
+	}
+	return out
+}
+
+// overs says what was wrong and is over: warnings about objects that are well
+// now, or on their way out, or gone.
+func (v *view) overs() []string {
+	var out []string
+	for i := range v.clusters {
+		s := &v.clusters[i].state
+		out = append(out, leavers(s)...)
+		for _, e := range latestWarnings(s) {
+			if text := over(s, e); text != "" && len(out) < 4 {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
+// leavers are pods that terminate while their successors are ready.
+func leavers(s *cluster.State) []string {
+	var out []string
+	for _, p := range s.Pods {
+		if p.Deleted.IsZero() {
+			continue
+		}
+		text := "pod " + p.Name + " is terminating since " + clock(p.Deleted)
+		if p.OwnerKind == "ReplicaSet" {
+			text = "pod " + p.Name + " of the old ReplicaSet " + p.OwnerName + " is terminating since " + clock(p.Deleted) +
+				" after a rollout: not a current failure"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// latestWarnings returns one warning per object and reason, the latest.
+func latestWarnings(s *cluster.State) []cluster.Event {
+	var out []cluster.Event
+	all := slices.SortedStableFunc(slices.Values(s.Events), func(a, b cluster.Event) int {
+		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Kind+a.Name+a.Reason, b.Kind+b.Name+b.Reason))
+	})
+	for _, e := range all {
+		if e.Type == "Normal" || slices.ContainsFunc(out, func(o cluster.Event) bool {
+			return o.Kind == e.Kind && o.Name == e.Name && o.Reason == e.Reason
+		}) {
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// over says how a warning ended; empty when it has not.
+func over(s *cluster.State, e cluster.Event) string {
+	ago := ""
+	if !e.Last.IsZero() {
+		ago = " at " + clock(e.Last)
+		if d := s.At.Sub(e.Last); d > 0 {
+			ago += " (" + lag(d) + " ago)"
+		}
+	}
+	switch e.Kind {
+	case "Node":
+		i := slices.IndexFunc(s.Nodes, func(n cluster.Node) bool { return n.Name == e.Name })
+		if i >= 0 && nodeWell(s.Nodes[i]) {
+			return "node " + e.Name + " had " + e.Reason + ago + ", a transient flap, not a real failure now: it has recovered and is currently Ready"
+		}
+	case "Pod":
+		i := slices.IndexFunc(s.Pods, func(p cluster.Pod) bool { return p.Name == e.Name })
+		switch {
+		case i < 0 && s.Asked("pods"):
+			return "pod " + e.Name + " had " + e.Reason + ago + " and no longer exists"
+		case i >= 0 && s.Pods[i].Deleted.IsZero() && podWell(s, s.Pods[i]):
+			return "pod " + e.Name + " had " + e.Reason + ago + " and has recovered: it is now Running and Ready"
+		}
+	}
+	return ""
+}

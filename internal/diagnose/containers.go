@@ -1,0 +1,205 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/cluster"
+)
+
+// The features of containers that do not stay up.
+const (
+	fCrashes     feature = "containers_crash"   // end again and again
+	fNewRevision feature = "only_new_revision"  // the pods of the revision before are well
+	fProbeKills  feature = "probe_kills"        // the kubelet ends them, for a probe fails
+	fProbeFails  feature = "probe_fails"        // run, and a probe fails
+	fMountFails  feature = "mount_fails"        // wait for a volume
+	fPressure    feature = "node_pressure"      // a node is short of memory, disk or processes
+	fEvicted     feature = "pods_evicted"       // and throws pods out
+	fNamedCause  feature = "crash_names_reason" // the log of what crashes names the reason
+)
+
+// containersPriors are the hand-set log-odds of the features of this file.
+var containersPriors = priors{
+	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 4.0, fProbeFails: 2.6, fMountFails: 3.4, fPressure: 3.6, fEvicted: 1.2, fNamedCause: 1.8,
+}
+
+// containers looks at pods that exist now and do not stay up, and at nodes that
+// are short of something, where the objects alone name no fault.
+func containers(v *view, cs *candidates) {
+	for i := range v.clusters {
+		c := &v.clusters[i]
+		for _, x := range c.state.Workloads {
+			if x.Kind == "ReplicaSet" {
+				continue
+			}
+			pods := podsOf(&c.state, x.Name)
+			v.crashLoops(cs, c, x, pods)
+			v.failingProbes(cs, c, x, pods)
+			v.failingMounts(cs, c, x, pods)
+		}
+		v.pressed(cs, c)
+	}
+}
+
+// crashing returns a container of the pods that ends again and again.
+func crashing(pods []cluster.Pod) (cluster.Pod, cluster.Container, bool) {
+	for _, p := range pods {
+		for _, c := range p.Containers {
+			died := c.State.Kind == "terminated" && c.State.ExitCode != 0
+			if !c.Ready && (c.State.Reason == "CrashLoopBackOff" || died || c.Restarts >= 2 && c.Last.Kind == "terminated") {
+				return p, c, true
+			}
+		}
+	}
+	return cluster.Pod{}, cluster.Container{}, false
+}
+
+// crashLoops: the process itself ends. Configuration or code, unless its log
+// names something else; when only the new revision does, that is what changed.
+func (v *view) crashLoops(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) {
+	p, box, ok := crashing(pods)
+	if !ok || box.State.Reason == "OOMKilled" || box.Last.Reason == "OOMKilled" || killedByProbe(&c.state, p) {
+		return
+	}
+	rs := revisions(&c.state, pods)
+	onlyNew := len(rs) > 1 && rs[0].ready == 0 && rs[1].ready > 0
+	text := box.Name + " of " + p.Name + " crashes again and again (" + number(float64(box.Restarts)) + " restarts"
+	if code := max(box.Last.ExitCode, box.State.ExitCode); code != 0 {
+		text += ", exit code " + number(float64(code))
+	}
+	text += ")"
+	if onlyNew {
+		text = "The rollout of deployment " + x.Name + " is stuck: " + text + " in the new ReplicaSet " + rs[0].name +
+			", while the old ReplicaSet " + rs[1].name + " is Ready and serves"
+	}
+	said, line := v.crashReason(x.Name)
+	for class, scale := range map[CauseClass]float64{ConfigChange: 0.65, BadDeploy: 0.6, said.class: 0.6} {
+		if class == "" {
+			continue
+		}
+		cand := cs.at(class, x.Name)
+		cand.vote(fCrashes, scale, false, c.item.ID)
+		if onlyNew {
+			cand.vote(fNewRevision, 1, false, c.item.ID)
+			cand.recorded = true // the pods of the new replica set are the runtime's own record
+		}
+		words := text
+		if class == said.class {
+			cand.vote(fNamedCause, 1, true, line.item.ID)
+			words += "; it logs " + quote(firstOf(line.Sample, line.Text), 200)
+		}
+		cand.say(2, words)
+		cand.check("kubectl logs --previous " + p.Name)
+		cand.check("kubectl rollout history deployment/" + x.Name)
+	}
+}
+
+// crashReason is what the log of a component names as the reason: the most
+// specific of its new lines.
+func (v *view) crashReason(name string) (mechanism, line) {
+	var best mechanism
+	var at line
+	for _, l := range v.part(name).lines {
+		if !l.novel() {
+			continue
+		}
+		m, ok := recognise(l)
+		if ok && m.class != Image && m.class != Scheduling && m.class != Probe && (best.class == "" || best.generic && !m.generic) {
+			best, at = m, l
+		}
+	}
+	return best, at
+}
+
+// probeEvent returns the latest fresh warning of a failing probe of a pod.
+func probeEvent(s *cluster.State, pod, kind string) (cluster.Event, bool) {
+	for _, e := range latestWarnings(s) {
+		stale := !e.Last.IsZero() && !s.At.IsZero() && s.At.Sub(e.Last) > settled
+		if e.Kind == "Pod" && e.Name == pod && !stale && strings.Contains(strings.ToLower(e.Message), kind+" probe") {
+			return e, true
+		}
+	}
+	return cluster.Event{}, false
+}
+
+// killedByProbe reports whether the kubelet ends a container because its
+// liveness or startup probe fails.
+func killedByProbe(s *cluster.State, p cluster.Pod) bool {
+	_, live := probeEvent(s, p.Name, "liveness")
+	_, start := probeEvent(s, p.Name, "startup")
+	return live || start
+}
+
+func (v *view) failingProbes(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) {
+	for _, p := range pods {
+		if podWell(&c.state, p) {
+			continue
+		}
+		for _, kind := range []string{"liveness", "startup", "readiness"} {
+			e, ok := probeEvent(&c.state, p.Name, kind)
+			if !ok || oomKilled(p) {
+				continue
+			}
+			cand := cs.at(Probe, x.Name)
+			f := fProbeKills
+			if kind == "readiness" {
+				f = fProbeFails
+			}
+			cand.vote(f, 1, false, c.item.ID)
+			cand.say(2, "The "+kind+" probe of "+p.Name+" fails: "+quote(e.Message, 200))
+			cand.check("kubectl describe pod " + p.Name)
+			return
+		}
+	}
+}
+
+func oomKilled(p cluster.Pod) bool {
+	return slices.ContainsFunc(p.Containers, func(c cluster.Container) bool {
+		return c.State.Reason == "OOMKilled" || c.Last.Reason == "OOMKilled"
+	})
+}
+
+// failingMounts: a pod that waits for a volume, a config map or a secret.
+func (v *view) failingMounts(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) {
+	for _, p := range pods {
+		if podWell(&c.state, p) {
+			continue
+		}
+		for _, e := range latestWarnings(&c.state) {
+			if e.Kind != "Pod" || e.Name != p.Name || e.Reason != "FailedMount" && e.Reason != "FailedAttachVolume" {
+				continue
+			}
+			cand := cs.at(Storage, x.Name)
+			cand.vote(fMountFails, 1, false, c.item.ID)
+			cand.say(2, p.Name+" waits for a volume: "+quote(e.Message, 200))
+			cand.check("kubectl describe pod " + p.Name)
+			return
+		}
+	}
+}
+
+// pressed: a node is short of something; the pods that it throws out are
+// victims.
+func (v *view) pressed(cs *candidates, c *clusterView) {
+	for _, n := range c.state.Nodes {
+		for _, x := range n.Conditions {
+			if !strings.HasSuffix(x.Type, "Pressure") || x.Status != "True" {
+				continue
+			}
+			cand := cs.at(Node, "node/"+n.Name)
+			cand.vote(fPressure, 1, false, c.item.ID)
+			cand.say(2, "Node "+n.Name+" has "+x.Type+": "+strings.TrimSpace(x.Reason+" "+x.Message))
+			cand.check("kubectl describe node " + n.Name)
+			for _, p := range c.state.Pods {
+				if p.Node != n.Name {
+					continue
+				}
+				v.link(ownerOf(&c.state, p), "node/"+n.Name)
+				if p.Reason == "Evicted" {
+					cand.vote(fEvicted, 1, false, c.item.ID)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/signal"
+)
+
+// The features of a system that is well.
+const (
+	fServerUsual feature = "server_usual"  // every number of the database server is usual now
+	fClusterCalm feature = "cluster_calm"  // everything that should run in the cluster runs and is ready
+	fMonitorsOK  feature = "monitors_ok"   // the monitors of what is affected are OK
+	fAlertOver   feature = "alert_over"    // what set off the alert is seen, and over
+	fAlertQuiet  feature = "alert_resolve" // the alert itself is no longer in force
+)
+
+// healthyPriors are the hand-set log-odds of the features of this file.
+var healthyPriors = priors{fServerUsual: 3.0, fClusterCalm: 3.0, fMonitorsOK: 0.8, fAlertOver: 1.4, fAlertQuiet: 1.4}
+
+// wellness is what one kind of evidence says about whether anything is wrong.
+type wellness struct {
+	feature feature
+	scale   float64
+	text    string
+	ids     []string
+}
+
+// healthy considers that nothing is wrong: everything asked about the affected
+// components was answered, and is usual now. One source without an answer, one
+// signal that is still bad, and it does not speak.
+func healthy(v *view, cs *candidates) {
+	if len(v.failures) > 0 || len(v.stale) > 0 || len(v.in.Affected) == 0 {
+		return
+	}
+	var well []wellness
+	for _, look := range []func(*view) (wellness, bool){bandsWell, serversWell, clustersWell, monitorsWell, linesWell} {
+		w, ok := look(v)
+		if !ok {
+			return
+		}
+		if w.scale > 0 {
+			well = append(well, w)
+		}
+	}
+	if !slices.ContainsFunc(well, func(w wellness) bool { return w.feature != fMonitorsOK }) {
+		return // nothing was looked at but other people's alarms
+	}
+	c := cs.at(Healthy, v.in.Affected[0])
+	var texts []string
+	for _, w := range well {
+		c.vote(w.feature, w.scale, false, w.ids...)
+		texts = append(texts, w.text)
+	}
+	if over := v.overs(); len(over) > 0 {
+		c.vote(fAlertOver, 1, false, v.clusterIDs()...)
+		texts = append(texts, over...)
+	}
+	if len(v.in.Signals) > 0 && !slices.ContainsFunc(v.in.Signals, func(s signal.Signal) bool { return s.Status == signal.Firing }) {
+		c.vote(fAlertQuiet, 1, false)
+	}
+	c.say(2, strings.Join(texts, "; "))
+	v.stillAlerting(c)
+}
+
+// stillAlerting votes against it for alerts on other components.
+func (v *view) stillAlerting(c *candidate) {
+	for _, name := range v.names() {
+		for _, a := range v.parts[name].alerts {
+			c.vote(fStillAlerting, 1, true, a.item.ID)
+		}
+	}
+}
+
+// bandsWell looks at the golden signals of the affected components.
+func bandsWell(v *view) (wellness, bool) {
+	w := wellness{feature: fAllInBand}
+	if len(v.abnormalNames()) > 0 {
+		return w, false
+	}
+	signals := 0
+	for _, a := range v.in.Affected {
+		p := v.part(a)
+		if p.down() {
+			return w, false
+		}
+		if len(p.bands) > 0 && !p.inBand() {
+			return w, false
+		}
+		for _, b := range p.bands {
+			if b.comparable {
+				signals++
+				w.ids = append(w.ids, b.item.ID)
+			}
+		}
+	}
+	for _, r := range v.resources {
+		if r.share() >= nearlyFull {
+			return w, false
+		}
+	}
+	w.scale = min(float64(signals)/float64(3*len(v.in.Affected)), 1)
+	w.text = number(float64(signals)) + " signals of " + strings.Join(v.in.Affected, ", ") + " were compared and all are in their usual band"
+	return w, true
+}
+
+// troublesome is the strength of a fault from which a server is not well.
+const troublesome = 0.3
+
+// serversWell looks at the database servers.
+func serversWell(v *view) (wellness, bool) {
+	w := wellness{feature: fServerUsual}
+	var names []string
+	for _, s := range v.servers() {
+		if s.troubled() >= troublesome {
+			return w, false
+		}
+		if !slices.Contains(v.in.Affected, s.name) {
+			continue
+		}
+		names = append(names, s.name)
+		w.scale = max(w.scale, min(float64(len(s.gauges))/4, 1))
+		w.ids = append(w.ids, s.ids...)
+		for _, n := range []string{evidence.GaugeCPU, evidence.GaugeConnections, evidence.GaugeStorageFree} {
+			w.ids = append(w.ids, s.idsOf(n)...)
+		}
+	}
+	w.text = "every number of " + strings.Join(names, ", ") + " is within normal bounds now"
+	return w, true
+}
+
+// monitorsWell looks at the alerts of the affected components, as their source
+// sees them now.
+func monitorsWell(v *view) (wellness, bool) {
+	w := wellness{feature: fMonitorsOK, text: "the monitors are OK"}
+	for _, a := range v.in.Affected {
+		if len(v.part(a).alerts) > 0 {
+			return w, false
+		}
+	}
+	if len(v.resolved) > 0 {
+		w.scale = 1
+		for _, a := range v.resolved {
+			w.ids = append(w.ids, a.item.ID)
+		}
+	}
+	return w, true
+}
+
+// linesWell looks at what the affected components log: new failures are no
+// proof of trouble, but forbid to call it none.
+func linesWell(v *view) (wellness, bool) {
+	for _, a := range v.in.Affected {
+		if slices.ContainsFunc(v.part(a).lines, line.failure) {
+			return wellness{}, false
+		}
+	}
+	return wellness{}, true
+}
+
+// failure reports whether a line is new or risen and tells of something wrong.
+func (l line) failure() bool {
+	if !l.novel() {
+		return false
+	}
+	_, known := recognise(l)
+	switch strings.ToLower(l.Level) {
+	case "info", "debug", "trace", "notice":
+		return false
+	case "warn", "warning":
+		return known
+	}
+	return true
+}
