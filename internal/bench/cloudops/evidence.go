@@ -37,6 +37,7 @@ type alertFile struct {
 // alertEntry is either a failing request or a service out of band.
 type alertEntry struct {
 	Name         string   `json:"name"`
+	Type         string   `json:"type"`
 	Status       string   `json:"status"`
 	Category     string   `json:"metric_category"`
 	TimeRange    string   `json:"time_range"`
@@ -69,7 +70,10 @@ func (s *snapshot) input(id string, series []evidence.Item) (diagnose.Input, err
 	if err := add(evidence.Item{Kind: evidence.KindCluster, Collector: "kubernetes", Query: "kubectl get all -n " + state.Namespace, Summary: "the objects of the cluster"}, state); err != nil {
 		return in, err
 	}
-	alerts := s.signals(cat, state.At)
+	alerts, measured := s.signals(cat, state.At)
+	if len(series) == 0 {
+		series = measured
+	}
 	if len(alerts.Alerts) > 0 {
 		if err := add(evidence.Item{Kind: evidence.KindAlerts, Collector: "alertmanager", Query: "alerts", Summary: "active alerts", Outside: true}, alerts); err != nil {
 			return in, err
@@ -117,7 +121,7 @@ func clipLines(s string, n int) string {
 func affected(cat *catalog.Catalog, alerts evidence.Alerts) []string {
 	var out []string
 	for _, a := range alerts.Alerts {
-		if a.Service != "" && !slices.Contains(out, a.Service) {
+		if _, ok := cat.Service(a.Service); ok && !slices.Contains(out, a.Service) {
 			out = append(out, a.Service)
 		}
 	}
@@ -169,9 +173,8 @@ func (s *snapshot) catalog(state *cluster.State) (*catalog.Catalog, error) {
 
 var usable = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$`)
 
-// signals reads the alerts.
-func (s *snapshot) signals(cat *catalog.Catalog, at time.Time) evidence.Alerts {
-	var out evidence.Alerts
+// signals reads the alerts, and the numbers in their texts.
+func (s *snapshot) signals(cat *catalog.Catalog, at time.Time) (out evidence.Alerts, measured []evidence.Item) {
 	for i, raw := range s.alerts.Alerts {
 		var a alertEntry
 		if err := json.Unmarshal(raw, &a); err != nil {
@@ -199,6 +202,8 @@ func (s *snapshot) signals(cat *catalog.Catalog, at time.Time) evidence.Alerts {
 		name := cmp.Or(a.EntryService, a.Name)
 		if _, ok := cat.Service(name); ok {
 			sig.Service = name
+		} else if a.Type == "Node" {
+			sig.Service = "node/" + name
 		}
 		from, _, _ := strings.Cut(a.TimeRange, " ~ ")
 		if t, err := time.ParseInLocation("2006-01-02 15:04:05", from, s.zone()); err == nil {
@@ -206,6 +211,9 @@ func (s *snapshot) signals(cat *catalog.Catalog, at time.Time) evidence.Alerts {
 		}
 		sig.Fingerprint = fmt.Sprintf("%d", i)
 		out.Alerts = append(out.Alerts, sig)
+		if sig.Service != "" {
+			measured = append(measured, a.measured(sig.Service, s.zone())...)
+		}
 	}
-	return out
+	return out, measured
 }

@@ -105,7 +105,7 @@ func items(head []string, points [][]evidence.Point) []evidence.Item {
 			if !ok || owner == "" {
 				continue
 			}
-			if it, ok := c.item(owner, points[i]); ok {
+			if it, ok := c.item(owner, nil, points[i]); ok {
 				out = append(out, it)
 			}
 			break
@@ -114,14 +114,19 @@ func items(head []string, points [][]evidence.Point) []evidence.Item {
 	return out
 }
 
-func (c column) item(owner string, ps []evidence.Point) (evidence.Item, bool) {
+// item makes the evidence of one column; before may be empty.
+func (c column) item(owner string, before, ps []evidence.Point) (evidence.Item, bool) {
 	slices.SortStableFunc(ps, func(a, b evidence.Point) int { return a.At.Compare(b.At) })
-	if c.invert {
-		for i := range ps {
-			ps[i].Value = 1 - ps[i].Value
+	for _, points := range [][]evidence.Point{before, ps} {
+		for i := range points {
+			if c.invert {
+				points[i].Value = 1 - points[i].Value
+			}
 		}
 	}
-	m := evidence.Metric{Signal: c.signal, Resource: c.resource, Now: evidence.Series{Points: ps}, Value: ps[len(ps)-1].Value}
+	m := evidence.Metric{
+		Signal: c.signal, Resource: c.resource, Now: evidence.Series{Points: ps}, Before: evidence.Series{Points: before}, Value: ps[len(ps)-1].Value,
+	}
 	it := evidence.Item{
 		Kind: evidence.KindMetric, Collector: "prometheus", Source: "metrics", Service: owner,
 		Query: cmp.Or(c.resource, string(c.signal)) + " of " + owner, Unit: c.unit, From: ps[0].At, To: ps[len(ps)-1].At,
