@@ -11,14 +11,16 @@ const (
 	fStops      feature = "stops_short"    // operations end where they used to go on
 	fBranches   feature = "goes_elsewhere" // or go on in another way
 	fStopsAfter feature = "callers_stop"   // those who call it end, or go elsewhere, right after
+	fAlready    feature = "did_so_already" // that was so right before the trouble began
 )
 
-var noveltyPriors = priors{fStops: 3.0, fBranches: 1.8, fStopsAfter: 2.2}
+var noveltyPriors = priors{fStops: 3.0, fBranches: 1.8, fStopsAfter: 2.2, fAlready: -1.2}
 
 // turn is a step that is followed by something else than usual.
 type turn struct {
 	evidence.SpanStep         // what follows more often now
 	strength          float64 // 0…1
+	already           float64 // 0…1: the part of it that was there right before
 }
 
 // turns are where the operations of one component go another way than usual.
@@ -39,21 +41,22 @@ const (
 // went wrong. A shift of the mix of requests changes how often a step comes, and
 // only then what follows it.
 func turnsOf(t evidence.Traces) map[string]*turns {
-	now, before := seen(t)
 	out := map[string]*turns{}
 	for _, s := range t.Steps {
 		if s.Now.Spans == 0 || s.Before.Spans == 0 {
 			continue
 		}
-		rise := share(s.Now.With, s.Now.Spans) - share(s.Before.With, s.Before.Spans)
+		usual := share(s.Before.With, s.Before.Spans)
+		rise := share(s.Now.With, s.Now.Spans) - usual
 		if rise <= 0 {
 			continue
 		}
-		rarer := share(s.Now.Traces, now[s.Service]) / share(s.Before.Traces, before[s.Service])
-		x := turn{s, rise * clamp(mixes*rarer) * clamp((deviance(s)-chance)/(certain-chance))}
+		rarer := share(s.Now.Traces, t.Now) / share(s.Before.Traces, t.Before)
+		x := turn{SpanStep: s, strength: rise * clamp(mixes*rarer) * clamp((deviance(s)-chance)/(certain-chance))}
 		if x.strength == 0 {
 			continue
 		}
+		x.already = clamp((share(s.Recent.With, s.Recent.Spans)-usual)/rise) * sure(s.Recent.Spans)
 		if out[s.Service] == nil {
 			out[s.Service] = &turns{after: map[string]turn{}}
 		}
@@ -65,17 +68,6 @@ func turnsOf(t evidence.Traces) map[string]*turns {
 // mixes: a step that comes up to this factor less often is within what the mix
 // of requests does from minute to minute.
 const mixes = 1.5
-
-// seen counts, by service, the traces that took any step there: those of the
-// most frequent one.
-func seen(t evidence.Traces) (now, before map[string]int) {
-	now, before = map[string]int{}, map[string]int{}
-	for _, s := range t.Steps {
-		now[s.Service] = max(now[s.Service], s.Now.Traces)
-		before[s.Service] = max(before[s.Service], s.Before.Traces)
-	}
-	return now, before
-}
 
 func (ts *turns) note(x turn) {
 	switch {

@@ -13,7 +13,7 @@ import (
 const (
 	fGapIn      feature = "call_gap_in"      // calls into it wait between caller and callee
 	fGapOut     feature = "call_gap_out"     // and so do those that it makes, to several others
-	fGapCover   feature = "call_gap_cover"   // share of all such waiting that it is an end of
+	fGapCover   feature = "call_gap_cover"   // and those are most of all calls that wait
 	fOwnTime    feature = "own_time_grown"   // its operations take longer by themselves
 	fOwnErrors  feature = "own_errors_risen" // its operations fail where nothing below them fails
 	fCauseBelow feature = "cause_below"      // what it calls shows as much: it passes on
@@ -98,7 +98,7 @@ func newFlow(v *view, cs *candidates, t tracesView) *flow {
 		if c.Now.Gaps == 0 || c.Before.Gaps == 0 {
 			continue
 		}
-		g := gap{c, grownBy(c.Now.GapP50, c.Before.GapP50) * sure(min(c.Now.Gaps, c.Before.Gaps))}
+		g := gap{c, grownBy(c.Now.GapP50, c.Before.GapP50, c.Before.GapP95) * sure(min(c.Now.Gaps, c.Before.Gaps))}
 		f.in[c.Callee] = append(f.in[c.Callee], g)
 		f.out[c.Caller] = append(f.out[c.Caller], g)
 		f.grown += g.strength
@@ -133,7 +133,9 @@ func (f *flow) blame() {
 				f.after[callee] = y
 			}
 			if max(others, changed) < slight {
-				ts.note(turn{evidence.SpanStep{Service: x.Service, After: x.After, Next: x.Next, Log: x.Log, Now: x.Now, Before: x.Before}, x.strength * (1 - doubtful)})
+				x.Callee = ""
+				x.strength *= 1 - doubtful
+				ts.note(x)
 			}
 		}
 	}
@@ -153,7 +155,7 @@ func (f *flow) addOperation(o evidence.Operation) {
 	if o.Client || o.Before.Count == 0 {
 		return
 	}
-	s := slower{o, grownBy(o.Now.SelfP50, o.Before.SelfP50) * known}
+	s := slower{o, grownBy(o.Now.SelfP50, o.Before.SelfP50, o.Before.SelfP95) * known}
 	if s.strength > f.own[o.Service].strength {
 		f.own[o.Service] = s
 	}
@@ -165,9 +167,11 @@ const failing = 0.3
 // slack is the time, in seconds, that nobody calls slow.
 const slack = 0.01
 
-// grownBy is 1 from ten times the usual time on, with slack added to both.
-func grownBy(now, before float64) float64 {
-	return clamp(math.Log((now+slack)/(before+slack)) / math.Ln10)
+// grownBy compares a median with the usual median and with the usual tail, in
+// equal parts: 1 from ten times both on, with slack added to all of them.
+func grownBy(now, p50, p95 float64) float64 {
+	times := func(x float64) float64 { return clamp(math.Log((now+slack)/(x+slack)) / math.Ln10) }
+	return (times(p50) + times(p95)) / 2
 }
 
 // sure shrinks what rests on few spans.
@@ -246,7 +250,7 @@ func (f *flow) voteGap(name string) {
 	for _, g := range slices.Concat(f.in[name], f.out[name]) {
 		sum += g.strength
 	}
-	c.vote(fGapCover, sum/(f.grown+0.5), false, f.id)
+	c.vote(fGapCover, sum/(f.grown+0.5)*max(in, out), false, f.id)
 	c.vote(fBusyInside, f.busy(name), false, f.id)
 	worst := slices.MaxFunc(slices.Concat(f.in[name], f.out[name]), func(a, b gap) int { return cmp.Compare(a.strength, b.strength) })
 	c.say(2, "Calls from "+worst.Caller+" to "+worst.Callee+" spend "+quantity(worst.Now.GapP50, "s")+
@@ -297,6 +301,8 @@ func (f *flow) voteInside(name string) {
 	c.vote(fStops, stops.strength, false, f.id)
 	c.vote(fBranches, branches.strength, branches.Log, f.id)
 	c.vote(fStopsAfter, after.strength, after.Log, f.id)
+	loudest := slices.MaxFunc([]turn{stops, branches, after}, func(a, b turn) int { return cmp.Compare(a.strength, b.strength) })
+	c.vote(fAlready, loudest.already*loudest.strength, false, f.id)
 	c.vote(fOwnErrors, failed, false, f.id)
 	c.vote(fCauseBelow, f.below(name), false, f.id)
 	switch max(own.strength, stops.strength, branches.strength, after.strength, failed) {

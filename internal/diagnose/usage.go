@@ -11,14 +11,31 @@ import (
 const (
 	fJump     feature = "cpu_jumps"         // far over what was ever usual
 	fJumpSlow feature = "cpu_jumps_is_slow" // and requests there are slow
+	fAsFull   feature = "as_full_as_ever"   // a resource is nearly used up, as it always is
 )
 
-var usagePriors = priors{fJump: 3.0, fJumpSlow: 1.0}
+var usagePriors = priors{fJump: 3.0, fJumpSlow: 1.0, fAsFull: -2.0}
+
+// asFull speaks against used-up resources that are as full as they always were.
+func asFull(v *view, cs *candidates) {
+	for _, r := range v.resources {
+		for _, u := range r.uses() {
+			c, ok := cs.find(r.kind.exhausted, u.by)
+			if !ok || !c.has(fExhausted) {
+				continue
+			}
+			if peak, known := usualPeak(u.metric); known && u.value <= 1.02*peak {
+				c.vote(fAsFull, 1, false, u.item.ID)
+			}
+		}
+	}
+}
 
 // jumps looks for components that use far more CPU than they ever used to,
 // whether or not the limit is reached: a busy loop, a runaway process beside the
 // service, a noisy neighbour.
 func jumps(v *view, cs *candidates) {
+	asFull(v, cs)
 	for _, r := range v.resources {
 		if r.kind.exhausted != ExhaustCPU {
 			continue // memory that grows is a leak or a cache, disks fill

@@ -74,6 +74,8 @@ type SpanStep struct {
 	Log    bool      `json:"log,omitempty"`
 	Now    StepStats `json:"now"`
 	Before StepStats `json:"before"`
+	// Recent is the window right before now, where Before is an older reference.
+	Recent StepStats `json:"recent,omitzero"`
 }
 
 // StepStats count the spans and traces with the step After, and those in which

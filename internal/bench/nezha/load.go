@@ -46,6 +46,7 @@ type loader struct {
 	entry    string
 	now      window
 	before   window
+	recent   window // right before the alarm, when before is an older one
 }
 
 func (l *loader) load() (diagnose.Input, error) {
@@ -92,7 +93,7 @@ func (l *loader) readWindows() error {
 			return err
 		}
 		if len(n.spans) > 0 {
-			l.before = n
+			l.before, l.recent = n, l.before
 			return nil
 		}
 	}
@@ -224,7 +225,7 @@ func (l *loader) traces() ([]evidence.Item, error) {
 	if len(l.now.spans) == 0 || len(l.before.spans) == 0 {
 		return []evidence.Item{l.missing("traces")}, nil
 	}
-	it, err := tracesItem(l.now, l.before, l.spec.alarm, l.spec.end)
+	it, err := tracesItem(l.now, l.before, l.recent, l.spec.alarm, l.spec.end)
 	if err != nil {
 		return nil, err
 	}

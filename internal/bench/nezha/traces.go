@@ -138,12 +138,12 @@ func texts(ls []logLine) []lines.Line {
 }
 
 // tracesItem summarises the spans now against those before.
-func tracesItem(now, before window, from, to time.Time) (evidence.Item, error) {
+func tracesItem(now, before, recent window, from, to time.Time) (evidence.Item, error) {
 	it := evidence.Item{
 		Kind: evidence.KindTraces, Collector: "traces", Source: "traces", Query: "spans",
 		From: from, To: to, Strength: 1,
 	}
-	t := spans.Summarise(now.spans, before.spans, spans.Options{})
+	t := spans.Summarise(now.spans, before.spans, spans.Options{Recent: recent.spans})
 	it.Summary = fmt.Sprintf("%d traces, %d in the reference", t.Now, t.Before)
 	return it.Encode(t) //nolint:wrapcheck // the error names the kind already
 }

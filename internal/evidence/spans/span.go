@@ -45,6 +45,10 @@ type Event struct {
 
 // Options bound the summary; a zero field takes its default.
 type Options struct {
+	// Recent are the spans right before the window now, where the reference is
+	// an older one: they tell whether a change was there already.
+	Recent []Span
+
 	MaxOperations int // 400
 	MaxCalls      int // 400
 	MaxSteps      int // 1500

@@ -120,8 +120,8 @@ func (t *tree) label(parent, child int) step {
 	return step{name: c.Operation}
 }
 
-func steps(now, before *tree, limit int) []evidence.SpanStep {
-	a, b := now.walk(), before.walk()
+func steps(now, before, recent *tree, limit int) []evidence.SpanStep {
+	a, b, r := now.walk(), before.walk(), recent.walk()
 	out := []evidence.SpanStep{}
 	for _, k := range bothKeys(a.next, b.next) {
 		from := afterKey{k.service, k.after}
@@ -131,6 +131,7 @@ func steps(now, before *tree, limit int) []evidence.SpanStep {
 		out = append(out, evidence.SpanStep{
 			Service: k.service, After: k.after.name, Callee: k.after.callee, Next: k.next.name, Log: k.next.log,
 			Now: stepStats(a.after[from], a.next[k]), Before: stepStats(b.after[from], b.next[k]),
+			Recent: stepStats(r.after[from], r.next[k]),
 		})
 	}
 	slices.SortFunc(out, func(x, y evidence.SpanStep) int {

@@ -17,7 +17,7 @@ func Summarise(now, before []Span, o Options) evidence.Traces {
 	out := evidence.Traces{
 		Operations: operations(a, b, o.MaxOperations),
 		Calls:      calls(a, b, o.MaxCalls),
-		Steps:      steps(a, b, o.MaxSteps),
+		Steps:      steps(a, b, plant(o.Recent), o.MaxSteps),
 		Now:        a.traces,
 		Before:     b.traces,
 		Examples:   examples(a, o.MaxExamples),
