@@ -19,7 +19,7 @@ const (
 type mechanism struct {
 	class   CauseClass
 	whose   whose
-	pattern *regexp.Regexp
+	pattern pattern
 	what    string // "is refused connections"
 	generic bool   // the line says that something fails, not why
 }
@@ -29,29 +29,29 @@ type mechanism struct {
 // runtimes. The first that matches counts: the specific come before the
 // general.
 var mechanisms = []mechanism{
-	{ExhaustPool, dependency, rx(`\b53300\b|too many (clients|connections)|remaining connection slots|max_connections|connection limit exceeded`), "is refused a connection", false},
-	{ExhaustPool, dependency, rx(`pool (is )?exhausted|pool timed? ?out|(acquir|obtain|check\w* ?out|get)\w* (a )?(db |database )?connection.*(time|timed) ?out|queuepool limit|connection is not available, request timed out`), "waits in vain for a connection of its pool", false},
-	{ExhaustMemory, own, rx(`out ?of ?memory|oom[- _]?kill|cannot allocate memory|java heap space|memory limit exceeded`), "runs out of memory", false},
-	{ExhaustDisk, own, rx(`no space left on device|\benospc\b|disk (is )?full|\b53100\b|disk quota exceeded`), "has no disk space left", false},
-	{ExhaustFileHandles, own, rx(`too many open files|\bemfile\b|\benfile\b`), "has no file handles left", false},
-	{ExhaustThreads, own, rx(`unable to create (new )?native thread|can't start new thread|thread pool (is )?(exhausted|full)|rejectedexecution|worker pool (is )?(exhausted|full)|no (free|idle) workers`), "has no workers left", false},
-	{ExhaustQuota, own, rx(`quota exceeded|rate limit exceeded|too many requests|\b429\b|throttl`), "is over a quota", false},
-	{CertificateExpired, dependency, rx(`certificate has expired|cert_has_expired|x509:.*expired|certificate is not yet valid|ssl.*certificate.*expired`), "meets an expired certificate", false},
-	{CredentialExpired, own, rx(`password authentication failed|\b28p01\b|invalid_grant|expired ?token|token (is |has )?expired|credentials? (have |has )?expired|invalid (api )?(key|credentials)|\b401\b.*unauthori[sz]ed|unauthori[sz]ed.*\b401\b`), "is refused with its credentials", false},
-	{Permission, own, rx(`permission denied|\b42501\b|access ?denied|\b403\b.*forbidden|forbidden.*\b403\b|\beacces\b`), "lacks a permission", false},
-	{NetworkDNS, own, rx(`no such host|nxdomain|servfail|name resolution|\beai_again\b|getaddrinfo|name or service not known`), "can't resolve a name", false},
-	{NetworkPartition, own, rx(`no route to host|network is unreachable|\behostunreach\b|\benetunreach\b`), "has no route", false},
-	{LockContention, dependency, rx(`deadlock detected|\b40p01\b|\b55p03\b|lock (wait )?timeout|could not obtain lock|database is locked`), "waits for locks", false},
-	{SlowQuery, dependency, rx(`statement timeout|\b57014\b|slow query|canceling statement`), "has statements cancelled for taking too long", false},
-	{DataCorruption, dependency, rx(`checksum mismatch|invalid page|data ?corrupt|corrupted (index|page|block)|\bxx001\b|\bxx002\b`), "reads damaged data", false},
-	{Image, own, rx(`imagepullbackoff|errimagepull|manifest unknown`), "can't pull its image", false},
-	{Scheduling, own, rx(`failedscheduling|insufficient (cpu|memory)|nodes are available`), "can't be scheduled", false},
-	{Probe, own, rx(`(liveness|readiness|startup) probe failed`), "fails its probe", false},
-	{ConfigChange, own, rx(`(invalid |bad )configuration|configuration error|required (env|environment|config|setting|variable|secret)[^.]{0,60}(not set|missing|empty|not found|undefined)|(env|environment) ?var(iable)?s?[^.]{0,60}(not set|missing|undefined|required|empty)|(load|read|pars)\w* (the )?config\w*[^.]{0,40}(fail|error|no such)|config(uration)? file[^.]{0,40}not found|missing required (env|config|setting|variable)|unknown (configuration )?(key|option|flag)|failed to parse config`), "does not accept its configuration", false},
-	{BadDeploy, own, rx(`panic:|nil pointer|nullpointerexception|segmentation fault|\bsigsegv\b|typeerror:|attributeerror|is not a function|nosuchmethod|classnotfound|undefined (method|is not)|index out of range`), "fails in its own code", false},
-	{DependencyFailure, dependency, rx(`connection refused|\beconnrefused\b|circuit breaker|upstream (connect|request|prematurely)|no healthy upstream|\b50[234]\b (bad gateway|service|gateway)|service unavailable`), "can't reach what it calls", true},
-	{DependencyFailure, dependency, rx(`connection reset|broken pipe|\beconnreset\b|unexpected eof`), "loses connections", true},
-	{DependencyFailure, dependency, rx(`deadline exceeded|timed? ?out|\betimedout\b`), "waits too long for what it calls", true},
+	{ExhaustPool, dependency, quick(`\b53300\b|too many (clients|connections)|remaining connection slots|max_connections|connection limit exceeded`), "is refused a connection", false},
+	{ExhaustPool, dependency, quick(`pool (is )?exhausted|pool timed? ?out|(acquir|obtain|check\w* ?out|get)\w* (a )?(db |database )?connection.*(time|timed) ?out|queuepool limit|connection is not available, request timed out`), "waits in vain for a connection of its pool", false},
+	{ExhaustMemory, own, quick(`out ?of ?memory|oom[- _]?kill|cannot allocate memory|java heap space|memory limit exceeded`), "runs out of memory", false},
+	{ExhaustDisk, own, quick(`no space left on device|\benospc\b|disk (is )?full|\b53100\b|disk quota exceeded`), "has no disk space left", false},
+	{ExhaustFileHandles, own, quick(`too many open files|\bemfile\b|\benfile\b`), "has no file handles left", false},
+	{ExhaustThreads, own, quick(`unable to create (new )?native thread|can't start new thread|thread pool (is )?(exhausted|full)|rejectedexecution|worker pool (is )?(exhausted|full)|no (free|idle) workers`), "has no workers left", false},
+	{ExhaustQuota, own, quick(`quota exceeded|rate limit exceeded|too many requests|\b429\b|throttl`), "is over a quota", false},
+	{CertificateExpired, dependency, quick(`certificate has expired|cert_has_expired|x509:.*expired|certificate is not yet valid|ssl.*certificate.*expired`), "meets an expired certificate", false},
+	{CredentialExpired, own, quick(`password authentication failed|\b28p01\b|invalid_grant|expired ?token|token (is |has )?expired|credentials? (have |has )?expired|invalid (api )?(key|credentials)|\b401\b.*unauthori[sz]ed|unauthori[sz]ed.*\b401\b`), "is refused with its credentials", false},
+	{Permission, own, quick(`permission denied|\b42501\b|access ?denied|\b403\b.*forbidden|forbidden.*\b403\b|\beacces\b`), "lacks a permission", false},
+	{NetworkDNS, own, quick(`no such host|nxdomain|servfail|name resolution|\beai_again\b|getaddrinfo|name or service not known`), "can't resolve a name", false},
+	{NetworkPartition, own, quick(`no route to host|network is unreachable|\behostunreach\b|\benetunreach\b`), "has no route", false},
+	{LockContention, dependency, quick(`deadlock detected|\b40p01\b|\b55p03\b|lock (wait )?timeout|could not obtain lock|database is locked`), "waits for locks", false},
+	{SlowQuery, dependency, quick(`statement timeout|\b57014\b|slow query|canceling statement`), "has statements cancelled for taking too long", false},
+	{DataCorruption, dependency, quick(`checksum mismatch|invalid page|data ?corrupt|corrupted (index|page|block)|\bxx001\b|\bxx002\b`), "reads damaged data", false},
+	{Image, own, quick(`imagepullbackoff|errimagepull|manifest unknown`), "can't pull its image", false},
+	{Scheduling, own, quick(`failedscheduling|insufficient (cpu|memory)|nodes are available`), "can't be scheduled", false},
+	{Probe, own, quick(`(liveness|readiness|startup) probe failed`), "fails its probe", false},
+	{ConfigChange, own, quick(`(invalid |bad )configuration|configuration error|required (env|environment|config|setting|variable|secret)[^.]{0,60}(not set|missing|empty|not found|undefined)|(env|environment) ?var(iable)?s?[^.]{0,60}(not set|missing|undefined|required|empty)|(load|read|pars)\w* (the )?config\w*[^.]{0,40}(fail|error|no such)|config(uration)? file[^.]{0,40}not found|missing required (env|config|setting|variable)|unknown (configuration )?(key|option|flag)|failed to parse config`), "does not accept its configuration", false},
+	{BadDeploy, own, quick(`panic:|nil pointer|nullpointerexception|segmentation fault|\bsigsegv\b|typeerror:|attributeerror|is not a function|nosuchmethod|classnotfound|undefined (method|is not)|index out of range`), "fails in its own code", false},
+	{DependencyFailure, dependency, quick(`connection refused|\beconnrefused\b|circuit breaker|upstream (connect|request|prematurely)|no healthy upstream|\b50[234]\b (bad gateway|service|gateway)|service unavailable`), "can't reach what it calls", true},
+	{DependencyFailure, dependency, quick(`connection reset|broken pipe|\beconnreset\b|unexpected eof`), "loses connections", true},
+	{DependencyFailure, dependency, quick(`deadline exceeded|timed? ?out|\betimedout\b`), "waits too long for what it calls", true},
 }
 
 // rx compiles a pattern that ignores case; the table above is checked by tests.
@@ -69,8 +69,9 @@ func (l line) novel() bool {
 // recognise returns the mechanism that a line names.
 func recognise(l line) (mechanism, bool) {
 	text := l.Text + "\n" + l.Sample
+	lower := strings.ToLower(text)
 	for _, m := range mechanisms {
-		if m.pattern.MatchString(text) {
+		if m.pattern.match(text, lower) {
 			return m, true
 		}
 	}
