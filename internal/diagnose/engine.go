@@ -40,7 +40,7 @@ type rule func(*view, *candidates)
 func rules() []rule {
 	return []rule{
 		exhaustion, workers, leaks, changed, crashes, dependencies, surges,
-		clusterFaults, containers, jumps, spans, series, databases,
+		clusterFaults, containers, jumps, spans, series, delays, databases,
 		logLines, refine, specific, place, healthy, checked,
 	}
 }
