@@ -152,7 +152,7 @@ func knownSchemas() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[signal.Kind]():            oneOf(signal.Alert, signal.Anomaly, signal.Declared, signal.Internal),
 		reflect.TypeFor[signal.Status]():          oneOf(signal.Firing, signal.Resolved),
 		reflect.TypeFor[diagnose.CauseClass]():    oneOf(diagnose.Classes()...),
-		reflect.TypeFor[diagnose.Basis]():         oneOf(diagnose.BasisEvidence, diagnose.BasisRunbook),
+		reflect.TypeFor[diagnose.Basis]():         oneOf(diagnose.BasisEvidence, diagnose.BasisRunbook, diagnose.BasisCalibrated),
 		reflect.TypeFor[decide.Kind]():            oneOf(decide.Remediate, decide.Escalate, decide.Watch),
 		reflect.TypeFor[decide.Urgency]():         oneOf(decide.PageUrgency, decide.NotifyUrgency, decide.TicketUrgency, decide.NoUrgency),
 		reflect.TypeFor[action.Risk]():            oneOf(action.Low, action.Medium, action.High),

@@ -95,7 +95,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	pause := pauseSwitch{store: a.store, file: cfg.PauseFile}
 	a.respond = respond.New(respond.Options{
 		Store: a.store, Catalog: o.Folder.Catalog, Runbooks: o.Folder.Runbooks, Boundaries: o.Folder.Boundaries,
-		Engine: diagnose.New(diagnose.DefaultWeights()), Collectors: src.collectorsOf, Golden: src.goldenOf,
+		Engine: diagnose.Default(), Collectors: src.collectorsOf, Golden: src.goldenOf,
 		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(cfg, src.git, o.Log),
 		Redactor: red, Windows: windows(cfg.Windows), Paused: pause.read,
 		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },

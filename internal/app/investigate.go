@@ -63,7 +63,7 @@ func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logge
 	}
 	began := time.Now()
 	items := evidence.Gather(ctx, src.collectorsOf(env), req, f.Config.Windows.SourceTimeout, red)
-	d := diagnose.New(diagnose.DefaultWeights()).Diagnose(diagnose.Input{
+	d := diagnose.Default().Diagnose(diagnose.Input{
 		Catalog: f.Catalog, Environment: env, Affected: req.Affected, FirstSignal: q.At, Now: q.At, Items: items,
 	})
 	return Report{

@@ -10,7 +10,7 @@ import (
 // Times and thresholds of the rules.
 const (
 	DefaultThreshold = 0.95             // probability needed to act alone
-	EvidenceCap      = 0.90             // the most that counts of a probability without runbook facts
+	EvidenceCap      = 0.90             // the most that counts of a probability that nobody measured or proved
 	DiagnosedFrom    = 0.50             // a cause that leads; below it there is no diagnosis
 	DiagnoseWithin   = 10 * time.Minute // from the first signal; then a person looks
 	FirstPageWithin  = 5 * time.Second  // from the first signal, for SEV-1/2

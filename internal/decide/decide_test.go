@@ -98,6 +98,7 @@ func mustAct() map[string]func(*decide.Input) {
 		"a target that tells no generation": func(in *decide.Input) { call(in); in.Candidate.Generation = "" },
 		"another environment, the same":     func(in *decide.Input) { in.Incident.Environment, in.Candidate.Action.Target.Environment = "eu", "eu" },
 	}
+	cases["calibrated"] = func(in *decide.Input) { in.Hypotheses[0].Basis = diagnose.BasisCalibrated }
 	return cases
 }
 
@@ -176,6 +177,9 @@ var flips = []struct {
 	{"just below the threshold", "probability", decide.Watch, func(in *decide.Input) { in.Hypotheses[0].Probability = 0.9499 }},
 	{"below a stricter threshold", "probability", decide.Watch, func(in *decide.Input) { in.Threshold = 0.97 }},
 	{"sure without runbook facts", "probability", decide.Watch, func(in *decide.Input) { in.Hypotheses[0].Basis = diagnose.BasisEvidence }},
+	{"calibrated and just below the threshold", "probability", decide.Watch, func(in *decide.Input) {
+		in.Hypotheses[0].Basis, in.Hypotheses[0].Probability = diagnose.BasisCalibrated, 0.9499
+	}},
 	{"sure by a model alone", "probability", decide.Watch, func(in *decide.Input) { in.Hypotheses[0].Basis = "model" }},
 	{"probabilities that sum to more than 1", "probability", decide.Watch, func(in *decide.Input) { in.Hypotheses[1].Probability = 0.5 }},
 	{"hypotheses out of order", "probability", decide.Watch, func(in *decide.Input) {

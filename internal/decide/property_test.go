@@ -61,7 +61,8 @@ func forbidden(in decide.Input) string {
 		return "cost"
 	case !h.SameActionDay.Known || h.SameActionDay.N > 0 || !h.SameActionWeek.Known || h.SameActionWeek.N > 1:
 		return "symptom relief"
-	case len(in.Hypotheses) == 0 || !(in.Hypotheses[0].Probability >= 0.95) || in.Hypotheses[0].Basis != diagnose.BasisRunbook:
+	case len(in.Hypotheses) == 0 || !(in.Hypotheses[0].Probability >= 0.95) ||
+		in.Hypotheses[0].Basis != diagnose.BasisRunbook && in.Hypotheses[0].Basis != diagnose.BasisCalibrated:
 		return "not sure"
 	case in.Hypotheses[0].Component != c.Action.Service || !slices.Contains(c.Treats, in.Hypotheses[0].CauseClass):
 		return "treats something else"
@@ -131,7 +132,7 @@ func mutate(t *rapid.T) decide.Input {
 		},
 		func() { top.Probability = rapid.Float64Range(0, 1.1).Draw(t, "p") },
 		func() {
-			top.Basis = rapid.SampledFrom([]diagnose.Basis{"", "model", diagnose.BasisEvidence, diagnose.BasisRunbook}).Draw(t, "basis")
+			top.Basis = rapid.SampledFrom([]diagnose.Basis{"", "model", diagnose.BasisEvidence, diagnose.BasisRunbook, diagnose.BasisCalibrated}).Draw(t, "basis")
 		},
 		func() { top.CauseClass = rapid.SampledFrom(diagnose.Classes()).Draw(t, "class") },
 		func() {

@@ -419,11 +419,12 @@ func leading(hs []diagnose.Hypothesis) (diagnose.Hypothesis, bool) {
 }
 
 // believed is how much of a probability counts: more than EvidenceCap only with
-// facts of a runbook's own diagnostics behind it, and nothing at all when it
+// facts of a runbook's own diagnostics behind it or, where answers from such
+// evidence were compared with the truth, calibrated; and nothing at all when it
 // does not come from the engine.
 func believed(h diagnose.Hypothesis) float64 {
 	switch h.Basis {
-	case diagnose.BasisRunbook:
+	case diagnose.BasisRunbook, diagnose.BasisCalibrated:
 		return h.Probability
 	case diagnose.BasisEvidence:
 		return min(h.Probability, EvidenceCap)
