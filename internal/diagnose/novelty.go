@@ -14,7 +14,7 @@ const (
 	fAlready    feature = "did_so_already" // that was so right before the trouble began
 )
 
-var noveltyPriors = priors{fStops: 3.0, fBranches: 1.8, fStopsAfter: 2.2, fAlready: -1.2}
+var noveltyPriors = priors{fStops: 3.5, fBranches: 2.8, fStopsAfter: 2.5, fAlready: -0.8}
 
 // turn is a step that is followed by something else than usual.
 type turn struct {
@@ -42,6 +42,7 @@ const (
 // only then what follows it.
 func turnsOf(t evidence.Traces) map[string]*turns {
 	out := map[string]*turns{}
+	ends := endings(t)
 	for _, s := range t.Steps {
 		if s.Now.Spans == 0 || s.Before.Spans == 0 {
 			continue
@@ -53,6 +54,9 @@ func turnsOf(t evidence.Traces) map[string]*turns {
 		}
 		rarer := share(s.Now.Traces, t.Now) / share(s.Before.Traces, t.Before)
 		x := turn{SpanStep: s, strength: rise * clamp(mixes*rarer) * clamp((deviance(s)-chance)/(certain-chance))}
+		if s.Next != "" { // going on where it used to end is no trouble
+			x.strength *= 1 - clamp(-ends[stepAt{s.Service, s.After, s.Callee}]/rise)
+		}
 		if x.strength == 0 {
 			continue
 		}
@@ -61,6 +65,20 @@ func turnsOf(t evidence.Traces) map[string]*turns {
 			out[s.Service] = &turns{after: map[string]turn{}}
 		}
 		out[s.Service].note(x)
+	}
+	return out
+}
+
+// stepAt is how far an operation has come.
+type stepAt struct{ service, after, callee string }
+
+// endings says how much more often than usual operations end at each step.
+func endings(t evidence.Traces) map[stepAt]float64 {
+	out := map[stepAt]float64{}
+	for _, s := range t.Steps {
+		if s.Next == "" {
+			out[stepAt{s.Service, s.After, s.Callee}] = share(s.Now.With, s.Now.Spans) - share(s.Before.With, s.Before.Spans)
+		}
 	}
 	return out
 }

@@ -23,7 +23,7 @@ const (
 
 // tracesPriors are the hand-set log-odds of the features of this file.
 var tracesPriors = priors{
-	fGapIn: 2.0, fGapOut: 2.0, fGapCover: 2.5, fOwnTime: 1.2, fOwnErrors: 2.2, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -1.2,
+	fGapIn: 3.0, fGapOut: 2.5, fGapCover: 3.0, fOwnTime: 0.8, fOwnErrors: 2.5, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -2.0,
 }
 
 type tracesView struct {
@@ -142,7 +142,7 @@ func (f *flow) blame() {
 }
 
 // doubtful is how much a single caller says about whom it called last.
-const doubtful = 0.4
+const doubtful = 0.3
 
 func (f *flow) addOperation(o evidence.Operation) {
 	if o.Now.Count == 0 {

@@ -14,7 +14,7 @@ const (
 	fAsFull   feature = "as_full_as_ever"   // a resource is nearly used up, as it always is
 )
 
-var usagePriors = priors{fJump: 3.0, fJumpSlow: 1.0, fAsFull: -2.0}
+var usagePriors = priors{fJump: 3.5, fJumpSlow: 1.2, fAsFull: -2.0}
 
 // asFull speaks against used-up resources that are as full as they always were.
 func asFull(v *view, cs *candidates) {

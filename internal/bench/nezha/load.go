@@ -84,7 +84,7 @@ func (l *loader) readWindows() error {
 		return err
 	}
 	l.before, l.now = w.split(l.spec.alarm)
-	if _, late := w.split(l.spec.alarm.Add(takesEffect)); len(late.spans) > 0 {
+	if _, late := w.split(l.spec.alarm.Add(takesEffect)); 2*len(late.spans) >= len(l.now.spans) {
 		l.now = late
 	}
 	for _, normal := range l.normals() {
