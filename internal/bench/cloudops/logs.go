@@ -3,6 +3,8 @@ package cloudops
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,19 +35,7 @@ func (s *snapshot) logs() []serviceLogs {
 		s.unread = append(s.unread, fmt.Sprintf("logs: %v", err))
 		return nil
 	}
-	all := map[string][]lines.Line{}
-	counts := map[string]map[string]int{}
-	var order []string
-	add := func(service, container, text string) {
-		if strings.HasPrefix(text, "Error: Error from server") || strings.TrimSpace(text) == "" {
-			return // kubectl's own answer
-		}
-		if _, ok := all[service]; !ok {
-			order = append(order, service)
-		}
-		at, rest := stamp(text)
-		all[service] = append(all[service], lines.Line{At: at, Text: rest, Labels: map[string]string{"container": container}})
-	}
+	c := collected{groups: map[string]*group{}}
 	for _, e := range s.recentLogs {
 		service, was := strings.CutSuffix(e.key, previous)
 		container := ""
@@ -53,23 +43,18 @@ func (s *snapshot) logs() []serviceLogs {
 			container = "previous"
 		}
 		for _, l := range e.value {
-			add(service, container, l)
+			c.add(service, container, l, 1)
 		}
 	}
 	for _, e := range s.errorLogs {
-		grouped, counted := s.errors(e)
-		for container, ls := range grouped {
-			for _, l := range ls {
-				add(e.key, container, l)
-			}
-		}
-		counts[e.key] = counted
+		s.errors(e, func(container, text string, count int) { c.add(e.key, container, text, count) })
 	}
-	out := make([]serviceLogs, 0, len(order))
-	for _, name := range order {
-		mined := lines.Mine(all[name], nil, r)
+	out := make([]serviceLogs, 0, len(c.order))
+	for _, name := range c.order {
+		g := c.groups[name]
+		mined := lines.Mine(g.lines, nil, r)
 		for i, t := range mined.Templates {
-			if n := counts[name][key(t.Sample)]; n > t.Count {
+			if n := g.counts[shape(t.Sample)]; n > t.Count {
 				mined.Templates[i].Count = n
 			}
 		}
@@ -78,32 +63,90 @@ func (s *snapshot) logs() []serviceLogs {
 	return out
 }
 
+// collected groups lines by service, one of each shape: a service that says the
+// same of every request says it once.
+type collected struct {
+	order  []string
+	groups map[string]*group
+}
+
+type group struct {
+	lines  []lines.Line
+	counts map[string]int // by shape
+}
+
+func (c *collected) add(service, container, text string, count int) {
+	if strings.HasPrefix(text, "Error: Error from server") {
+		return // kubectl's own answer
+	}
+	at, rest := stamp(text)
+	rest = strings.TrimSpace(rest)
+	if rest == "" {
+		return
+	}
+	g, ok := c.groups[service]
+	if !ok {
+		g = &group{counts: map[string]int{}}
+		c.groups[service], c.order = g, append(c.order, service)
+	}
+	k := shape(rest)
+	if g.counts[k] == 0 {
+		g.lines = append(g.lines, lines.Line{At: at, Text: rest, Labels: map[string]string{"container": container}})
+	}
+	g.counts[k] += count
+}
+
+const maxShape = 200 // bytes
+
+// shape is a line with every word that holds a digit left out.
+func shape(text string) string {
+	text = text[:min(len(text), maxShape)]
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		end := i
+		digit := false
+		for end < len(text) && wordByte(text[end]) {
+			digit = digit || text[end] >= '0' && text[end] <= '9'
+			end++
+		}
+		switch {
+		case end == i:
+			b.WriteByte(text[i])
+			end++
+		case !digit:
+			b.WriteString(text[i:end])
+		}
+		i = end
+	}
+	return b.String()
+}
+
+func wordByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c >= 0x80
+}
+
 // errors reads a service's error lines: by container, or as counted patterns.
-func (s *snapshot) errors(e entry[json.RawMessage]) (byContainer map[string][]string, counts map[string]int) {
+func (s *snapshot) errors(e entry[json.RawMessage], add func(container, text string, count int)) {
 	var groups map[string]json.RawMessage
 	if err := json.Unmarshal(e.value, &groups); err != nil {
 		s.unread = append(s.unread, fmt.Sprintf("error_logs %s: %v", e.key, err))
-		return nil, nil
+		return
 	}
-	byContainer, counts = map[string][]string{}, map[string]int{}
-	for name, raw := range groups {
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		var ls []string
 		var ps []pattern
-		switch {
+		switch raw := groups[name]; {
 		case json.Unmarshal(raw, &ls) == nil:
-			byContainer[name] = ls
+			for _, l := range ls {
+				add(name, l, 1)
+			}
 		case json.Unmarshal(raw, &ps) == nil:
 			for _, p := range ps {
-				byContainer[""] = append(byContainer[""], p.Sample)
-				_, text := stamp(p.Sample)
-				counts[key(text)] = p.Count
+				add("", p.Sample, p.Count)
 			}
 		}
 	}
-	return byContainer, counts
 }
-
-func key(s string) string { return strings.TrimSpace(s[:min(len(s), 120)]) }
 
 // stamp cuts the time that kubectl puts before a line.
 func stamp(text string) (time.Time, string) {
