@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/bench"
 	"github.com/holdfast-sre/holdfast/internal/bench/cloudops"
 	"github.com/holdfast-sre/holdfast/internal/bench/nezha"
+	"github.com/holdfast-sre/holdfast/internal/bench/opensre"
 	"github.com/holdfast-sre/holdfast/internal/bench/petshop"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/problem"
@@ -42,7 +43,7 @@ Examples:
 func benchSets() []bench.Set {
 	shop, nz := petshop.Set(), nezha.Set()
 	shop.Panel, nz.Panel = petshop.Panel, nezha.Panel
-	return []bench.Set{shop, nz, cloudops.Set()}
+	return []bench.Set{shop, nz, cloudops.Set(), opensre.Set()}
 }
 
 func setNames() []string {
