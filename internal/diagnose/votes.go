@@ -1,6 +1,10 @@
 package diagnose
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
 
 // Scored is one cause under consideration, as learning sees it.
 type Scored struct {
@@ -48,8 +52,40 @@ func (e *Engine) examine(in Input) (*view, *candidates) {
 	for _, r := range rules() {
 		r(v, cs)
 	}
+	v.distrust(cs)
 	e.proofs(v, cs)
 	return v, cs
+}
+
+// distrust counts every vote as from outside that rests on nothing but items
+// which people outside could have written, whatever the rule said that cast it:
+// log lines, and series whose labels come from requests.
+func (v *view) distrust(cs *candidates) {
+	for _, c := range cs.all() {
+		for _, k := range c.keys() {
+			if k.outside || !v.allOutside(c.votes[k].evidence) {
+				continue
+			}
+			given := c.votes[k]
+			delete(c.votes, k)
+			c.vote(k.feature, given.scale, true, given.evidence...)
+		}
+	}
+}
+
+func (v *view) allOutside(ids []string) bool {
+	known := 0
+	for _, id := range ids {
+		it, ok := v.items[id]
+		if !ok {
+			continue
+		}
+		if !it.Outside && it.Kind != evidence.KindLogs {
+			return false
+		}
+		known++
+	}
+	return known > 0
 }
 
 // Option changes how an engine works.

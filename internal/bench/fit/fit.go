@@ -9,9 +9,10 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 )
 
-// strengths are how firmly the weights may be held at the hand-set ones; the
-// firmest that is not clearly worse on held-back cases is taken.
-func strengths() []float64 { return []float64{0.3, 1, 3, 10, 30} }
+// strengths are how firmly the weights may be held at the hand-set ones, the
+// firmest first; the firmest that is not clearly worse on held-back cases is
+// taken.
+func strengths() []float64 { return []float64{30, 10, 3, 1, 0.3} }
 
 // Row compares, for one set, the hand-set weights, the learnt ones on cases
 // that were held back, and the learnt ones on the cases they were learnt from.
@@ -59,17 +60,18 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 	p := newProblem(cases, hand)
 	r := Result{}
 	var folds [][Folds][]float64
+	var held [Folds][]float64
 	for _, s := range strengths() {
 		if err := ctx.Err(); err != nil {
 			return Result{}, fmt.Errorf("fit: %w", err)
 		}
-		held := p.holdBack(cases, s)
+		held = p.holdBack(cases, s, held)
 		folds = append(folds, held)
 		r.Tried = append(r.Tried, p.tried(cases, s, held))
 	}
 	best := choose(r.Tried)
 	r.Strength = r.Tried[best].Strength
-	r.Weights = p.weights(p.learn(all(cases), r.Strength), hand)
+	r.Weights = p.weights(p.learn(all(cases), r.Strength, nil), hand)
 	r.Weights.Version = 2
 	r.Weights.Comment = fmt.Sprintf("Learnt from %d labelled development cases, held at the hand-set weights with strength %v, by: %s", len(cases), r.Strength, command)
 	var byFold [Folds]diagnose.Weights
@@ -93,12 +95,12 @@ func all(cases []Case) []int {
 	return out
 }
 
-// holdBack learns without each fold in turn.
-func (p *problem) holdBack(cases []Case, strength float64) (out [Folds][]float64) {
+// holdBack learns without each fold in turn, from where a firmer hold ended.
+func (p *problem) holdBack(cases []Case, strength float64, from [Folds][]float64) (out [Folds][]float64) {
 	for f := range Folds {
 		use := slices.DeleteFunc(all(cases), func(i int) bool { return cases[i].fold == f })
 		// The pull of the hand-set weights stays the same for a case.
-		out[f] = p.learn(use, strength*float64(len(use))/float64(len(cases)))
+		out[f] = p.learn(use, strength*float64(len(use))/float64(len(cases)), from[f])
 	}
 	return out
 }
@@ -128,12 +130,7 @@ func choose(ts []Tried) int {
 		}
 	}
 	limit := ts[best].LogLoss + ts[best].Error/2
-	for i := len(ts) - 1; i > best; i-- {
-		if ts[i].LogLoss <= limit {
-			return i
-		}
-	}
-	return best
+	return slices.IndexFunc(ts, func(t Tried) bool { return t.LogLoss <= limit })
 }
 
 // The measures.

@@ -1,27 +1,28 @@
 package fit
 
-import "math"
-
 // learn maximises the penalised likelihood of some cases: the weights are held
 // at the hand-set ones by a Gaussian of the given strength, and none changes
-// its sign. Spectral projected gradient (Birgin, Martínez and Raydan 2000)
-// with a monotone line search; deterministic.
-func (p *problem) learn(use []int, strength float64) []float64 {
-	const steps, still = 500, 1e-5
-	w := append([]float64{}, p.start...)
+// its sign. It starts at from, or at the hand-set weights. Spectral projected
+// gradient (Birgin, Martínez and Raydan 2000) with a monotone line search; it
+// ends when the likelihood hardly rises. Deterministic.
+func (p *problem) learn(use []int, strength float64, from []float64) []float64 {
+	const steps, still = 300, 1e-3
+	if from == nil {
+		from = p.start
+	}
+	w := append([]float64{}, from...)
+	flat := 0
 	g := make([]float64, len(w))
 	value := p.objective(w, use, strength, g)
 	size := 1e-3
 	next, ng := make([]float64, len(w)), make([]float64, len(w))
 	for range steps {
-		moved, better := 0.0, value
+		better := value
 		for try := 0; ; try++ {
-			moved = 0
 			gain := 0.0
 			for i := range w {
 				next[i] = p.bounded(i, w[i]+size*g[i])
 				d := next[i] - w[i]
-				moved = max(moved, math.Abs(d))
 				gain += d * g[i]
 			}
 			better = p.objective(next, use, strength, ng)
@@ -30,7 +31,12 @@ func (p *problem) learn(use []int, strength float64) []float64 {
 			}
 			size /= 4
 		}
-		if better <= value || moved < still {
+		if better-value < still {
+			flat++
+		} else {
+			flat = 0
+		}
+		if better <= value || flat == 3 {
 			break
 		}
 		size = spectral(w, next, g, ng)
