@@ -27,9 +27,9 @@ const calmShare = 0.2
 
 // NewEpisode finds the symptom in a series that is trouble when it rises. The
 // calm level is the usual one or, where the window has a lower one, that: what
-// was usual last week may not be what was usual an hour ago. The second highest
-// sample counts as the worst: one odd sample is no symptom. ok is false with
-// fewer than three samples or when nothing rises.
+// was usual last week may not be what was usual an hour ago. The mean of
+// the two highest samples counts as the worst: one odd sample is half a symptom.
+// ok is false with fewer than three samples or when nothing rises.
 func NewEpisode(points []evidence.Point, usual Baseline, f Floor) (Episode, bool) {
 	pts := finitePoints(points)
 	if len(pts) < 3 {
@@ -40,7 +40,7 @@ func NewEpisode(points []evidence.Point, usual Baseline, f Floor) (Episode, bool
 	if usual.N > 0 {
 		calm = min(calm, usual.Median)
 	}
-	rise := second(values) - calm
+	rise := worst(values) - calm
 	if rise <= 0 || math.IsInf(rise, 0) {
 		return Episode{}, false
 	}
@@ -50,14 +50,14 @@ func NewEpisode(points []evidence.Point, usual Baseline, f Floor) (Episode, bool
 		e.strength = append(e.strength, min(max((p.Value-calm)/rise, 0), 1))
 	}
 	sick, _ := weightedMean(values, e.strength)
-	e.Deviation = spreads(sick-calm, usual, f, calm)
+	e.Deviation = spreads(min(sick-calm, rise), usual, f, calm)
 	return e, true
 }
 
-// second returns the second highest of at least two values.
-func second(xs []float64) float64 {
+// worst is the mean of the two highest of at least two values.
+func worst(xs []float64) float64 {
 	s := slices.Sorted(slices.Values(xs))
-	return s[len(s)-2]
+	return s[len(s)-1]/2 + s[len(s)-2]/2
 }
 
 // Strength returns how much of the symptom there was at a moment, from the
