@@ -98,11 +98,11 @@ func (v *view) clusterFault(cs *candidates, cv *clusterView, f inspect.Finding, 
 // seen at least as clearly.
 func covers(g, f inspect.Finding) bool {
 	return clusterComponent(g) != clusterComponent(f) && slices.Contains(g.Broken, f.Name) &&
-		(weightRank(g.Weight) > weightRank(f.Weight) || machine(g) && !machine(f) && weightRank(g.Weight) >= weightRank(inspect.Stated))
+		(weightRank(g.Weight) > weightRank(f.Weight) || foundation(g) && !foundation(f) && weightRank(g.Weight) >= weightRank(inspect.Stated))
 }
 
-// machine reports whether a finding is about what workloads stand on.
-func machine(f inspect.Finding) bool { return f.Kind == "Node" || f.Kind == "Namespace" }
+// foundation reports whether a finding is about what workloads stand on.
+func foundation(f inspect.Finding) bool { return f.Kind == "Node" || f.Kind == "Namespace" }
 
 // weightRank orders the weights; more is clearer.
 func weightRank(w inspect.Weight) int {

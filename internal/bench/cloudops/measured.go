@@ -56,7 +56,6 @@ func (a alertEntry) measured(owner string, zone *time.Location) []evidence.Item 
 			}
 			it, ok := c.item(owner, []evidence.Point{{At: start.UTC(), Value: usual}}, []evidence.Point{{At: end.UTC(), Value: now}})
 			if ok {
-				it.Outside = true // the text of an alert
 				out = append(out, it)
 			}
 		}

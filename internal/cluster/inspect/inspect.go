@@ -70,6 +70,16 @@ func All(s *cluster.State, logs []Lines) []Finding {
 // sorted.
 func Down(s *cluster.State) []string { return newWorld(s, nil).broken() }
 
+// Placed lists the workloads by the node that they have pods on, sorted.
+func Placed(s *cluster.State) map[string][]string {
+	w := newWorld(s, nil)
+	out := make(map[string][]string, len(s.Nodes))
+	for i := range s.Nodes {
+		out[s.Nodes[i].Name] = w.onNode(s.Nodes[i].Name)
+	}
+	return out
+}
+
 // checks lists the families, each in a file of its own.
 func checks() []check {
 	return append([]check{
