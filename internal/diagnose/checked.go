@@ -19,6 +19,9 @@ func checked(v *view, _ *candidates) {
 		v.checkNodes(c)
 		v.checkWarnings(c)
 	}
+	for _, text := range v.overs() {
+		v.note("Over: "+text, v.clusterIDs()...)
+	}
 	v.checkMonitors()
 }
 
@@ -111,7 +114,7 @@ func (v *view) checkContainers(c *clusterView) {
 		return
 	}
 	containers, killed, pulls, pending := 0, 0, 0, 0
-	restarted := []string{}
+	restarted, waits := []string{}, []string{}
 	for _, p := range s.Pods {
 		if p.Phase == "Pending" && p.Node == "" {
 			pending++
@@ -123,6 +126,9 @@ func (v *view) checkContainers(c *clusterView) {
 			}
 			if strings.Contains(x.State.Reason, "Image") {
 				pulls++
+			}
+			if x.State.Kind == "waiting" && x.State.Reason != "" && p.Deleted.IsZero() {
+				waits = append(waits, "Container "+x.Name+" of "+p.Name+" waits: "+x.State.Reason+" "+quote(x.State.Message, 160))
 			}
 			if x.Restarts > 0 {
 				restarted = append(restarted, v.restartText(s, p, x))
@@ -142,7 +148,7 @@ func (v *view) checkContainers(c *clusterView) {
 	if len(restarted) == 0 {
 		v.clear("Not restarting: none"+of+" has a restart", c.item.ID)
 	}
-	for _, text := range restarted[:min(3, len(restarted))] {
+	for _, text := range slices.Concat(waits[:min(2, len(waits))], restarted[:min(3, len(restarted))]) {
 		v.note(text, c.item.ID)
 	}
 }

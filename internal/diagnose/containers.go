@@ -21,7 +21,7 @@ const (
 
 // containersPriors are the hand-set log-odds of the features of this file.
 var containersPriors = priors{
-	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 4.0, fProbeFails: 2.6, fMountFails: 3.4, fPressure: 3.6, fEvicted: 1.2, fNamedCause: 1.8,
+	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 3.4, fProbeFails: 2.2, fMountFails: 3.4, fPressure: 3.6, fEvicted: 1.2, fNamedCause: 1.8,
 }
 
 // containers looks at pods that exist now and do not stay up, and at nodes that
@@ -33,13 +33,34 @@ func containers(v *view, cs *candidates) {
 			if x.Kind == "ReplicaSet" {
 				continue
 			}
+			if cs.inspected(x.Name) {
+				continue
+			}
 			pods := podsOf(&c.state, x.Name)
+			if v.killedForMemory(cs, c, x, pods) {
+				continue
+			}
 			v.crashLoops(cs, c, x, pods)
 			v.failingProbes(cs, c, x, pods)
 			v.failingMounts(cs, c, x, pods)
 		}
 		v.pressed(cs, c)
 	}
+}
+
+// inspected reports whether the objects themselves name a fault of a component:
+// that its containers end or fail their probes follows from it.
+func (cs *candidates) inspected(component string) bool {
+	return slices.ContainsFunc(cs.all(), func(c *candidate) bool {
+		return c.component == component && (c.seen(fContradiction) || c.seen(fStated) || c.seen(fMismatch) || c.seen(fObserved))
+	})
+}
+
+// seen reports whether a feature was seen in any evidence.
+func (c *candidate) seen(f feature) bool {
+	_, inside := c.votes[voteKey{f, false}]
+	_, outside := c.votes[voteKey{f, true}]
+	return inside || outside
 }
 
 // crashing returns a container of the pods that ends again and again.
@@ -53,6 +74,30 @@ func crashing(pods []cluster.Pod) (cluster.Pod, cluster.Container, bool) {
 		}
 	}
 	return cluster.Pod{}, cluster.Container{}, false
+}
+
+// killedForMemory: the kernel says that it killed a process of a pod that is
+// not well.
+func (v *view) killedForMemory(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) bool {
+	for _, p := range pods {
+		if podWell(&c.state, p) {
+			continue
+		}
+		for _, e := range latestWarnings(&c.state) {
+			stale := !e.Last.IsZero() && !c.state.At.IsZero() && c.state.At.Sub(e.Last) > settled
+			named := e.Kind == "Pod" && e.Name == p.Name || e.Kind == "Node" && e.Name == p.Node && strings.Contains(e.Message, p.Name)
+			if stale || !named || e.Reason != "OOMKilling" && !oomState(e.Message) && !oomState(e.Reason) {
+				continue
+			}
+			cand := cs.at(ExhaustMemory, x.Name)
+			cand.vote(fOOM, 1, false, c.item.ID)
+			cand.vote(fCrashes, 0.6, false, c.item.ID)
+			cand.say(2, p.Name+" was killed for its memory use (OOM): "+quote(e.Message, 200))
+			cand.check("kubectl top pod " + p.Name + " --containers")
+			return true
+		}
+	}
+	return false
 }
 
 // crashLoops: the process itself ends. Configuration or code, unless its log
@@ -74,12 +119,13 @@ func (v *view) crashLoops(cs *candidates, c *clusterView, x cluster.Workload, po
 			", while the old ReplicaSet " + rs[1].name + " is Ready and serves"
 	}
 	said, line := v.crashReason(x.Name)
-	for class, scale := range map[CauseClass]float64{ConfigChange: 0.65, BadDeploy: 0.6, said.class: 0.6} {
-		if class == "" {
-			continue
-		}
+	classes := []CauseClass{ConfigChange, BadDeploy}
+	if said.class != "" && !slices.Contains(classes, said.class) {
+		classes = append(classes, said.class)
+	}
+	for _, class := range classes {
 		cand := cs.at(class, x.Name)
-		cand.vote(fCrashes, scale, false, c.item.ID)
+		cand.vote(fCrashes, max(crashPriors[class], 0.6), false, c.item.ID)
 		if onlyNew {
 			cand.vote(fNewRevision, 1, false, c.item.ID)
 			cand.recorded = true // the pods of the new replica set are the runtime's own record
@@ -94,6 +140,10 @@ func (v *view) crashLoops(cs *candidates, c *clusterView, x cluster.Workload, po
 		cand.check("kubectl rollout history deployment/" + x.Name)
 	}
 }
+
+// crashPriors is how often a process that ends at its start does so for a
+// reason, before its log is read; other reasons are not usual.
+var crashPriors = map[CauseClass]float64{ConfigChange: 0.65, BadDeploy: 0.6}
 
 // crashReason is what the log of a component names as the reason: the most
 // specific of its new lines.
@@ -179,6 +229,19 @@ func (v *view) failingMounts(cs *candidates, c *clusterView, x cluster.Workload,
 	}
 }
 
+// shortOf is what a node with a condition is short of.
+func shortOf(condition string) CauseClass {
+	switch condition {
+	case "MemoryPressure":
+		return ExhaustMemory
+	case "DiskPressure":
+		return ExhaustDisk
+	case "PIDPressure":
+		return ExhaustThreads
+	}
+	return Node
+}
+
 // pressed: a node is short of something; the pods that it throws out are
 // victims.
 func (v *view) pressed(cs *candidates, c *clusterView) {
@@ -187,7 +250,7 @@ func (v *view) pressed(cs *candidates, c *clusterView) {
 			if !strings.HasSuffix(x.Type, "Pressure") || x.Status != "True" {
 				continue
 			}
-			cand := cs.at(Node, "node/"+n.Name)
+			cand := cs.at(shortOf(x.Type), "node/"+n.Name)
 			cand.vote(fPressure, 1, false, c.item.ID)
 			cand.say(2, "Node "+n.Name+" has "+x.Type+": "+strings.TrimSpace(x.Reason+" "+x.Message))
 			cand.check("kubectl describe node " + n.Name)

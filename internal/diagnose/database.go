@@ -203,6 +203,15 @@ func (s *server) add(d databaseView) {
 	s.refused = s.refused || d.database.Refused
 	s.locks = append(s.locks, d.database.Locks...)
 	s.load.add(d.database)
+	for _, r := range d.database.Replica {
+		at := d.item
+		at.Service = r.Name
+		lag := r.Lag.Seconds()
+		s.lags = append(s.lags, gauge{
+			item: at, name: evidence.GaugeReplicaLag, unit: "s", last: lag, low: lag, high: lag, lowAt: lag, highAt: lag,
+			points: []evidence.Point{{At: d.item.To, Value: lag}},
+		})
+	}
 	for _, e := range d.database.Events {
 		s.events = append(s.events, dbEvent{DBEvent: e})
 	}

@@ -51,7 +51,7 @@ var eventTexts = []struct {
 	{evAutoscaled, rx(`storage auto-?scaling`)},
 	{evLag, rx(`replica(tion)? ?lag|replica is .*behind|replication .*(behind|delay|stopped|error|broken)`)},
 	{evConnections, rx(`\d+ connections\b|connection count|max(imum)?[_ ]connections|current connections|too many (clients|connections)|connection slots`)},
-	{evRefused, rx(`too many (clients|connections)|remaining connection slots|connections? (may be |were |are |is |was )?(being )?(refused|rejected|exhausted)`)},
+	{evRefused, rx(`too many (clients|connections)|remaining connection slots|connections? (were |are |is |was |have been )?(being )?(refused|rejected|exhausted)`)},
 	{evCPU, rx(`\bcpu\b.*(exceed|above|saturat|high)`)},
 	{evMemory, rx(`out of memory|low (on )?memory|\boom\b|memory pressure|memory is low|insufficient memory`)},
 	{evCredits, rx(`cpu credit|credit balance|burst balance|burst credit`)},

@@ -13,18 +13,19 @@ import (
 // gauge is one number of a component over the window: which way is trouble
 // depends on what it is, so it is only described here.
 type gauge struct {
-	item   evidence.Item
-	name   string // see evidence.GaugeConnections and the like
-	unit   string
-	limit  float64 // 0 = none known
-	points []evidence.Point
-	last   float64 // median of the last samples
-	usual  float64 // median of the references, where there are any
-	known  bool    // there are references
-	low    float64 // least and most of the window, and of its first samples
-	high   float64
-	lowAt  float64
-	highAt float64
+	item    evidence.Item
+	name    string // see evidence.GaugeConnections and the like
+	unit    string
+	limit   float64 // 0 = none known
+	points  []evidence.Point
+	moments int     // distinct ones
+	last    float64 // median of the last samples
+	usual   float64 // median of the references, where there are any
+	known   bool    // there are references
+	low     float64 // least and most of the window, and of its first samples
+	high    float64
+	lowAt   float64
+	highAt  float64
 }
 
 // newGauge describes a metric. Without a single finite sample it is empty.
@@ -36,6 +37,11 @@ func newGauge(it evidence.Item, m evidence.Metric) gauge {
 		}
 	}
 	slices.SortStableFunc(g.points, func(a, b evidence.Point) int { return a.At.Compare(b.At) })
+	for i, p := range g.points {
+		if i == 0 || p.At.After(g.points[i-1].At) {
+			g.moments++
+		}
+	}
 	values := detect.Values(g.points)
 	if len(values) == 0 {
 		return g
@@ -51,7 +57,9 @@ func newGauge(it evidence.Item, m evidence.Metric) gauge {
 	return g
 }
 
-func (g gauge) there() bool { return len(g.points) > 0 && !g.item.Stale }
+// there reports whether enough is known to speak of a course: fewer samples say
+// nothing about before and now.
+func (g gauge) there() bool { return g.moments >= recent && !g.item.Stale }
 
 // before is what the number was before it rose (up) or fell: the references
 // where there are any, else the start of the window.

@@ -56,7 +56,7 @@ func healthy(v *view, cs *candidates) {
 	}
 	if over := v.overs(); len(over) > 0 {
 		c.vote(fAlertOver, 1, false, v.clusterIDs()...)
-		texts = append(texts, over...)
+		texts = append(texts, over[:min(len(over), 2)]...)
 	}
 	if len(v.in.Signals) > 0 && !slices.ContainsFunc(v.in.Signals, func(s signal.Signal) bool { return s.Status == signal.Firing }) {
 		c.vote(fAlertQuiet, 1, false)
@@ -112,7 +112,7 @@ const troublesome = 0.3
 // serversWell looks at the database servers.
 func serversWell(v *view) (wellness, bool) {
 	w := wellness{feature: fServerUsual}
-	var names []string
+	var names, figures []string
 	for _, s := range v.servers() {
 		if s.troubled() >= troublesome {
 			return w, false
@@ -123,11 +123,17 @@ func serversWell(v *view) (wellness, bool) {
 		names = append(names, s.name)
 		w.scale = max(w.scale, min(float64(len(s.gauges))/4, 1))
 		w.ids = append(w.ids, s.ids...)
-		for _, n := range []string{evidence.GaugeCPU, evidence.GaugeConnections, evidence.GaugeStorageFree} {
-			w.ids = append(w.ids, s.idsOf(n)...)
+		for _, n := range []string{evidence.GaugeCPU, evidence.GaugeConnections, evidence.GaugeStorageFree, evidence.GaugeWriteLatency} {
+			if g, ok := s.gauge(n); ok {
+				w.ids = append(w.ids, g.item.ID)
+				figures = append(figures, metricWords(g, s.name)+" "+g.amount(g.last))
+			}
 		}
 	}
-	w.text = "every number of " + strings.Join(names, ", ") + " is within normal bounds now"
+	w.text = "no active failure of " + strings.Join(names, ", ") + ", its numbers are within normal bounds now"
+	if len(figures) > 0 {
+		w.text += " (" + strings.Join(figures, ", ") + ")"
+	}
 	return w, true
 }
 

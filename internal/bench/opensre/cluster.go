@@ -2,9 +2,11 @@ package opensre
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,16 +41,21 @@ type container struct {
 	Last     phase  `json:"last_state"`
 }
 
-// phase is the state of a container: one of three flags with its fields.
+// phase is the state of a container: a flag or an object for what it does, with
+// the fields beside the flag or inside of the object.
 type phase struct {
-	Running    any       `json:"running"`
-	Waiting    any       `json:"waiting"`
-	Terminated any       `json:"terminated"`
-	Reason     string    `json:"reason"`
-	Message    string    `json:"message"`
-	ExitCode   int       `json:"exit_code"`
-	Started    time.Time `json:"started_at"`
-	Finished   time.Time `json:"finished_at"`
+	Running    json.RawMessage `json:"running"`
+	Waiting    json.RawMessage `json:"waiting"`
+	Terminated json.RawMessage `json:"terminated"`
+	phaseFields
+}
+
+type phaseFields struct {
+	Reason   string    `json:"reason"`
+	Message  string    `json:"message"`
+	ExitCode int       `json:"exit_code"`
+	Started  time.Time `json:"started_at"`
+	Finished time.Time `json:"finished_at"`
 }
 
 type condition struct {
@@ -235,35 +242,45 @@ func (p pod) object(workloads []cluster.Workload) cluster.Pod {
 	}
 	for _, c := range p.Containers {
 		out.Containers = append(out.Containers, cluster.Container{
-			Name: c.Name, Image: c.Image, Ready: c.Ready, Restarts: c.Restarts, State: c.State.object(), Last: c.Last.object(),
+			Name: c.Name, Image: c.imageOf(), Ready: c.Ready, Restarts: c.Restarts, State: c.State.object(), Last: c.Last.object(),
 		})
-		out.Spec.Containers = append(out.Spec.Containers, cluster.ContainerSpec{Name: c.Name, Image: c.Image})
+		out.Spec.Containers = append(out.Spec.Containers, cluster.ContainerSpec{Name: c.Name, Image: c.imageOf()})
 	}
 	return out
 }
 
 func (p phase) object() cluster.Phase {
-	out := cluster.Phase{Reason: p.Reason, Message: p.Message, ExitCode: p.ExitCode, Started: p.Started, Finished: p.Finished}
-	switch {
-	case set(p.Waiting):
-		out.Kind = "waiting"
-	case set(p.Terminated):
-		out.Kind = "terminated"
-	case set(p.Running):
-		out.Kind = "running"
-	case p.ExitCode != 0 || !p.Finished.IsZero():
+	out := cluster.Phase{}
+	fields := p.phaseFields
+	for _, x := range []struct {
+		kind string
+		raw  json.RawMessage
+	}{{"waiting", p.Waiting}, {"terminated", p.Terminated}, {"running", p.Running}} {
+		raw := strings.TrimSpace(string(x.raw))
+		if raw == "" || raw == "null" || raw == "false" {
+			continue
+		}
+		out.Kind = x.kind
+		if strings.HasPrefix(raw, "{") {
+			_ = json.Unmarshal(x.raw, &fields) // what does not fit stays as it was
+		}
+		break
+	}
+	if out.Kind == "" && (fields.ExitCode != 0 || !fields.Finished.IsZero()) {
 		out.Kind = "terminated"
 	}
+	out.Reason, out.Message, out.ExitCode = fields.Reason, fields.Message, fields.ExitCode
+	out.Started, out.Finished = fields.Started, fields.Finished
 	return out
 }
 
-// set reports whether a flag is on: true, or an object with the fields of the state.
-func set(v any) bool {
-	switch v := v.(type) {
-	case bool:
-		return v
-	case map[string]any:
-		return true
+// quotedImage is an image that the kubelet names in a message.
+var quotedImage = regexp.MustCompile(`image "([^"]+)"`)
+
+// imageOf is the image of a container, where only a message names it.
+func (c container) imageOf() string {
+	if m := quotedImage.FindStringSubmatch(c.State.Message); c.Image == "" && m != nil {
+		return m[1]
 	}
-	return false
+	return c.Image
 }

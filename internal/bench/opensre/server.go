@@ -254,8 +254,8 @@ func connectionLimit(ev serverEvents) float64 {
 		if !strings.Contains(strings.ToLower(e.Message), "connection") {
 			continue
 		}
-		for _, m := range limitText.FindStringSubmatch(e.Message)[min(1, len(limitText.FindStringSubmatch(e.Message))):] {
-			if v, err := strconv.ParseFloat(m, 64); err == nil {
+		for _, digits := range limitText.FindStringSubmatch(e.Message) {
+			if v, err := strconv.ParseFloat(digits, 64); err == nil && v > 0 {
 				return v
 			}
 		}
