@@ -12,7 +12,6 @@ import (
 type reader struct {
 	snap  *snapshot
 	state cluster.State
-	asked map[string]bool
 	// values of secrets, in the order of the state's, to compare them; none is
 	// kept.
 	values []map[string]string
@@ -186,8 +185,10 @@ func conditions(b *block) []cluster.Condition {
 // workloads reads what makes pods.
 func (r *reader) workloads() {
 	for _, k := range []struct{ resource, kind string }{
-		{"deployments", "Deployment"}, {"statefulsets", "StatefulSet"},
-		{"daemonsets", "DaemonSet"}, {"replicasets", "ReplicaSet"},
+		{"deployments", "Deployment"},
+		{"statefulsets", "StatefulSet"},
+		{"daemonsets", "DaemonSet"},
+		{"replicasets", "ReplicaSet"},
 	} {
 		t, _ := r.snap.table(k.resource, "wide", "labels", "plain")
 		r.snap.described(k.resource, func(name string, root *block) {
