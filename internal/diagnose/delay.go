@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/detect"
@@ -16,6 +17,8 @@ const (
 	fSlower       feature = "requests_slower"        // its slow requests take far longer while the symptom lasts
 	fSlowerMedian feature = "median_request_slower"  // so does its ordinary request
 	fCalleeSlower feature = "callee_slower"          // one of its callees is late, too, and accounts for it
+	fCalleesAll   feature = "all_callees_slower"     // nearly all of its callees are late at once: they wait for it
+	fSharedCaller feature = "caller_holds_up"        // and it is one of them
 	fPackets      feature = "packets_per_request"    // more packets a request: what arrives late is sent again
 	fThrottled    feature = "cpu_throttled"          // it waits for CPU that its limit denies
 	fCPURequest   feature = "cpu_per_request"        // a request costs it more CPU
@@ -28,6 +31,8 @@ var delayPriors = priors{
 	fSlower:       2.5,
 	fSlowerMedian: 2.5,
 	fCalleeSlower: -3.5,
+	fCalleesAll:   2.0,
+	fSharedCaller: -2.0,
 	fPackets:      4.0,
 	fThrottled:    3.5,
 	fCPURequest:   3.0,
@@ -74,14 +79,21 @@ func delays(v *view, cs *candidates) {
 			all[n] = l
 		}
 	}
+	together := map[string]float64{}
+	for n := range all {
+		together[n] = v.calleesTogether(n, all)
+	}
 	for _, n := range v.names() {
 		l, ok := all[n]
 		if !ok {
 			continue
 		}
 		passed, ids := v.calleeLate(l, all)
+		passed *= 1 - together[n]
 		if l.network && l.slow > 2 {
-			v.delayed(cs, l, passed, ids)
+			c := v.delayed(cs, l, passed, ids)
+			c.vote(fCalleesAll, together[n], false, l.ids...)
+			c.vote(fSharedCaller, v.sharedCaller(n, together), false, l.ids...)
 		}
 		if l.busy() > 0.3 && l.slow > 1.2 {
 			v.starved(cs, l, passed, ids)
@@ -89,7 +101,7 @@ func delays(v *view, cs *candidates) {
 	}
 }
 
-func (v *view) delayed(cs *candidates, l late, passed float64, callees []string) {
+func (v *view) delayed(cs *candidates, l late, passed float64, callees []string) *candidate {
 	c := cs.fault(NetworkDelay, cause.FaultPodDelay, l.name)
 	l.vote(c)
 	c.vote(fCalleeSlower, passed, false, callees...)
@@ -98,6 +110,7 @@ func (v *view) delayed(cs *candidates, l late, passed float64, callees []string)
 	c.vote(fQuietSlow, (1-l.busy())*logScale(l.slow, allSlower), false, l.ids...)
 	c.say(2, fmt.Sprintf("Requests to %s take %.3g times as long, %.2g times as many packets each and no more CPU", l.name, l.slow, l.packets))
 	c.check(l.band.item.Query)
+	return c
 }
 
 func (v *view) starved(cs *candidates, l late, passed float64, callees []string) {
@@ -121,14 +134,54 @@ func (l late) busy() float64 {
 }
 
 // slowEpisode is the clearest episode in which something affected was slow.
+// Trouble that was there before anybody was alerted is another one's.
 func (v *view) slowEpisode() (detect.Episode, bool) {
-	best, ok := detect.Episode{}, false
+	start := v.firstAlert()
+	best, most, ok := detect.Episode{}, 0.0, false
 	for _, b := range v.symptoms {
-		if b.kind == troubleSlow && (!ok || b.episode.Deviation > best.Deviation) {
-			best, ok = b.episode, true
+		if b.kind != troubleSlow {
+			continue
+		}
+		clear := b.episode.Deviation * sinceAlert(b, start)
+		if !ok || clear > most {
+			best, most, ok = b.episode, clear, true
 		}
 	}
 	return best, ok
+}
+
+// firstAlert is when the first alert that still fires began; zero when unknown.
+func (v *view) firstAlert() time.Time {
+	at := v.in.FirstSignal
+	for _, n := range v.names() {
+		for _, a := range v.parts[n].alerts {
+			at = earliest(at, a.StartsAt)
+		}
+	}
+	return at
+}
+
+// fewSamples is how many samples on each side of an alert tell before from after.
+const fewSamples = 3
+
+// sinceAlert is how much more of a symptom there was after an alert than before
+// it, from 0.05 to 1; 1 when that can't be told.
+func sinceAlert(b balance, start time.Time) float64 {
+	var sum, n [2]float64
+	for _, p := range b.losses[b.component].band.metric.Now.Points {
+		if s, ok := b.episode.Strength(p.At); ok {
+			side := 0
+			if !p.At.Before(start) {
+				side = 1
+			}
+			sum[side] += s
+			n[side]++
+		}
+	}
+	if start.IsZero() || n[0] < fewSamples || n[1] < fewSamples {
+		return 1
+	}
+	return max(sum[1]/n[1]-sum[0]/n[0], 0.05)
 }
 
 // calleeLate is how far a callee accounts for a component's being late: by how
@@ -151,6 +204,40 @@ func (v *view) calleeLate(l late, all map[string]late) (float64, []string) {
 	return worst, []string{id}
 }
 
+// severalCallees is how many callees it takes to say that all are late.
+const severalCallees = 3
+
+// calleesTogether is how far all callees of a component are late at once, 0 for
+// half of them or fewer: what answers to it waits until it takes the answer, and
+// many that fail by chance at the same moment are unlikely.
+func (v *view) calleesTogether(name string, all map[string]late) float64 {
+	known, slow := 0, 0
+	for _, d := range v.in.Catalog.Dependencies(name, false) {
+		if c, ok := all[d]; ok {
+			known++
+			if c.slow > 2 {
+				slow++
+			}
+		}
+	}
+	if known < severalCallees {
+		return 0
+	}
+	return clamp(2*float64(slow)/float64(known) - 1)
+}
+
+// sharedCaller is how far a component is late as all callees of one of its
+// callers are: that caller may be what holds them up.
+func (v *view) sharedCaller(name string, together map[string]float64) float64 {
+	most := 0.0
+	for caller, t := range together {
+		if caller != name && slices.Contains(v.in.Catalog.Dependencies(caller, false), name) {
+			most = max(most, t)
+		}
+	}
+	return most
+}
+
 // late compares a component during an episode with its calm moments.
 func (p *part) late(ep detect.Episode) (late, bool) {
 	slow, ok := p.during(ep, func(b band) bool {
@@ -169,8 +256,8 @@ func (p *part) late(ep detect.Episode) (late, bool) {
 		l.ids = append(l.ids, m.band.item.ID)
 	}
 	p.perRequest(&l, ep)
-	if t, ok := p.during(ep, resourceHas("throttl")); ok && t.Spreads >= clearRise {
-		l.throttled = max(t.Rise, 0)
+	if t, ok := p.during(ep, resourceHas("throttl")); ok && t.Spreads >= clearRise && t.Rise > 0 {
+		l.throttled = t.Rise * t.Rise / (t.Rise + max(t.Calm, 0)) // as far as it is new
 		l.ids = append(l.ids, t.band.item.ID)
 	}
 	return l, true

@@ -76,6 +76,9 @@ func place(v *view, cs *candidates) {
 
 // placeAffected compares what the candidate would break with what is broken.
 func (v *view) placeAffected(c *candidate) {
+	if len(v.in.Affected)+len(v.abnormalNames()) == 0 {
+		return // nobody knows what is affected
+	}
 	share := v.explainsAffected(c.component)
 	if share == 0 {
 		c.vote(fExplainsNone, 1, false)
