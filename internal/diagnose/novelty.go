@@ -12,9 +12,10 @@ const (
 	fBranches   feature = "goes_elsewhere" // or go on in another way
 	fStopsAfter feature = "callers_stop"   // those who call it end, or go elsewhere, right after
 	fAlready    feature = "did_so_already" // that was so right before the trouble began
+	fDoesMore   feature = "does_more"      // its operations do more than they used to
 )
 
-var noveltyPriors = priors{fStops: 3.5, fBranches: 2.8, fStopsAfter: 2.5, fAlready: -0.8}
+var noveltyPriors = priors{fStops: 3.5, fBranches: 2.8, fStopsAfter: 2.5, fAlready: -0.8, fDoesMore: -2.0}
 
 // turn is a step that is followed by something else than usual.
 type turn struct {
@@ -55,7 +56,7 @@ func turnsOf(t evidence.Traces) map[string]*turns {
 		rarer := share(s.Now.Traces, t.Now) / share(s.Before.Traces, t.Before)
 		x := turn{SpanStep: s, strength: rise * clamp(mixes*rarer) * clamp((deviance(s)-chance)/(certain-chance))}
 		if s.Next != "" { // going on where it used to end is no trouble
-			x.strength *= 1 - clamp(-ends[stepAt{s.Service, s.After, s.Callee}]/rise)
+			x.strength *= 1 - clamp(-ends[stepAt{s.Service, s.After, s.Callee, s.Begin}]/rise)
 		}
 		if x.strength == 0 {
 			continue
@@ -69,15 +70,47 @@ func turnsOf(t evidence.Traces) map[string]*turns {
 	return out
 }
 
+// doesMore says by how much more steps than usual the operations of each
+// component take: 1 from twice as many on. An operation that failed and no
+// longer does goes other ways than usual, too.
+func doesMore(t evidence.Traces) map[string]float64 {
+	type count struct{ begun, steps float64 }
+	now, before := map[string]count{}, map[string]count{}
+	add := func(to map[string]count, s evidence.SpanStep, n evidence.StepStats) {
+		c := to[s.Service]
+		if s.Next != "" {
+			c.steps += float64(n.With)
+		}
+		if s.Begin {
+			c.begun += float64(n.With)
+		}
+		to[s.Service] = c
+	}
+	for _, s := range t.Steps {
+		add(now, s, s.Now)
+		add(before, s, s.Before)
+	}
+	out := map[string]float64{}
+	for service, n := range now {
+		if b := before[service]; n.begun > 0 && b.begun > 0 && b.steps > 0 {
+			out[service] = clamp(math.Log2(n.steps / n.begun / (b.steps / b.begun)))
+		}
+	}
+	return out
+}
+
 // stepAt is how far an operation has come.
-type stepAt struct{ service, after, callee string }
+type stepAt struct {
+	service, after, callee string
+	begin                  bool
+}
 
 // endings says how much more often than usual operations end at each step.
 func endings(t evidence.Traces) map[stepAt]float64 {
 	out := map[stepAt]float64{}
 	for _, s := range t.Steps {
 		if s.Next == "" {
-			out[stepAt{s.Service, s.After, s.Callee}] = share(s.Now.With, s.Now.Spans) - share(s.Before.With, s.Before.Spans)
+			out[stepAt{s.Service, s.After, s.Callee, s.Begin}] = share(s.Now.With, s.Now.Spans) - share(s.Before.With, s.Before.Spans)
 		}
 	}
 	return out
@@ -130,7 +163,11 @@ func (x turn) sentence() string {
 	if x.Next != "" {
 		then = quote(x.Next, 80) + " follows"
 	}
-	return "In " + x.Service + " after " + quote(x.After, 80) + " " + then + " in " +
+	after := "after "
+	if x.Begin {
+		after = "after the beginning of "
+	}
+	return "In " + x.Service + " " + after + quote(x.After, 80) + " " + then + " in " +
 		number(math.Round(100*share(x.Now.With, x.Now.Spans))) + " % of the cases, usually in " +
 		number(math.Round(100*share(x.Before.With, x.Before.Spans))) + " %"
 }

@@ -70,6 +70,7 @@ type flow struct {
 	errors map[string]float64
 	ops    map[string]int // spans now and before, whichever are fewer
 	turns  map[string]*turns
+	more   map[string]float64
 	after  map[string]turn // by callee: what its callers do after calling it
 	needs  map[string][]string
 }
@@ -89,7 +90,7 @@ type slower struct {
 func newFlow(v *view, cs *candidates, t tracesView) *flow {
 	f := &flow{
 		v: v, cs: cs, id: t.item.ID, query: t.item.Query, in: map[string][]gap{}, out: map[string][]gap{},
-		own: map[string]slower{}, errors: map[string]float64{}, ops: map[string]int{}, turns: turnsOf(t.traces), after: map[string]turn{}, needs: map[string][]string{},
+		own: map[string]slower{}, errors: map[string]float64{}, ops: map[string]int{}, turns: turnsOf(t.traces), more: doesMore(t.traces), after: map[string]turn{}, needs: map[string][]string{},
 	}
 	for _, c := range t.traces.Calls {
 		if !slices.Contains(f.needs[c.Caller], c.Callee) {
@@ -303,6 +304,7 @@ func (f *flow) voteInside(name string) {
 	c.vote(fStopsAfter, after.strength, after.Log, f.id)
 	loudest := slices.MaxFunc([]turn{stops, branches, after}, func(a, b turn) int { return cmp.Compare(a.strength, b.strength) })
 	c.vote(fAlready, loudest.already*loudest.strength, false, f.id)
+	c.vote(fDoesMore, f.more[name]*max(stops.strength, branches.strength), false, f.id)
 	c.vote(fOwnErrors, failed, false, f.id)
 	c.vote(fCauseBelow, f.below(name), false, f.id)
 	switch max(own.strength, stops.strength, branches.strength, after.strength, failed) {

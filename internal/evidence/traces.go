@@ -69,6 +69,7 @@ type SpanStep struct {
 	Service string `json:"service"`
 	After   string `json:"after"`
 	Callee  string `json:"callee,omitempty"` // the service that the step After calls
+	Begin   bool   `json:"begin,omitempty"`  // After is the operation itself, which begins
 	Next    string `json:"next,omitempty"`   // empty = the operation ends
 	// Log marks a next step that is a logged statement.
 	Log    bool      `json:"log,omitempty"`

@@ -12,7 +12,6 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
-	"github.com/holdfast-sre/holdfast/internal/evidence/spans"
 	"github.com/holdfast-sre/holdfast/internal/redact"
 )
 
@@ -46,6 +45,7 @@ type loader struct {
 	entry    string
 	now      window
 	before   window
+	summary  evidence.Traces
 	recent   window // right before the alarm, when before is an older one
 }
 
@@ -54,6 +54,7 @@ func (l *loader) load() (diagnose.Input, error) {
 	if err := l.readWindows(); err != nil {
 		return in, err
 	}
+	l.summarise()
 	if err := l.readTopology(); err != nil {
 		return in, err
 	}
@@ -133,13 +134,11 @@ func (l *loader) readTopology() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	for _, c := range l.summary.Calls {
+		l.call(c.Caller, c.Callee)
+	}
 	roots := map[string]int{}
 	for _, w := range []window{l.before, l.now} {
-		for caller, callees := range spans.Calls(w.spans) {
-			for _, callee := range callees {
-				l.call(caller, callee)
-			}
-		}
 		for _, s := range w.spans {
 			if s.Parent == "" {
 				roots[s.Service]++
@@ -225,7 +224,7 @@ func (l *loader) traces() ([]evidence.Item, error) {
 	if len(l.now.spans) == 0 || len(l.before.spans) == 0 {
 		return []evidence.Item{l.missing("traces")}, nil
 	}
-	it, err := tracesItem(l.now, l.before, l.recent, l.spec.alarm, l.spec.end)
+	it, err := l.tracesItem()
 	if err != nil {
 		return nil, err
 	}

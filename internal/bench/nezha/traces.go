@@ -137,13 +137,16 @@ func texts(ls []logLine) []lines.Line {
 	return out
 }
 
-// tracesItem summarises the spans now against those before.
-func tracesItem(now, before, recent window, from, to time.Time) (evidence.Item, error) {
+// summarise compares the spans of the case with the reference.
+func (l *loader) summarise() {
+	l.summary = spans.Summarise(l.now.spans, l.before.spans, spans.Options{Recent: l.recent.spans})
+}
+
+func (l *loader) tracesItem() (evidence.Item, error) {
 	it := evidence.Item{
 		Kind: evidence.KindTraces, Collector: "traces", Source: "traces", Query: "spans",
-		From: from, To: to, Strength: 1,
+		From: l.spec.alarm, To: l.spec.end, Strength: 1,
+		Summary: fmt.Sprintf("%d traces, %d in the reference", l.summary.Now, l.summary.Before),
 	}
-	t := spans.Summarise(now.spans, before.spans, spans.Options{Recent: recent.spans})
-	it.Summary = fmt.Sprintf("%d traces, %d in the reference", t.Now, t.Before)
-	return it.Encode(t) //nolint:wrapcheck // the error names the kind already
+	return it.Encode(l.summary) //nolint:wrapcheck // the error names the kind already
 }

@@ -13,6 +13,7 @@ type step struct {
 	name   string
 	callee string // the service that it calls
 	log    bool
+	begin  bool // the operation itself begins
 }
 
 type timedStep struct {
@@ -65,7 +66,7 @@ func (t *tree) walk() walks {
 			continue // it only waits
 		}
 		path = t.path(path[:0], i)
-		at := step{name: s.Operation}
+		at := step{name: s.Operation, begin: true}
 		for _, p := range path {
 			if p.step == at {
 				continue // a loop
@@ -79,6 +80,7 @@ func (t *tree) walk() walks {
 }
 
 func (w walks) add(service string, after, next step, span, trace int) {
+	after.log = false // what came before is known by its name
 	a := afterKey{service, after}
 	if w.after[a] == nil {
 		w.after[a] = newTally()
@@ -98,6 +100,9 @@ func (t *tree) path(path []timedStep, i int) []timedStep {
 		path = append(path, timedStep{t.label(i, c), t.spans[c].Start.Sub(s.Start)})
 	}
 	for _, e := range s.Events {
+		if e.Statement == "" {
+			continue
+		}
 		path = append(path, timedStep{step{name: e.Statement, log: true}, e.At.Sub(s.Start)})
 	}
 	slices.SortStableFunc(path, func(a, b timedStep) int { return cmp.Compare(a.at, b.at) })
@@ -129,7 +134,8 @@ func steps(now, before, recent *tree, limit int) []evidence.SpanStep {
 			continue // it never did anything else than to end
 		}
 		out = append(out, evidence.SpanStep{
-			Service: k.service, After: k.after.name, Callee: k.after.callee, Next: k.next.name, Log: k.next.log,
+			Service: k.service, After: k.after.name, Callee: k.after.callee, Begin: k.after.begin,
+			Next: k.next.name, Log: k.next.log,
 			Now: stepStats(a.after[from], a.next[k]), Before: stepStats(b.after[from], b.next[k]),
 			Recent: stepStats(r.after[from], r.next[k]),
 		})
@@ -137,7 +143,7 @@ func steps(now, before, recent *tree, limit int) []evidence.SpanStep {
 	slices.SortFunc(out, func(x, y evidence.SpanStep) int {
 		return cmp.Or(cmp.Compare(y.Now.With+y.Before.With, x.Now.With+x.Before.With),
 			cmp.Compare(x.Service, y.Service), cmp.Compare(x.After, y.After), cmp.Compare(x.Callee, y.Callee),
-			cmp.Compare(x.Next, y.Next), one(x.Log)-one(y.Log))
+			cmp.Compare(x.Next, y.Next), one(x.Log)-one(y.Log), one(x.Begin)-one(y.Begin))
 	})
 	return out[:min(len(out), limit)]
 }

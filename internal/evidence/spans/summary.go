@@ -219,15 +219,3 @@ func one(b bool) int {
 	}
 	return 0
 }
-
-// Calls returns who calls whom according to the spans: callees by caller, sorted.
-func Calls(spans []Span) map[string][]string {
-	out := map[string][]string{}
-	for k := range plant(spans).calls() {
-		out[k.caller] = append(out[k.caller], k.callee)
-	}
-	for _, callees := range out {
-		slices.Sort(callees)
-	}
-	return out
-}

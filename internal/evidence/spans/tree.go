@@ -23,68 +23,75 @@ type spanKey struct{ trace, id string }
 
 // plant resolves a window. The input is not changed.
 func plant(spans []Span) *tree {
-	t := &tree{spans: dedupe(spans)}
-	t.resolve()
+	t := &tree{}
+	t.resolve(spans)
 	t.adopt()
 	t.classify()
 	t.measure()
 	return t
 }
 
-// dedupe drops spans seen twice and puts the rest in an order that does not
-// depend on the order of arrival.
-func dedupe(spans []Span) []Span {
-	out := slices.Clone(spans)
-	for i := range out {
-		out[i].Duration = max(out[i].Duration, 0)
+// resolve drops spans seen twice, puts the rest in an order that does not
+// depend on the order of arrival, and finds the parents. Two services may share
+// one identifier for the two sides of a call: then the later is the child of the
+// earlier.
+func (t *tree) resolve(spans []Span) {
+	index := make(map[spanKey]int, len(spans))
+	t.spans, t.parent = make([]Span, 0, len(spans)), make([]int, 0, len(spans))
+	for _, i := range inOrderOf(spans) {
+		s := spans[i]
+		s.Duration = max(s.Duration, 0)
+		s.Operation = cmp.Or(s.Operation, "unnamed")
+		k, twin := spanKey{s.Trace, s.ID}, -1
+		if at, ok := index[k]; ok && s.ID != "" {
+			if first := t.spans[at]; first.Service == s.Service && first.Operation == s.Operation {
+				continue
+			}
+			twin = at
+		} else if s.ID != "" {
+			index[k] = len(t.spans)
+		}
+		t.spans, t.parent = append(t.spans, s), append(t.parent, twin)
 	}
-	slices.SortFunc(out, compareSpans)
-	return slices.CompactFunc(out, func(a, b Span) bool {
-		return a.Trace == b.Trace && a.ID == b.ID && a.Service == b.Service && a.Operation == b.Operation
-	})
-}
-
-func compareSpans(a, b Span) int {
-	return cmp.Or(
-		cmp.Compare(a.Trace, b.Trace), a.Start.Compare(b.Start), cmp.Compare(b.Duration, a.Duration),
-		cmp.Compare(a.ID, b.ID), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation),
-		cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Kind, b.Kind),
-	)
-}
-
-// resolve finds the parents. Two services may share one identifier for the two
-// sides of a call: then the later is the child of the earlier.
-func (t *tree) resolve() {
-	index := make(map[spanKey]int, len(t.spans))
-	twin := map[int]int{}
 	for i, s := range t.spans {
 		if i == 0 || t.spans[i-1].Trace != s.Trace {
 			t.traces++
 		}
-		if s.ID == "" {
-			continue
-		}
-		k := spanKey{s.Trace, s.ID}
-		if at, ok := index[k]; ok {
-			twin[i] = at
-			continue
-		}
-		index[k] = i
-	}
-	t.parent = make([]int, len(t.spans))
-	for i, s := range t.spans {
-		t.parent[i] = -1
-		if at, ok := twin[i]; ok {
-			t.parent[i] = at
-			continue
-		}
-		if s.Parent == "" || s.Parent == s.ID {
+		if t.parent[i] >= 0 || s.Parent == "" || s.Parent == s.ID {
 			continue
 		}
 		if at, ok := index[spanKey{s.Trace, s.Parent}]; ok {
 			t.parent[i] = at
 		}
 	}
+}
+
+// inOrderOf sorts the places of the spans: the spans themselves are large.
+func inOrderOf(spans []Span) []int32 {
+	at := make([]int32, len(spans))
+	for i := range at {
+		at[i] = int32(i)
+	}
+	slices.SortFunc(at, func(i, j int32) int { return compareSpans(&spans[i], &spans[j]) })
+	return at
+}
+
+func compareSpans(a, b *Span) int {
+	if a.Trace != b.Trace {
+		return cmp.Compare(a.Trace, b.Trace)
+	}
+	if d := a.Start.Compare(b.Start); d != 0 {
+		return d
+	}
+	return cmp.Or(
+		cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Service, b.Service),
+		cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Kind, b.Kind),
+		one(a.Error)-one(b.Error), slices.CompareFunc(a.Events, b.Events, compareEvents),
+	)
+}
+
+func compareEvents(a, b Event) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Statement, b.Statement))
 }
 
 // adopt lists the children of every span.
