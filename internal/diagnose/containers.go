@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 )
 
@@ -43,6 +44,7 @@ func containers(v *view, cs *candidates) {
 			v.crashLoops(cs, c, x, pods)
 			v.failingProbes(cs, c, x, pods)
 			v.failingMounts(cs, c, x, pods)
+			v.refusedConfig(cs, c, x, pods)
 		}
 		v.pressed(cs, c)
 	}
@@ -223,6 +225,28 @@ func (v *view) failingMounts(cs *candidates, c *clusterView, x cluster.Workload,
 			cand := cs.at(Storage, x.Name)
 			cand.vote(fMountFails, 1, false, c.item.ID)
 			cand.say(2, p.Name+" waits for a volume: "+quote(e.Message, 200))
+			cand.check("kubectl describe pod " + p.Name)
+			return
+		}
+	}
+}
+
+// refusedConfig: the kubelet can't make a container of what its pod says.
+func (v *view) refusedConfig(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) {
+	for _, p := range pods {
+		for _, box := range p.Containers {
+			switch box.State.Reason {
+			case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError":
+			default:
+				continue
+			}
+			fault := Fault("")
+			if strings.Contains(box.State.Message, "not found") {
+				fault = cause.FaultSecretMissing
+			}
+			cand := cs.fault(ConfigChange, fault, x.Name)
+			cand.vote(fCrashes, 1, false, c.item.ID)
+			cand.say(2, "Container "+box.Name+" of "+p.Name+" can't be made ("+box.State.Reason+"): "+quote(box.State.Message, 160))
 			cand.check("kubectl describe pod " + p.Name)
 			return
 		}

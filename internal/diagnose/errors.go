@@ -107,7 +107,7 @@ func (v *view) voteLine(cs *candidates, service string, l line, m mechanism) {
 	}
 	for _, target := range v.blame(cs, service, l, m) {
 		class := m.class
-		if class == DependencyFailure {
+		if class == DependencyFailure && target != service { // else it calls what the catalog does not know
 			class = v.failureOf(v.part(target))
 		}
 		c := cs.at(class, target)
@@ -156,7 +156,7 @@ func (v *view) blame(cs *candidates, service string, l line, m mechanism) []stri
 		return named
 	case len(deps) == 1:
 		return deps
-	case m.generic:
+	case m.generic && len(deps) > 0:
 		return nil // it could be any of them: nothing learnt
 	}
 	return []string{service}

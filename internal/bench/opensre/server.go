@@ -247,7 +247,7 @@ func waits(in []wait) []evidence.DBWait {
 
 // limitText finds the most sessions that a server allows where its operator
 // says so: "469 of 500", "maximum of 5000", "max_connections limit (500)".
-var limitText = regexp.MustCompile(`(?i)connections?[^.;]{0,40}?\b\d+ (?:of|/) (\d+)|max(?:imum)?(?:_connections)?(?: limit| number)?(?: of| is|:|=| \()+ ?(\d+)`)
+var limitText = regexp.MustCompile(`(?i)connections?[^.;]{0,40}?\b\d+ ?(?:of|/) ?(\d+)|max(?:imum)?(?:_connections)?(?: limit| number)?(?: of| is|:|=| \()+ ?(\d+)`)
 
 func connectionLimit(ev serverEvents) float64 {
 	for _, e := range ev.Events {
