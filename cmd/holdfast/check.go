@@ -16,9 +16,13 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
 	"github.com/holdfast-sre/holdfast/internal/source/alertmanager"
+	"github.com/holdfast-sre/holdfast/internal/source/jaeger"
+	"github.com/holdfast-sre/holdfast/internal/source/kubernetes"
 	"github.com/holdfast-sre/holdfast/internal/source/loki"
+	"github.com/holdfast-sre/holdfast/internal/source/postgres"
 	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
 	"github.com/holdfast-sre/holdfast/internal/source/supervisor"
+	"github.com/holdfast-sre/holdfast/internal/source/tempo"
 	"github.com/holdfast-sre/holdfast/internal/source/victorialogs"
 )
 
@@ -168,7 +172,7 @@ func connect(e *env, c config.Config) error {
 			failed++
 			state = "no: " + p.err.Error()
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", p.source.Name, p.source.Type, p.source.URL, state)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", p.source.Name, p.source.Type, p.source.Address(), state)
 	}
 	_ = tw.Flush()
 	if failed > 0 {
@@ -184,6 +188,9 @@ func askSource(ctx context.Context, s config.Source) probe {
 	r, err := openSource(s)
 	if err == nil {
 		err = r.Ready(ctx)
+		if c, ok := r.(io.Closer); ok {
+			_ = c.Close() // the answer is what was asked for
+		}
 	}
 	return probe{source: s, took: time.Since(start), err: err}
 }
@@ -202,6 +209,16 @@ func openSource(s config.Source) (readier, error) {
 		return alertmanager.New(alertmanager.Options{Name: s.Name, URL: s.URL, Token: token, Timeout: s.Timeout})
 	case config.Supervisor:
 		return supervisor.New(supervisor.Options{Name: s.Name, URL: s.URL, Token: token, Timeout: s.Timeout})
+	case config.Kubernetes:
+		return kubernetes.New(kubernetes.Options{
+			Name: s.Name, Kubeconfig: s.Kubeconfig, Context: s.Context, URL: s.URL, CAFile: s.CAFile, Token: token, Namespaces: s.Namespaces, Timeout: s.Timeout,
+		})
+	case config.Jaeger:
+		return jaeger.New(jaeger.Options{Name: s.Name, URL: s.URL, Token: token, Tenant: s.Tenant, Timeout: s.Timeout})
+	case config.Tempo:
+		return tempo.New(tempo.Options{Name: s.Name, URL: s.URL, Token: token, Tenant: s.Tenant, Timeout: s.Timeout})
+	case config.PostgreSQL:
+		return postgres.New(postgres.Options{Name: s.Name, DSN: s.DSN.Reveal(), Password: token, Timeout: s.Timeout})
 	}
 	return nil, errors.New("no such type of source")
 }

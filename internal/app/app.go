@@ -45,6 +45,7 @@ type App struct {
 	triage   *triage.Service
 	respond  *respond.Responder
 	watch    *watch.Watch
+	sources  *sources
 	server   *http.Server
 	listener net.Listener
 	started  atomic.Bool
@@ -80,6 +81,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.sources = src
 	exec, err := executors(cfg.Actions)
 	if err != nil {
 		return nil, err
@@ -130,6 +132,7 @@ func (a *App) Serve(ctx context.Context) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return a.sources.hold(loops) })
 	g.Go(func() error {
 		if err := a.runJobs(loops); err != nil {
 			return fmt.Errorf("jobs: %w", err)

@@ -48,6 +48,7 @@ func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logge
 	if err != nil {
 		return Report{}, err
 	}
+	defer src.close()
 	window := f.Config.Windows.Evidence
 	if q.Since > 0 {
 		window = q.Since

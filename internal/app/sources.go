@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/change"
 	"github.com/holdfast-sre/holdfast/internal/config"
@@ -19,9 +21,13 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/source/alertmanager"
 	"github.com/holdfast-sre/holdfast/internal/source/deploys"
 	"github.com/holdfast-sre/holdfast/internal/source/git"
+	"github.com/holdfast-sre/holdfast/internal/source/jaeger"
+	"github.com/holdfast-sre/holdfast/internal/source/kubernetes"
 	"github.com/holdfast-sre/holdfast/internal/source/loki"
+	"github.com/holdfast-sre/holdfast/internal/source/postgres"
 	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
 	"github.com/holdfast-sre/holdfast/internal/source/supervisor"
+	"github.com/holdfast-sre/holdfast/internal/source/tempo"
 	"github.com/holdfast-sre/holdfast/internal/source/victorialogs"
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
@@ -44,6 +50,7 @@ type sources struct {
 	alertmanagers map[string]*alertmanager.Source
 	git           *git.Source
 	ready         map[string]func(context.Context) error
+	standing      []*postgres.Source // keep a connection
 	changes       func(ctx context.Context, environment string, services []string, from, to time.Time) ([]change.Change, error)
 }
 
@@ -99,7 +106,7 @@ func (s *sources) add(c config.Source, cat *catalog.Catalog, red *redact.Redacto
 	case config.Loki:
 		src, err := loki.New(loki.Options{
 			Name: c.Name, Environment: c.Environment, Default: isDefault, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(),
-			Timeout: s.timeout(c), Redact: red,
+			Tenant: c.Tenant, Timeout: s.timeout(c), Redact: red,
 		})
 		if err != nil {
 			return err
@@ -133,11 +140,72 @@ func (s *sources) add(c config.Source, cat *catalog.Catalog, red *redact.Redacto
 		}
 		s.supervisors[c.Environment] = append(s.supervisors[c.Environment], src)
 		col, s.ready[c.Name] = src, src.Ready
+	case config.Kubernetes, config.Jaeger, config.Tempo, config.PostgreSQL:
+		var err error
+		if col, err = s.more(c, red); err != nil {
+			return err
+		}
 	default:
 		return fmt.Errorf("unknown type %q", c.Type)
 	}
 	s.collectors = append(s.collectors, collector{Collector: col, environment: c.Environment, metrics: c.Type.Metrics()})
 	return nil
+}
+
+// more builds the sources that only the engine asks: no runbook does yet.
+func (s *sources) more(c config.Source, red *redact.Redactor) (evidence.Collector, error) {
+	type source interface {
+		evidence.Collector
+		Ready(ctx context.Context) error
+	}
+	var src source
+	var err error
+	switch c.Type {
+	case config.Kubernetes:
+		src, err = kubernetes.New(kubernetes.Options{
+			Name: c.Name, Environment: c.Environment, Kubeconfig: c.Kubeconfig, Context: c.Context, URL: c.URL, CAFile: c.CAFile,
+			Token: c.Token.Reveal(), Namespaces: c.Namespaces, Timeout: s.timeout(c), Redact: red,
+		})
+	case config.Jaeger:
+		src, err = jaeger.New(jaeger.Options{
+			Name: c.Name, Environment: c.Environment, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(), Tenant: c.Tenant, Timeout: s.timeout(c),
+		})
+	case config.Tempo:
+		src, err = tempo.New(tempo.Options{
+			Name: c.Name, Environment: c.Environment, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(), Tenant: c.Tenant, Timeout: s.timeout(c),
+		})
+	case config.PostgreSQL:
+		var db *postgres.Source
+		db, err = postgres.New(postgres.Options{
+			Name: c.Name, Environment: c.Environment, Service: c.Service, DSN: c.DSN.Reveal(), Password: c.Token.Reveal(), Timeout: s.timeout(c),
+		})
+		if err == nil {
+			s.standing = append(s.standing, db)
+		}
+		src = db
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.ready[c.Name] = src.Ready
+	return src, nil
+}
+
+// hold keeps the connections that must be there before an incident, and closes
+// them when ctx ends.
+func (s *sources) hold(ctx context.Context) error {
+	var g errgroup.Group
+	for _, db := range s.standing {
+		g.Go(func() error { return db.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// close ends the connections of sources that are not held.
+func (s *sources) close() {
+	for _, db := range s.standing {
+		_ = db.Close()
+	}
 }
 
 func (s *sources) timeout(c config.Source) time.Duration {

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"net/url"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -58,11 +59,15 @@ const (
 	VictoriaLogs SourceType = "victorialogs"
 	Alertmanager SourceType = "alertmanager"
 	Supervisor   SourceType = "supervisor"
+	Kubernetes   SourceType = "kubernetes"
+	Jaeger       SourceType = "jaeger"
+	Tempo        SourceType = "tempo"
+	PostgreSQL   SourceType = "postgres"
 )
 
 // Values lists the types.
 func (SourceType) Values() []string {
-	return []string{"prometheus", "loki", "victorialogs", "alertmanager", "supervisor"}
+	return []string{"prometheus", "loki", "victorialogs", "alertmanager", "supervisor", "kubernetes", "jaeger", "tempo", "postgres"}
 }
 
 // Metrics reports whether the source answers PromQL.
@@ -75,13 +80,38 @@ func (t SourceType) Logs() bool { return t == Loki || t == VictoriaLogs }
 type Source struct {
 	Name        string        `yaml:"name" strict:"required" doc:"what the catalog and runbooks call it"`
 	Type        SourceType    `yaml:"type" strict:"required"`
-	URL         string        `yaml:"url" strict:"required" doc:"base URL, http or https"`
+	URL         string        `yaml:"url" doc:"base URL, http or https; required but for kubernetes and postgres"`
 	PublicURL   string        `yaml:"public_url" doc:"base URL for links, where people's differs"`
 	Timeout     time.Duration `yaml:"timeout" doc:"for one answer; windows.source_timeout when left out"`
 	Environment string        `yaml:"environment" doc:"what it observes; the configuration's environment when left out"`
-	Tenant      string        `yaml:"tenant" doc:"X-Scope-OrgID of a Loki with tenants"`
+	Tenant      string        `yaml:"tenant" doc:"X-Scope-OrgID of a Loki or Tempo with tenants, x-tenant of a Jaeger"`
 	Default     bool          `yaml:"default" doc:"used where the catalog names none; the first of its kind when none says so"`
+	Kubeconfig  string        `yaml:"kubeconfig" doc:"kubernetes: file that says how to reach the API server; without it and url that of the cluster that Holdfast runs in"`
+	Context     string        `yaml:"context" doc:"kubernetes: of the kubeconfig; its current one when left out"`
+	CAFile      string        `yaml:"ca_file" doc:"kubernetes: certificate authority of the API server at url"`
+	Namespaces  []string      `yaml:"namespaces" doc:"kubernetes: looked at where the catalog names none for the affected services"`
+	DSN         Secret        `yaml:"dsn" doc:"postgres: postgres://USER@HOST:PORT/DATABASE, straight to the server; the password in token_file, or as ${ENV}"`
+	Service     string        `yaml:"service" doc:"postgres: what the catalog calls this database; the name when left out"`
 	Credential  `yaml:",inline"`
+}
+
+// Address is where the source is, for people: without user and password.
+func (s Source) Address() string {
+	switch {
+	case s.Kubeconfig != "" && s.Context != "":
+		return s.Kubeconfig + ", context " + s.Context
+	case s.Kubeconfig != "":
+		return s.Kubeconfig
+	case s.Type == Kubernetes && s.URL == "":
+		return "the cluster that it runs in"
+	case s.Type == PostgreSQL:
+		u, err := url.Parse(s.DSN.Reveal())
+		if err != nil {
+			return "postgres"
+		}
+		return u.Scheme + "://" + u.Host + u.Path
+	}
+	return s.URL
 }
 
 // Credential is a bearer token, from a file or from the environment.

@@ -114,6 +114,7 @@ func (l *loader) secrets() {
 	c := l.cfg
 	for i := range c.Sources {
 		l.credential(at("sources", i), &c.Sources[i].Credential)
+		l.expand(at("sources", i, "dsn"), &c.Sources[i].DSN)
 	}
 	for i := range c.Intake {
 		l.credential(at("intake", i), &c.Intake[i].Credential)
@@ -196,14 +197,10 @@ var passwordRE = regexp.MustCompile(`^[a-z]+://[^/@]*:([^/@]+)@`)
 
 func (l *loader) dsn() {
 	where := at("store", "dsn")
-	raw := string(l.cfg.Store.DSN)
-	if m := passwordRE.FindStringSubmatch(raw); m != nil && !wholly.MatchString(m[1]) {
-		l.problem(where, "write postgres://user:${NAME}@host/db and set NAME", "a password must not stand in the file")
+	if !l.expand(where, &l.cfg.Store.DSN) {
 		return
 	}
-	raw = envRE.ReplaceAllStringFunc(raw, func(ref string) string {
-		return string(l.env(where, ref[2:len(ref)-1]))
-	})
+	raw := l.cfg.Store.DSN.Reveal()
 	if p, ok := strings.CutPrefix(raw, "sqlite:"); ok {
 		if p == "" || p == ":memory:" {
 			l.problem(where, "write sqlite:holdfast.db", "SQLite needs a file: what is in memory does not survive")
@@ -214,6 +211,20 @@ func (l *loader) dsn() {
 		l.problem(where, "write sqlite:PATH or postgres://user@host/db", "unknown kind of store")
 	}
 	l.cfg.Store.DSN = Secret(raw)
+}
+
+// expand fills in the variables of an address; a password that is written out
+// is refused and false returned.
+func (l *loader) expand(where []any, dsn *Secret) bool {
+	raw := dsn.Reveal()
+	if m := passwordRE.FindStringSubmatch(raw); m != nil && !wholly.MatchString(m[1]) {
+		l.problem(where, "write postgres://user:${NAME}@host/db and set NAME", "a password must not stand in the file")
+		return false
+	}
+	*dsn = Secret(envRE.ReplaceAllStringFunc(raw, func(ref string) string {
+		return string(l.env(where, ref[2:len(ref)-1]))
+	}))
+	return true
 }
 
 // relative resolves a path of the file against its folder.
@@ -232,6 +243,12 @@ func (l *loader) paths() {
 	for i := range c.Knowledge {
 		c.Knowledge[i] = l.relative(c.Knowledge[i])
 	}
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		s.Kubeconfig, s.CAFile = l.relative(s.Kubeconfig), l.relative(s.CAFile)
+		l.file(at("sources", i, "kubeconfig"), s.Kubeconfig)
+		l.file(at("sources", i, "ca_file"), s.CAFile)
+	}
 	l.folder("catalog", c.Catalog)
 	l.folder("runbooks", c.Runbooks)
 	for i, k := range c.Knowledge {
@@ -239,6 +256,12 @@ func (l *loader) paths() {
 	}
 	if c.Boundaries != "" {
 		l.exists(at("boundaries"), c.Boundaries, false)
+	}
+}
+
+func (l *loader) file(where []any, path string) {
+	if path != "" {
+		l.exists(where, path, false)
 	}
 }
 

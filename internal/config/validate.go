@@ -91,13 +91,71 @@ func (l *loader) sources() {
 	names := make([]string, 0, len(c.Sources))
 	for i, s := range c.Sources {
 		names = append(names, s.Name)
-		l.url(at("sources", i, "url"), s.URL)
+		l.reached(i, s)
+		l.onlyFor(i, s)
 		l.positive(at("sources", i, "timeout"), s.Timeout)
 		if s.PublicURL != s.URL {
 			l.url(at("sources", i, "public_url"), s.PublicURL)
 		}
 	}
 	l.unique("sources", names)
+}
+
+// reached checks how a source is reached: by its URL, but for those that have
+// an address of another kind.
+func (l *loader) reached(i int, s Source) {
+	where := at("sources", i)
+	switch {
+	case s.Type == PostgreSQL:
+		dsn := s.DSN.Reveal()
+		switch {
+		case s.URL != "":
+			l.problem(append(where, "url"), "write dsn: postgres://USER@HOST:PORT/DATABASE", "a postgres source has a dsn and no url")
+		case dsn == "":
+			l.problem(where, "write dsn: postgres://USER@HOST:PORT/DATABASE", `required key "dsn" is missing`)
+		case !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://"):
+			l.problem(append(where, "dsn"), "write postgres://USER@HOST:PORT/DATABASE", "not the address of a PostgreSQL")
+		}
+	case s.Type == Kubernetes && s.URL == "":
+		if s.CAFile != "" {
+			l.problem(append(where, "ca_file"), "add url, or leave it to the kubeconfig", "ca_file belongs to url")
+		}
+	case s.URL == "":
+		l.problem(where, "write url: http://host:port", `required key "url" is missing`)
+	default:
+		l.url(append(where, "url"), s.URL)
+	}
+	if s.Kubeconfig != "" && s.URL != "" {
+		l.problem(append(where, "kubeconfig"), "keep one of them", "both url and kubeconfig are given")
+	}
+	if s.Context != "" && s.Kubeconfig == "" {
+		l.problem(append(where, "context"), "add kubeconfig", "a context is one of a kubeconfig")
+	}
+}
+
+// onlyFor reports keys that mean nothing to a source of this type.
+func (l *loader) onlyFor(i int, s Source) {
+	for _, k := range []struct {
+		key   string
+		given bool
+		of    []SourceType
+	}{
+		{"kubeconfig", s.Kubeconfig != "", []SourceType{Kubernetes}},
+		{"context", s.Context != "", []SourceType{Kubernetes}},
+		{"ca_file", s.CAFile != "", []SourceType{Kubernetes}},
+		{"namespaces", len(s.Namespaces) > 0, []SourceType{Kubernetes}},
+		{"dsn", s.DSN != "", []SourceType{PostgreSQL}},
+		{"service", s.Service != "", []SourceType{PostgreSQL}},
+		{"tenant", s.Tenant != "", []SourceType{Loki, Tempo, Jaeger}},
+	} {
+		if k.given && !slices.Contains(k.of, s.Type) {
+			words := make([]string, 0, len(k.of))
+			for _, t := range k.of {
+				words = append(words, string(t))
+			}
+			l.problem(at("sources", i, k.key), "", "%s is for sources of type %s", k.key, strings.Join(words, ", "))
+		}
+	}
 }
 
 func (l *loader) intake() {

@@ -52,6 +52,7 @@ type Options struct {
 	Environment string        // empty = serves every environment
 	Service     string        // what the catalog calls this database; empty = Name
 	DSN         string        // postgres://…; not through a pooler
+	Password    string        // empty = that of the DSN, if any
 	Timeout     time.Duration // of one answer; 0 = 3 s
 	Now         func() time.Time
 }
@@ -85,6 +86,9 @@ func New(o Options) (*Source, error) {
 		return nil, fmt.Errorf("postgres %s: the DSN can't be read: use postgres://USER@HOST:PORT/DATABASE", o.Name)
 	}
 	cfg.ConnectTimeout = o.Timeout
+	if o.Password != "" {
+		cfg.Password = o.Password
+	}
 	for k, v := range map[string]string{
 		"application_name":                    "holdfast",
 		"default_transaction_read_only":       "on",
