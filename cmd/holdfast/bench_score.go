@@ -12,9 +12,10 @@ import (
 
 type benchScoreCmd struct {
 	output
-	Set  string `arg:"" help:"Name of the set."`
-	Data string `required:"" placeholder:"DIR" help:"The set's own folder, with labels.csv in it."`
-	Pred string `required:"" placeholder:"PATH" help:"Prediction file of any system."`
+	Set    string `arg:"" help:"Name of the set."`
+	Data   string `required:"" placeholder:"DIR" help:"The set's own folder, with labels.csv in it."`
+	Pred   string `required:"" placeholder:"PATH" help:"Prediction file of any system."`
+	Misses bool   `help:"Also list the cases whose first answer is wrong."`
 }
 
 // Help is shown by holdfast bench score --help.
@@ -42,7 +43,12 @@ func (c *benchScoreCmd) Run(e *env) error {
 	if err != nil {
 		return usage(err)
 	}
-	return c.report(e, rep, func(p *page) { p.score(rep) })
+	return c.report(e, rep, func(p *page) {
+		p.score(rep)
+		if c.Misses {
+			p.misses(rep)
+		}
+	})
 }
 
 func readPredictions(data fs.FS, path string) (map[string]bench.Prediction, error) {
@@ -80,4 +86,16 @@ func (p *page) score(rep score.Report) {
 	p.table(rows)
 	p.line("")
 	p.verdicts(rep.Calibration)
+}
+
+func (p *page) misses(rep score.Report) {
+	if len(rep.Misses) == 0 {
+		return
+	}
+	rows := [][]string{{"CASE", "PROBABILITY", "TRUTH", "SAID"}}
+	for _, m := range rep.Misses {
+		rows = append(rows, []string{m.Case, decimals(m.Probability), m.Truth, m.Said})
+	}
+	p.heading("First answers that are wrong")
+	p.table(rows)
 }

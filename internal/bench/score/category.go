@@ -23,7 +23,7 @@ func categories() measure {
 		groups: func(r row) []string { return []string{allGroup, r.of["suite"]} },
 		sum:    sumCategories,
 		right:  rightCategory,
-		named:  func(p bench.Prediction) bool { return p.Category != "" },
+		first:  func(p bench.Prediction) string { return p.Category },
 	}
 }
 

@@ -45,7 +45,7 @@ func (r row) truth(columns []string) string {
 	for _, c := range columns {
 		out = append(out, r.of[c])
 	}
-	return strings.Join(out, "\t")
+	return strings.Join(out, " ")
 }
 
 func unknownSet(set string) error {

@@ -32,7 +32,12 @@ func objectAndCause() measure {
 			return []Measure{{Name: "CA", Value: object / n}, {Name: "FA", Value: cause / n}, {Name: "JRA", Value: both / n}, {Name: "JRA@3", Value: any / n}}
 		},
 		right: func(r row) bool { return firstPair(r).both() },
-		named: func(p bench.Prediction) bool { return len(p.Predictions) > 0 },
+		first: func(p bench.Prediction) string {
+			if len(p.Predictions) == 0 {
+				return ""
+			}
+			return p.Predictions[0].FaultObject + " " + p.Predictions[0].RootCause
+		},
 	}
 }
 
@@ -76,7 +81,7 @@ func one(b bool) float64 {
 func alwaysPairs(order []string) bench.Prediction {
 	var p bench.Prediction
 	for _, truth := range order[:min(maxPredictions, len(order))] {
-		object, cause, _ := strings.Cut(truth, "\t")
+		object, cause, _ := strings.Cut(truth, " ")
 		p.Predictions = append(p.Predictions, bench.ObjectCause{FaultObject: object, RootCause: cause})
 	}
 	return p

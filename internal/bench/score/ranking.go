@@ -22,7 +22,12 @@ func ranked(truth string) measure {
 			return Ranking(ranks)
 		},
 		right: func(r row) bool { return rank(r.prediction.Ranking, r.of[truth]) == 1 },
-		named: func(p bench.Prediction) bool { return len(p.Ranking) > 0 },
+		first: func(p bench.Prediction) string {
+			if len(p.Ranking) == 0 {
+				return ""
+			}
+			return p.Ranking[0]
+		},
 	}
 }
 

@@ -20,11 +20,23 @@ type Report struct {
 	Cases    int     `json:"cases"`    // of the set; one without a prediction is a miss
 	Answered int     `json:"answered"` // cases with a prediction that names anything
 	Groups   []Group `json:"groups"`   // the headline first
+	// Misses are the cases whose first answer is wrong or missing, in the order of
+	// the case list.
+	Misses []Miss `json:"misses"`
 	// Calibration says what the probabilities of all cases were worth; that of a
 	// case without a prediction is 0.
 	Calibration calibration.Report `json:"calibration"`
 	// Claims are the probabilities with what came true, in the order of the cases.
 	Claims []calibration.Prediction `json:"-"`
+}
+
+// Miss is one case with what was said and what is true; Said is empty where
+// nothing was.
+type Miss struct {
+	Case        string  `json:"case_id"`
+	Said        string  `json:"said"`
+	Truth       string  `json:"truth"`
+	Probability float64 `json:"probability"`
 }
 
 // Group is a part of the cases, or all.
@@ -78,7 +90,7 @@ type measure struct {
 	order  []string                              // groups that come first
 	sum    func([]row) []Measure                 // of one group
 	right  func(row) bool                        // whether the first answer is
-	named  func(bench.Prediction) bool           // whether there is an answer
+	first  func(bench.Prediction) string         // the first answer; empty when there is none
 }
 
 // measures by set. Columns are those of the sets' own files.
@@ -145,11 +157,15 @@ func Score(set string, data fs.FS, predictions map[string]bench.Prediction) (Rep
 	if err != nil {
 		return Report{}, err
 	}
-	rep := Report{Set: set, Cases: len(rows)}
+	rep := Report{Set: set, Cases: len(rows), Misses: []Miss{}}
 	parts := map[string][]row{}
 	for _, r := range rows {
-		if m.named(r.prediction) {
+		said := m.first(r.prediction)
+		if said != "" {
 			rep.Answered++
+		}
+		if !m.right(r) {
+			rep.Misses = append(rep.Misses, Miss{r.id, said, r.truth(m.truth), r.prediction.Probability})
 		}
 		rep.Claims = append(rep.Claims, calibration.Prediction{Probability: r.prediction.Probability, Right: m.right(r)})
 		for _, g := range m.groups(r) {

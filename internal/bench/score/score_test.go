@@ -63,6 +63,10 @@ func TestRankingCountsPlacesOfDifferentNames(t *testing.T) {
 	if rep.Groups[0].Name != "core" || rep.Cases != 4 || rep.Answered != 3 {
 		t.Errorf("headline %s, %d cases, %d answered; want core, 4, 3", rep.Groups[0].Name, rep.Cases, rep.Answered)
 	}
+	want := []score.Miss{{Case: "b", Said: "x", Truth: "r", Probability: 0.4}, {Case: "c", Said: "x", Truth: "r"}, {Case: "d", Truth: "r"}}
+	if diff := cmp.Diff(want, rep.Misses); diff != "" {
+		t.Errorf("misses (-want +got):\n%s", diff)
+	}
 	if c := rep.Calibration; c.N != 4 || c.Right != 1 {
 		t.Errorf("calibration over %d cases with %d right, want 4 and 1", c.N, c.Right)
 	}
