@@ -71,7 +71,7 @@ func (v *view) clusterFault(cs *candidates, cv *clusterView, f inspect.Finding, 
 	c := cs.fault(cause.ClassOf(f.Fault), f.Fault, component)
 	id := cv.item.ID
 	c.vote(weightFeatures[f.Weight], 1, f.Outside, id)
-	c.say(weightRank(f.Weight), f.Text)
+	c.say(f.Weight.Rank(), f.Text)
 	for _, q := range f.Check {
 		c.check(q)
 	}
@@ -98,16 +98,11 @@ func (v *view) clusterFault(cs *candidates, cv *clusterView, f inspect.Finding, 
 // seen at least as clearly.
 func covers(g, f inspect.Finding) bool {
 	return clusterComponent(g) != clusterComponent(f) && slices.Contains(g.Broken, f.Name) &&
-		(weightRank(g.Weight) > weightRank(f.Weight) || foundation(g) && !foundation(f) && weightRank(g.Weight) >= weightRank(inspect.Stated))
+		(g.Weight.Rank() > f.Weight.Rank() || foundation(g) && !foundation(f) && g.Weight.Rank() >= inspect.Stated.Rank())
 }
 
 // foundation reports whether a finding is about what workloads stand on.
 func foundation(f inspect.Finding) bool { return f.Kind == "Node" || f.Kind == "Namespace" }
-
-// weightRank orders the weights; more is clearer.
-func weightRank(w inspect.Weight) int {
-	return slices.Index([]inspect.Weight{inspect.Hint, inspect.Observed, inspect.Mismatch, inspect.Stated, inspect.Contradiction}, w) + 1
-}
 
 // clusterComponent names the object of a finding: workloads as services are
 // called, other kinds with their kind.

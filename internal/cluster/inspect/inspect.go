@@ -5,6 +5,9 @@
 package inspect
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 )
@@ -61,9 +64,37 @@ func All(s *cluster.State, logs []Lines) []Finding {
 	w := newWorld(s, logs)
 	var out []Finding
 	for _, c := range checks() {
-		out = append(out, c(w)...)
+		for _, f := range c(w) {
+			out = merge(out, f)
+		}
 	}
+	slices.SortStableFunc(out, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Fault, b.Fault))
+	})
 	return out
+}
+
+// merge adds a finding; of two about one fault of one object the clearer stays,
+// with all that either breaks.
+func merge(fs []Finding, f Finding) []Finding {
+	i := slices.IndexFunc(fs, func(x Finding) bool { return x.Kind == f.Kind && x.Name == f.Name && x.Fault == f.Fault })
+	if i < 0 {
+		return append(fs, f)
+	}
+	stronger, other := fs[i], f
+	if f.Weight.Rank() > fs[i].Weight.Rank() {
+		stronger, other = f, fs[i]
+	}
+	broken := slices.Concat(stronger.Broken, other.Broken)
+	slices.Sort(broken)
+	stronger.Broken = slices.Compact(broken)
+	fs[i] = stronger
+	return fs
+}
+
+// Rank orders the weights: more is clearer.
+func (w Weight) Rank() int {
+	return slices.Index([]Weight{Hint, Observed, Mismatch, Stated, Contradiction}, w) + 1
 }
 
 // Down lists the workloads of which fewer pods are ready than should be,
