@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/holdfast-sre/holdfast/internal/bench/faultfree"
 	"github.com/holdfast-sre/holdfast/internal/bench/fit"
 )
 
@@ -42,6 +43,7 @@ func (c *benchFitCmd) Run(e *env) error {
 		}
 		sources = append(sources, fit.Source{Set: s, Data: os.DirFS(dir)})
 	}
+	sources = append(sources, fit.Source{Set: faultfree.Set(), Calm: true})
 	bar := newProgress(e, "fit")
 	cases, err := fit.Load(e.ctx, sources, func(_ string, done, all int) { bar.step(done, all) })
 	bar.end()

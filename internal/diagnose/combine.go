@@ -44,11 +44,38 @@ func (e *Engine) weigh(v *view, cs *candidates) []weighed {
 		bound[i] = max(s.inside[i]/(total-s.mass[i]+s.inside[i]), capOutside)
 	}
 	e.calibrate(v, s, out, bound)
+	for i, c := range s.all {
+		if !c.grounded(e.w) {
+			bound[i] = capOutside
+		}
+	}
 	for i, w := range out {
 		out[i].p = floorTo(min(w.p, bound[i], e.limit(v, w)))
 	}
 	slices.SortStableFunc(out, func(a, b weighed) int { return cmp.Compare(b.p, a.p) })
 	return out
+}
+
+// circumstances say that something is wrong and where it stands, not what: they
+// speak for any cause at the place. Losses are all there is to a failing
+// dependency, and a circumstance for whatever else may be wrong there.
+var (
+	circumstances = [...]Feature{fAbnormal, fAlert, fFirst, fExplains, fVictims, fHolderFirst}
+	losses        = [...]Feature{fLossAccounts, fLossSelf, fLossClear, fLossOther, fLossAlias}
+)
+
+// grounded reports whether anything that outsiders can't write says what is
+// wrong: with circumstances alone, a cause that a log line named stays one that
+// a log line named.
+func (c *candidate) grounded(w Weights) bool {
+	lost := c.class == DependencyFailure || c.class == ExternalProvider
+	for k := range c.votes {
+		circumstance := slices.Contains(circumstances[:], k.feature) || !lost && slices.Contains(losses[:], k.feature)
+		if !k.outside && w.LogOdds[k.feature] > 0 && !circumstance {
+			return true
+		}
+	}
+	return false
 }
 
 // calibrate replaces the shares by calibrated ones where the calibration knows
@@ -205,7 +232,7 @@ func specific(v *view, cs *candidates) {
 func explainsClass(s *candidate, class CauseClass) bool {
 	switch class {
 	case BadDeploy, ConfigChange, FlagChange, DependencyFailure, ExternalProvider, TrafficSurge:
-		return s.has(fExhausted) || s.has(fLeak) || s.has(fOOM)
+		return s.has(fExhausted) || s.has(fLeak) || s.has(fOOM) || s.has(fQuietSlow) || s.has(fThrottled)
 	case ExhaustThreads:
 		return s.class == ExhaustPool && s.has(fExhausted)
 	default:

@@ -77,7 +77,7 @@ const (
 type priors map[feature]float64
 
 func allPriors() []priors {
-	return []priors{corePriors, clusterPriors, tracesPriors, usagePriors, noveltyPriors, seriesPriors, databasePriors, healthyPriors, containersPriors, delayPriors, nodePriors}
+	return []priors{corePriors, noEffectPriors, clusterPriors, tracesPriors, usagePriors, noveltyPriors, seriesPriors, databasePriors, healthyPriors, containersPriors, delayPriors, nodePriors}
 }
 
 // Weights are the log-odds that each feature adds to a cause, before a softmax

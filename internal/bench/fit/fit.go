@@ -137,6 +137,7 @@ func choose(ts []Tried) int {
 const (
 	byComponent = "component"
 	byCause     = "cause"
+	byCalm      = "no alarm"
 )
 
 // measuresOf says of each set what its labels name: only the component, when
@@ -144,6 +145,10 @@ const (
 func measuresOf(cases []Case) map[string]string {
 	out := map[string]string{}
 	for _, c := range cases {
+		if c.calm {
+			out[c.Set] = byCalm
+			continue
+		}
 		if out[c.Set] == "" {
 			out[c.Set] = byComponent
 		}
@@ -198,9 +203,10 @@ func (f *Figures) add(c Case, measure string, w diagnose.Weights) {
 // shares is the raw probability of each cause, and of what is right.
 func (c Case) shares(w diagnose.Weights) (share []float64, right float64) {
 	total := math.Exp(c.Unknown / w.Temperature)
-	right = total
+	if c.quiet() {
+		right = total
+	}
 	share = make([]float64, len(c.Causes))
-	known := 0.0
 	for i, s := range c.Causes {
 		score := w.Prior
 		for _, v := range s.Votes {
@@ -209,11 +215,8 @@ func (c Case) shares(w diagnose.Weights) (share []float64, right float64) {
 		share[i] = math.Exp(score / w.Temperature)
 		total += share[i]
 		if c.Right[i] {
-			known += share[i]
+			right += share[i]
 		}
-	}
-	if slices.Contains(c.Right, true) {
-		right = known
 	}
 	for i := range share {
 		share[i] /= total
@@ -223,17 +226,14 @@ func (c Case) shares(w diagnose.Weights) (share []float64, right float64) {
 
 // firstRight reports whether the first answer is right in the measure.
 func (c Case) firstRight(share []float64, measure string) bool {
+	if c.calm {
+		return !slices.ContainsFunc(share, func(p float64) bool { return p >= alarm }) || c.Right[largest(share)]
+	}
 	if len(share) == 0 {
 		return false
 	}
 	if measure == byCause {
-		first := 0
-		for i := range share {
-			if share[i] > share[first] {
-				first = i
-			}
-		}
-		return c.Right[first]
+		return c.Right[largest(share)]
 	}
 	first, best := -1, 0.0
 	sums := map[string]float64{}
@@ -248,4 +248,17 @@ func (c Case) firstRight(share []float64, measure string) bool {
 		}
 	}
 	return first >= 0 && c.Right[first]
+}
+
+// alarm is the probability from which a cause that is none is a false alarm.
+const alarm = 0.5
+
+func largest(share []float64) int {
+	first := 0
+	for i := range share {
+		if share[i] > share[first] {
+			first = i
+		}
+	}
+	return first
 }

@@ -22,6 +22,9 @@ type LeftOut struct {
 func leaveOut(cases []Case, measures map[string]string, byFold [Folds]diagnose.Weights, curves [Folds]diagnose.Calibration) []LeftOut {
 	var out []LeftOut
 	for _, c := range cases {
+		if c.calm {
+			continue
+		}
 		l := LeftOut{Set: c.Set, ID: c.ID, Classes: c.rightClasses()}
 		e := diagnose.New(byFold[c.fold], diagnose.WithCalibration(curves[c.fold]), diagnose.Without(l.Classes...))
 		d := e.Diagnose(c.Input)

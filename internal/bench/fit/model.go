@@ -25,7 +25,7 @@ type choice struct {
 	weight  float64
 	unknown float64
 	causes  []sparse
-	known   bool // some cause is right
+	quiet   bool // naming no cause is right
 }
 
 type sparse struct {
@@ -58,10 +58,9 @@ func newProblem(cases []Case, hand diagnose.Weights) *problem {
 }
 
 func numbers(c Case, at map[diagnose.Feature]int, weight float64) choice {
-	out := choice{weight: weight, unknown: c.Unknown}
+	out := choice{weight: weight, unknown: c.Unknown, quiet: c.quiet()}
 	for i, s := range c.Causes {
 		x := sparse{right: c.Right[i]}
-		out.known = out.known || x.right
 		for _, v := range s.Votes {
 			x.index = append(x.index, at[v.Feature])
 			x.scale = append(x.scale, v.Scale)
@@ -70,6 +69,10 @@ func numbers(c Case, at map[diagnose.Feature]int, weight float64) choice {
 	}
 	return out
 }
+
+// quiet reports whether naming no cause is right: nothing is wrong, or the engine
+// did not think of what is.
+func (c Case) quiet() bool { return c.calm || !slices.Contains(c.Right, true) }
 
 // balance weighs cases so that a set counts with the square root of its size:
 // a large set speaks more often, but does not drown the others. The mean is 1.
@@ -106,7 +109,7 @@ func (p *problem) likelihood(w []float64, use []int, grad []float64) float64 {
 		}
 		all := math.Exp(c.unknown/p.temperature - top)
 		right := 0.0
-		if !c.known {
+		if c.quiet {
 			right = all
 		}
 		for j, x := range c.causes {

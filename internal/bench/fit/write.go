@@ -49,11 +49,16 @@ func (r Result) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n| held-back answers of | n | right | Brier | skill | Spiegelhalter p | ECE | ≥ .95: share | right | bound |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, x := range r.Rows {
-		printReport(w, x.Set, r.Report(x.Set))
+		if x.Measure != byCalm {
+			printReport(w, x.Set, r.Report(x.Set))
+		}
 	}
 	printReport(w, "all", r.Report(""))
 	fmt.Fprintf(w, "\n| class of the cause taken out | cases | given .95 or more | share |\n|---|---|---|---|\n")
 	for _, x := range append(slices.Clone(r.Rows), Row{Set: "", N: len(r.LeftOut)}) {
+		if x.Measure == byCalm {
+			continue
+		}
 		a := r.Sure(x.Set)
 		fmt.Fprintf(w, "| %s | %d | %d | %.3f |\n", cmp.Or(x.Set, "all"), x.N, a.N, a.Coverage)
 	}

@@ -1,0 +1,24 @@
+package diagnose
+
+// fNoEffect: what was measured of the affected components is usual.
+const fNoEffect Feature = "no_effect_seen"
+
+// noEffectPriors are the hand-set log-odds of the feature of this file.
+var noEffectPriors = priors{fNoEffect: -2.0}
+
+// noEffect votes against every fault where all that was compared of what is
+// affected is in its usual band: a cause has an effect. What deviates a little
+// somewhere, and a deploy that went well, are found on any day.
+func noEffect(v *view, cs *candidates) {
+	scale, ids := 0.0, []string(nil)
+	for _, c := range cs.all() {
+		if k := (voteKey{fAllInBand, false}); c.class == Healthy && c.votes[k].scale > scale {
+			scale, ids = c.votes[k].scale, c.votes[k].evidence
+		}
+	}
+	for _, c := range cs.all() {
+		if c.class != Healthy {
+			c.vote(fNoEffect, scale, false, ids...)
+		}
+	}
+}
