@@ -86,7 +86,7 @@ type PodSpec struct {
 	Affinity     []PodTerm     `json:"affinity,omitempty"`
 	Tolerations  []Toleration  `json:"tolerations,omitempty"`
 	Volumes      []VolumeUse   `json:"volumes,omitempty"`
-	PullSecrets  []string      `json:"pull_secrets,omitempty"`
+	PullSecrets  []string      `json:"pull_secret_names,omitempty"`
 	HostNetwork  bool          `json:"host_network,omitempty"`
 	DNSPolicy    string        `json:"dns_policy,omitempty"`
 	Nameservers  []string      `json:"nameservers,omitempty"`
