@@ -15,8 +15,8 @@ import (
 // standard deviation: 1/Φ⁻¹(3/4) (Rousseeuw & Croux, 1993).
 const madScale = 1.4826
 
-// tailScale is the 95th percentile of the standard normal distribution.
-const tailScale = 1.645
+// tailScale is the 90th percentile of the standard normal distribution.
+const tailScale = 1.2816
 
 // MaxDeviation bounds every deviation, so that scores stay comparable and
 // finite when a series that never moved moves.
@@ -35,7 +35,7 @@ type Floor struct {
 type Baseline struct {
 	Median float64
 	Spread float64 // scaled median absolute deviation, in the unit of the series
-	Tail   float64 // how far the upper tail reaches, as a standard deviation: (95th percentile - median) / 1.645
+	Tail   float64 // how far the upper tail reaches, as a standard deviation: (90th percentile - median) / 1.2816
 	N      int     // samples behind it
 }
 
@@ -47,7 +47,7 @@ func NewBaseline(refs ...[]float64) Baseline {
 		all = append(all, finite(r)...)
 	}
 	m := Median(all)
-	return Baseline{Median: m, Spread: spreadAround(all, m), Tail: max(Quantile(all, 0.95)-m, 0) / tailScale, N: len(all)}
+	return Baseline{Median: m, Spread: spreadAround(all, m), Tail: max(Quantile(all, 0.9)-m, 0) / tailScale, N: len(all)}
 }
 
 // Deviation returns how many spreads x lies above (positive) or below the

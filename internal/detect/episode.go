@@ -50,6 +50,9 @@ func NewEpisode(points []evidence.Point, usual Baseline, f Floor) (Episode, bool
 		e.strength = append(e.strength, min(max((p.Value-calm)/rise, 0), 1))
 	}
 	sick, _ := weightedMean(values, e.strength)
+	// A series that mostly stands still and now and then jumps has no spread
+	// around its median; there its tail tells what is usual.
+	usual.Spread = max(usual.Spread, usual.Tail)
 	e.Deviation = spreads(min(sick-calm, rise), usual, f, calm)
 	return e, true
 }
@@ -144,11 +147,9 @@ func (e Episode) Mean(points []evidence.Point) (float64, bool) {
 	return m, weight >= enoughSick
 }
 
-// spreads measures d in spreads of the baseline, at the given level. A series
-// that mostly stands still and now and then jumps has no spread around its
-// median; there its tail tells what is usual.
+// spreads measures d in spreads of the baseline, at the given level.
 func spreads(d float64, usual Baseline, f Floor, level float64) float64 {
-	w := max(usual.Spread, usual.Tail, f.Abs, f.Rel*math.Abs(level))
+	w := max(usual.Spread, f.Abs, f.Rel*math.Abs(level))
 	switch {
 	case d == 0 || math.IsNaN(d):
 		return 0

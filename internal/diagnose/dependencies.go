@@ -29,7 +29,7 @@ func dependencies(v *view, cs *candidates) {
 		}
 		if b, ok := p.worst(); ok && !v.aside(name) {
 			c := cs.at(class, name)
-			c.vote(fDepAbnormal, min(abs(b.score)/10, 1)*v.during(name), false, b.item.ID)
+			c.vote(fDepAbnormal, min(abs(b.score)/10, 1)*v.during(b), false, b.item.ID)
 			c.say(2, bandSentence(name, b))
 			c.check(b.item.Query)
 		}

@@ -231,19 +231,29 @@ func (v *view) innocent(name string) ([]string, bool) {
 	return ids, len(ids) > 0
 }
 
-// during is the part of a component's trouble that rose with a symptom and was
-// not there before it; 1 when nothing is known about that.
-func (v *view) during(name string) float64 {
+// during is the part of a signal's deviation that rose with a symptom and was
+// not there before it; 1 when that can't be told.
+func (v *view) during(b band) float64 {
 	most, known := 0.0, false
-	for _, b := range v.symptoms {
-		for _, ls := range []map[string]loss{b.losses, b.other} {
-			if l, ok := ls[name]; ok && l.clear() {
-				most, known = max(most, 1-l.before()), true
-			}
+	for _, s := range v.symptoms {
+		if x, ok := s.episode.Excess(b.metric.Now.Points, b.reference, floorOf(b.metric, b.item.Unit)); ok {
+			most, known = max(most, 1-loss{Excess: x}.before()), true
 		}
 	}
 	if !known {
 		return 1
+	}
+	return most
+}
+
+// abnormalDuring is the same of all the abnormal signals of a component: the
+// most that any of them rose with a symptom.
+func (v *view) abnormalDuring(p *part) float64 {
+	most := 0.0
+	for _, b := range p.bands {
+		if b.abnormal && !b.item.Stale {
+			most = max(most, v.during(b))
+		}
 	}
 	return most
 }

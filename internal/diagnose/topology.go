@@ -58,7 +58,7 @@ func place(v *view, cs *candidates) {
 		}
 		p := v.part(c.component)
 		if p.abnormal() && !v.aside(c.component) {
-			c.vote(fAbnormal, v.during(c.component), false, p.abnormalIDs(3)...)
+			c.vote(fAbnormal, v.abnormalDuring(p), false, p.abnormalIDs(3)...)
 		}
 		for _, a := range p.alerts {
 			c.vote(fAlert, 1, true, a.item.ID)
