@@ -19,16 +19,18 @@ const (
 	fCauseBelow feature = "cause_below"      // what it calls shows as much: it passes on
 	fBusyInside feature = "busy_inside"      // it is short of CPU, which delays its calls, too
 	fSpansUsual feature = "spans_usual"      // its operations take and do what they always did
+	fBusyUnhurt feature = "busy_unhurt"      // it is short of CPU and no slower for it
 )
 
 // tracesPriors are the hand-set log-odds of the features of this file.
 var tracesPriors = priors{
-	fGapIn: 3.0, fGapOut: 2.5, fGapCover: 3.0, fOwnTime: 0.8, fOwnErrors: 2.5, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -2.0,
+	fGapIn: 3.0, fGapOut: 2.5, fGapCover: 3.0, fOwnTime: 0.8, fOwnErrors: 2.5, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -2.0, fBusyUnhurt: -1.0,
 }
 
 type tracesView struct {
 	item   evidence.Item
 	traces evidence.Traces
+	flow   *flow // what they say; nil when they can't be compared
 }
 
 func (v *view) readTraces(it evidence.Item) error {
@@ -36,13 +38,13 @@ func (v *view) readTraces(it evidence.Item) error {
 	if err != nil {
 		return err
 	}
-	v.traces = append(v.traces, tracesView{it, d})
+	v.traces = append(v.traces, tracesView{item: it, traces: d})
 	return nil
 }
 
 // spans turns spans of requests into votes.
 func spans(v *view, cs *candidates) {
-	for _, t := range v.traces {
+	for i, t := range v.traces {
 		if t.item.Stale || t.traces.Now == 0 || t.traces.Before == 0 {
 			continue
 		}
@@ -52,7 +54,20 @@ func spans(v *view, cs *candidates) {
 			f.voteBusy(name)
 			f.voteInside(name)
 		}
-		f.voteUsual()
+		v.traces[i].flow = f
+	}
+}
+
+// usualSpans speaks against failures and shortages that other signals suggest
+// of components whose spans are as ever. Run after those signals.
+func usualSpans(v *view, cs *candidates) {
+	for _, t := range v.traces {
+		if t.flow == nil {
+			continue
+		}
+		for _, c := range cs.all() {
+			t.flow.voteUsual(c)
+		}
 	}
 }
 
@@ -322,15 +337,18 @@ func (f *flow) voteInside(name string) {
 	c.check(f.query)
 }
 
-// voteUsual speaks against failures that other signals suggest of components
-// whose spans are as ever.
-func (f *flow) voteUsual() {
-	for _, c := range f.cs.all() {
-		if c.class != DependencyFailure && c.class != ExternalProvider || f.ops[c.component] == 0 {
-			continue
-		}
-		in, out := f.gapAt(c.component)
-		c.vote(fSpansUsual, (1-clamp(2*max(f.inside(c.component), in, out)))*sure(f.ops[c.component]), false, f.id)
+func (f *flow) voteUsual(c *candidate) {
+	n := f.ops[c.component]
+	if n == 0 {
+		return
+	}
+	in, out := f.gapAt(c.component)
+	usual := (1 - clamp(2*max(f.inside(c.component), in, out))) * sure(n)
+	switch c.class {
+	case DependencyFailure, ExternalProvider:
+		c.vote(fSpansUsual, usual, false, f.id)
+	case ExhaustCPU:
+		c.vote(fBusyUnhurt, usual, false, f.id)
 	}
 }
 
