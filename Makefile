@@ -42,6 +42,10 @@ fmt: ## format all Go files
 bench: ## measure the server and print the figures, 5 minutes; never part of `make test`
 	@scripts/bench.sh
 
+.PHONY: accuracy
+accuracy: ## run the benchmark sets of HOLDFAST_BENCH_DATA, write the tables of docs/accuracy.md
+	@scripts/accuracy.sh
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## fuzz every parser of outside input for FUZZTIME each (20s)

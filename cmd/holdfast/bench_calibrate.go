@@ -13,9 +13,10 @@ import (
 
 type benchCalibrateCmd struct {
 	output
-	Sets []string `arg:"" optional:"" help:"Names of the sets; all that are in the folder when left out."`
-	Data string   `required:"" placeholder:"ROOT" help:"Folder with a folder for each set."`
-	SVG  string   `name:"svg" placeholder:"FILE" help:"Also write the reliability chart of all sets together."`
+	Sets     []string `arg:"" optional:"" help:"Names of the sets; all that are in the folder when left out."`
+	Data     string   `required:"" placeholder:"ROOT" help:"Folder with a folder for each set."`
+	HeldBack bool     `help:"Learn again by folds and show the answers of weights and curves that never saw the case; takes every set."`
+	SVG      string   `name:"svg" placeholder:"FILE" help:"Also write the reliability chart of all sets together."`
 }
 
 // Help is shown by holdfast bench calibrate --help.
@@ -24,19 +25,21 @@ func (benchCalibrateCmd) Help() string {
 with Wilson intervals, Brier score and its skill over the base rate,
 Spiegelhalter's test of calibration, and for thresholds the coverage and the
 precision above them with its one-sided 95 % lower bound. The sets are shown one
-by one and pooled. On data that the engine was fitted on this flatters: the
-figures to go by are those of data that were kept apart.
+by one and pooled. On data that the engine was fitted on this flatters: go by
+data that were kept apart or, on the same data, by --held-back.
 
 Examples:
   holdfast bench calibrate --data bench
+  holdfast bench calibrate --data bench --held-back
   holdfast bench calibrate petshop nezha --data bench --svg reliability.svg -o markdown`
 }
 
 // calibrated is what bench calibrate prints.
 type calibrated struct {
-	Pooled calibration.Report            `json:"pooled"`
-	Sets   map[string]calibration.Report `json:"sets"`
-	order  []string
+	HeldBack bool                          `json:"held_back"`
+	Pooled   calibration.Report            `json:"pooled"`
+	Sets     map[string]calibration.Report `json:"sets"`
+	order    []string
 }
 
 // Run prints the reliability of the sets and of all together.
@@ -45,15 +48,15 @@ func (c *benchCalibrateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	out := calibrated{Sets: map[string]calibration.Report{}, order: names}
+	claims, err := c.claims(e, names)
+	if err != nil {
+		return err
+	}
+	out := calibrated{HeldBack: c.HeldBack, Sets: map[string]calibration.Report{}, order: names}
 	var all []calibration.Prediction
 	for _, name := range names {
-		claims, err := claimsOf(e, name, filepath.Join(c.Data, name))
-		if err != nil {
-			return err
-		}
-		out.Sets[name] = calibration.Measure(claims)
-		all = append(all, claims...)
+		out.Sets[name] = calibration.Measure(claims[name])
+		all = append(all, claims[name]...)
 	}
 	out.Pooled = calibration.Measure(all)
 	if c.SVG != "" {
@@ -86,6 +89,30 @@ func (c *benchCalibrateCmd) names() ([]string, error) {
 	return out, nil
 }
 
+// claims are the probabilities with what came true, by set.
+func (c *benchCalibrateCmd) claims(e *env, names []string) (map[string][]calibration.Prediction, error) {
+	out := map[string][]calibration.Prediction{}
+	if !c.HeldBack {
+		for _, name := range names {
+			claims, err := claimsOf(e, name, filepath.Join(c.Data, name))
+			if err != nil {
+				return nil, err
+			}
+			out[name] = claims
+		}
+		return out, nil
+	}
+	learnt, err := learn(e, c.Data)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range learnt.Claims {
+		out[l.Set] = append(out[l.Set], calibration.Prediction{Probability: l.Probability, Right: l.Right})
+	}
+	return out, nil
+}
+
+// claimsOf runs the engine on a set.
 func claimsOf(e *env, name, dir string) ([]calibration.Prediction, error) {
 	set, data, err := benchSet(name, dir)
 	if err != nil {
@@ -109,6 +136,9 @@ func claimsOf(e *env, name, dir string) ([]calibration.Prediction, error) {
 }
 
 func (p *page) calibrated(c calibrated) {
+	if c.HeldBack {
+		p.line("Answers to held-back cases: weights and curve never saw the case.\n")
+	}
 	rows := [][]string{{"SET", "CASES", "RIGHT", "MEAN CLAIM", "BRIER", "SKILL", "TEST P", "ECE", "P >= .95", "OF THEM RIGHT"}}
 	add := func(name string, r calibration.Report) {
 		sure := atLeast(r, sureFrom)
