@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,7 +23,7 @@ const (
 
 // containersPriors are the hand-set log-odds of the features of this file.
 var containersPriors = priors{
-	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 3.4, fProbeFails: 2.2, fMountFails: 3.4, fPressure: 3.6, fEvicted: 1.2, fNamedCause: 1.8,
+	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 3.4, fProbeFails: 2.2, fMountFails: 3.4, fPressure: 3.6, fEvicted: 2.4, fNamedCause: 1.8,
 }
 
 // containers looks at pods that exist now and do not stay up, and at nodes that
@@ -47,6 +48,7 @@ func containers(v *view, cs *candidates) {
 			v.refusedConfig(cs, c, x, pods)
 		}
 		v.pressed(cs, c)
+		v.evicted(cs, c)
 	}
 }
 
@@ -193,17 +195,36 @@ func (v *view) failingProbes(cs *candidates, c *clusterView, x cluster.Workload,
 			if !ok || oomKilled(p) {
 				continue
 			}
-			cand := cs.at(Probe, x.Name)
-			f := fProbeKills
-			if kind == "readiness" {
-				f = fProbeFails
-			}
-			cand.vote(f, 1, false, c.item.ID)
-			cand.say(2, "The "+kind+" probe of "+p.Name+" fails: "+quote(e.Message, 200))
-			cand.check("kubectl describe pod " + p.Name)
+			v.voteProbe(cs, c, x, p, kind, e)
 			return
 		}
 	}
+}
+
+// voteProbe: the probe itself may be wrong; where the log names a reason why the
+// process can't answer, that is as likely, and an answer of 5xx speaks for it.
+func (v *view) voteProbe(cs *candidates, c *clusterView, x cluster.Workload, p cluster.Pod, kind string, e cluster.Event) {
+	f := fProbeKills
+	if kind == "readiness" {
+		f = fProbeFails
+	}
+	text := "The " + kind + " probe of " + p.Name + " fails: " + quote(e.Message, 200)
+	scale := 1.0
+	if strings.Contains(e.Message, "statuscode: 5") {
+		scale = 0.6
+	}
+	if said, l := v.crashReason(x.Name); said.class != "" {
+		scale *= 0.6
+		cand := cs.at(said.class, x.Name)
+		cand.vote(f, 0.7, false, c.item.ID)
+		cand.vote(fNamedCause, 1, true, l.item.ID)
+		cand.say(2, text+"; it logs "+quote(firstOf(l.Sample, l.Text), 200))
+		cand.check("kubectl logs " + p.Name)
+	}
+	cand := cs.at(Probe, x.Name)
+	cand.vote(f, scale, false, c.item.ID)
+	cand.say(2, text)
+	cand.check("kubectl describe pod " + p.Name)
 }
 
 func oomKilled(p cluster.Pod) bool {
@@ -289,4 +310,34 @@ func (v *view) pressed(cs *candidates, c *clusterView) {
 			}
 		}
 	}
+}
+
+// lowOn is what the kubelet says that a node was low on when it throws a pod out.
+var lowOn = regexp.MustCompile(`low on resource: ?([a-z-]+)`)
+
+// evicted: pods that a node threw out, and that were not made up for.
+func (v *view) evicted(cs *candidates, c *clusterView) {
+	for _, p := range c.state.Pods {
+		m := lowOn.FindStringSubmatch(p.Message)
+		if p.Reason != "Evicted" || p.Node == "" || m == nil || !v.short(&c.state, ownerOf(&c.state, p)) {
+			continue
+		}
+		class := ExhaustDisk
+		switch m[1] {
+		case "memory":
+			class = ExhaustMemory
+		case "pids":
+			class = ExhaustThreads
+		}
+		cand := cs.at(class, "node/"+p.Node)
+		cand.vote(fEvicted, 1, false, c.item.ID)
+		cand.say(2, "Node "+p.Node+" threw out "+p.Name+": "+quote(p.Message, 160))
+		cand.check("kubectl describe node " + p.Node)
+		v.link(ownerOf(&c.state, p), "node/"+p.Node)
+	}
+}
+
+// short reports whether a workload has fewer ready pods than it wants.
+func (v *view) short(s *cluster.State, workload string) bool {
+	return slices.ContainsFunc(s.Workloads, func(x cluster.Workload) bool { return x.Name == workload && x.Ready < x.Desired })
 }

@@ -214,6 +214,30 @@ func TestContainers(t *testing.T) {
 			diagnose.ExhaustDisk,
 		},
 		{
+			"the readiness probe asks a path that is not there",
+			podsWorld{desired: 2, pods: []cluster.Pod{podWith("web-1", "web-old", func(_ *cluster.Pod, c *cluster.Container) { c.Ready = false })}, events: []cluster.Event{
+				warning("Pod", "web-1", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404", time.Minute),
+			}},
+			diagnose.Probe,
+		},
+		{
+			"twin: the readiness probe fails because a dependency does not answer",
+			podsWorld{
+				desired: 2, pods: []cluster.Pod{podWith("web-1", "web-old", func(_ *cluster.Pod, c *cluster.Container) { c.Ready = false })},
+				events: []cluster.Event{warning("Pod", "web-1", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", time.Minute)},
+				logs:   []string{"redis: dial tcp 10.1.1.1:6379: connect: connection refused"},
+			},
+			diagnose.DependencyFailure,
+		},
+		{
+			"pods were thrown out for memory, and the node has recovered",
+			podsWorld{desired: 2, pods: []cluster.Pod{runningPod("web-old-1", "web-old"), podWith("web-old-2", "web-old", func(p *cluster.Pod, c *cluster.Container) {
+				p.Phase, p.Reason, c.Ready = "Failed", "Evicted", false
+				p.Message = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi."
+			})}},
+			diagnose.ExhaustMemory,
+		},
+		{
 			"twin: a pod of the old revision crashes while it terminates",
 			podsWorld{desired: 2, monitors: calm, pods: plus(podWith("web-gone-1", "web-gone", func(p *cluster.Pod, c *cluster.Container) {
 				crashed(1, "Error")(p, c)

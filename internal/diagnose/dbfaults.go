@@ -221,7 +221,7 @@ func lookConnections(v *view, s *server) {
 	idle, known := s.load.idleShare()
 	leaking := known && idle >= 0.5
 	if leaking && measured && g.share() == 0 && g.climbs() {
-		used = max(used, 0.7*ramp(g.rise(), 1.3, 2.5))
+		used = max(used, 0.8*ramp(g.rise(), 1.2, 1.8))
 	}
 	if used == 0 {
 		s.clearConnections(v, g, measured)

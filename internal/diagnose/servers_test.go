@@ -323,6 +323,30 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// Numbers that swing widely, and always have, are no failure.
+func TestRestlessServerIsWell(t *testing.T) {
+	t.Parallel()
+	w := serverWorld{numbers: map[string][2]float64{}, says: mixed()}
+	in := w.input(t)
+	for name, span := range map[string][2]float64{
+		evidence.GaugeConnections: {360, 430}, evidence.GaugeCPU: {30, 66}, evidence.GaugeWrites: {600, 1500}, evidence.GaugeWriteLatency: {0.9, 2.4},
+		evidence.GaugeQueue: {0.05, 1.5}, evidence.GaugeStorageFree: {90 << 30, 92 << 30}, evidence.GaugeMemoryFree: {20 << 30, 26 << 30},
+		evidence.GaugeReplicaLag: {0.5, 9}, evidence.GaugeWAL: {3e6, 8e6}, evidence.GaugeCommits: {90, 170},
+	} {
+		var s evidence.Series
+		for i := range 20 {
+			share := float64((i*7+len(name)*3)%5) / 4 // each number in a phase of its own
+			s.Points = append(s.Points, evidence.Point{At: now.Add(time.Duration(i-19) * time.Minute), Value: span[0] + share*(span[1]-span[0])})
+		}
+		in.Items = append(in.Items, encode(t, evidence.Item{Kind: evidence.KindMetric, Service: "store", Source: "metrics", Query: name + " of store"},
+			evidence.Metric{Signal: evidence.Gauge, Resource: name, Limit: map[string]float64{evidence.GaugeConnections: 500}[name], Now: s}))
+	}
+	d := diagnose.New(diagnose.DefaultWeights()).Diagnose(in)
+	if got := leading(d).class; got != diagnose.Healthy {
+		t.Errorf("leading cause = %v, want healthy; all: %+v", got, d.Hypotheses)
+	}
+}
+
 // A number without an answer forbids to call a server well.
 func TestServerWithoutAnAnswerIsNotWell(t *testing.T) {
 	t.Parallel()

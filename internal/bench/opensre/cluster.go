@@ -137,6 +137,9 @@ func (l *loaded) readCluster(data fs.FS, dir string) error {
 	addNodes(&s, nodes)
 	for _, p := range pods.Pods {
 		l.at(p.Started, p.Deleted)
+		for _, c := range p.Containers {
+			l.at(c.State.object().Started, c.State.object().Finished)
+		}
 		s.Pods = append(s.Pods, p.object(s.Workloads))
 	}
 	addReplicaSets(&s)
