@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// row is one line of a CSV file; its strings are valid until the next one.
+// row is one line of a CSV file. Its strings keep the whole line in memory:
+// intern what is kept.
 type row struct {
 	columns map[string]int
 	fields  []string
 }
 
-// text returns a column, empty when the file has none of that name. The string
-// is a copy's view: keep it with strings.Clone or by interning.
+// text returns a column, empty when the file has none of that name.
 func (r row) text(column string) string {
 	i, ok := r.columns[column]
 	if !ok || i >= len(r.fields) {

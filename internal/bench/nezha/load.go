@@ -115,7 +115,7 @@ func (l *loader) normals() []string {
 func readServices(data fs.FS, system string) ([]string, error) {
 	var out []string
 	err := eachRow(data, "topology/"+system+".services.csv", func(r row) error {
-		out = append(out, string([]byte(r.text("service"))))
+		out = append(out, r.text("service"))
 		return nil
 	})
 	slices.Sort(out)
