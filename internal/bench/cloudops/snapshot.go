@@ -62,8 +62,7 @@ func parseSnapshot(b []byte) *snapshot {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	err := object(dec, func(key string) error {
 		err := s.part(key, dec)
-		var shape *json.UnmarshalTypeError
-		if errors.As(err, &shape) {
+		if misshapen(err) {
 			s.unread = append(s.unread, fmt.Sprintf("%s: %v", key, err))
 			return nil
 		}
@@ -75,7 +74,19 @@ func parseSnapshot(b []byte) *snapshot {
 	if err != nil {
 		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: %v", position(b, dec.InputOffset()), err))
 	}
+	if rest := bytes.TrimSpace(b[min(dec.InputOffset(), int64(len(b))):]); err == nil && len(rest) > 0 {
+		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: something follows its end", position(b, dec.InputOffset())))
+	}
 	return s
+}
+
+// errShape reports a value of another shape, read to its end.
+var errShape = errors.New("want an object")
+
+// misshapen reports whether a value was read and has another shape than wanted.
+func misshapen(err error) bool {
+	var shape *json.UnmarshalTypeError
+	return errors.As(err, &shape) || errors.Is(err, errShape)
 }
 
 // part reads the value of one key of the file.
@@ -121,8 +132,7 @@ func list[T any](dec *json.Decoder, out *[]entry[T]) error {
 	err := object(dec, func(key string) error {
 		var v T
 		err := decode(dec, &v)
-		var shape *json.UnmarshalTypeError
-		if errors.As(err, &shape) {
+		if misshapen(err) {
 			odd = fmt.Errorf("%s: %w", key, err)
 			return nil
 		}
@@ -177,7 +187,7 @@ func skipRest(dec *json.Decoder, open json.Token) error {
 			return fmt.Errorf("want the end of a list: %w", err)
 		}
 	}
-	return nil
+	return errShape
 }
 
 // position turns an offset into line and column.
