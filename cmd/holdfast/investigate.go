@@ -26,7 +26,7 @@ type investigateCmd struct {
 	Prometheus string        `help:"Prometheus to ask instead of a configuration." placeholder:"URL"`
 	Loki       string        `help:"Loki to ask beside it." placeholder:"URL"`
 	Selector   string        `help:"Label matchers of the service; job=\"NAME\" when left out." placeholder:"MATCHERS"`
-	Output     string        `short:"o" help:"table or json." enum:"table,json" default:"table"`
+	Output     string        `short:"o" help:"table, report or json." enum:"table,report,json" default:"table"`
 }
 
 // Help shows examples.
@@ -36,6 +36,7 @@ server, stores nothing and changes nothing.
 
 Examples:
   holdfast investigate --service checkout --config /etc/holdfast/holdfast.yaml
+  holdfast investigate --service checkout -o report
   holdfast investigate --service checkout --at 2026-03-01T14:00:00Z --since 1h -o json
   holdfast investigate --service api --prometheus http://127.0.0.1:9090 --selector 'job="api"'`
 }
@@ -60,10 +61,14 @@ func (c *investigateCmd) Run(e *env) error {
 	if err != nil {
 		return usage(err)
 	}
-	if c.Output == "json" {
+	switch c.Output {
+	case "json":
 		enc := json.NewEncoder(e.stdout)
 		enc.SetIndent("", "  ")
 		return enc.Encode(rep)
+	case "report":
+		_, err := fmt.Fprint(e.stdout, rep.Text)
+		return err
 	}
 	return printReport(e.stdout, rep)
 }

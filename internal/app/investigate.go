@@ -9,6 +9,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/document"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/redact"
@@ -30,6 +31,10 @@ type Report struct {
 	Hypotheses  []diagnose.Hypothesis `json:"hypotheses"`
 	Abnormal    []diagnose.Abnormal   `json:"abnormal"`
 	Evidence    []evidence.Item       `json:"evidence"`
+	// What the checks saw, and what they looked for and did not find.
+	Observed []diagnose.Observation `json:"observed,omitempty"`
+	RuledOut []diagnose.Observation `json:"ruled_out,omitempty"`
+	Text     string                 `json:"-"` // the whole as a report in words
 }
 
 // Investigate asks the configured sources about one service and ranks causes.
@@ -64,12 +69,14 @@ func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logge
 	}
 	began := time.Now()
 	items := evidence.Gather(ctx, src.collectorsOf(env), req, f.Config.Windows.SourceTimeout, red)
-	d := diagnose.Default().Diagnose(diagnose.Input{
+	in := diagnose.Input{
 		Catalog: f.Catalog, Environment: env, Affected: req.Affected, FirstSignal: q.At, Now: q.At, Items: items,
-	})
+	}
+	d := diagnose.Default().Diagnose(in)
 	return Report{
 		Service: q.Service, Environment: env, At: q.At, Took: time.Since(began).Round(time.Millisecond).String(),
 		Hypotheses: d.Hypotheses, Abnormal: d.Abnormal, Evidence: items,
+		Observed: d.Observed, RuledOut: d.RuledOut, Text: document.Diagnosis(in, d),
 	}, nil
 }
 
