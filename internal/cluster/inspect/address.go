@@ -163,7 +163,7 @@ func (w *world) wrongAddress(d deployed, v variable, ds []deployed) (Finding, bo
 	if !ok {
 		return Finding{}, false
 	}
-	text, ok := w.unreachable(a, ds)
+	text, ok := w.unreachable(a, v.name, ds)
 	if !ok {
 		return Finding{}, false
 	}
@@ -171,9 +171,10 @@ func (w *world) wrongAddress(d deployed, v variable, ds []deployed) (Finding, bo
 }
 
 // unreachable says why nothing answers at an address. A name that resembles no
-// service is not judged: programs name optional ones, too. One that is a
-// workload without a service is the service's trouble.
-func (w *world) unreachable(a address, ds []deployed) (string, bool) {
+// service, in a variable that is named after none, is not judged: programs name
+// optional ones, too. One that is a workload without a service is the service's
+// trouble.
+func (w *world) unreachable(a address, variable string, ds []deployed) (string, bool) {
 	s, inside, ok := w.resolve(a.host)
 	if !inside {
 		return "", false
@@ -184,10 +185,16 @@ func (w *world) unreachable(a address, ds []deployed) (string, bool) {
 			return "", false
 		}
 		near, ok := w.resembles(name)
+		if !ok {
+			near, ok = w.namedAfter(variable)
+		}
 		return fmt.Sprintf("there is no service %s (there is %s)", name, near), ok
 	}
 	if a.port == 0 || len(s.Ports) == 0 || slices.ContainsFunc(s.Ports, func(p cluster.ServicePort) bool { return p.Port == a.port }) {
 		return "", false
+	}
+	if _, all := w.unknownPort(s, w.demands(ds)[s.Name]); all {
+		return "", false // the service is what differs
 	}
 	var have []string
 	for _, p := range s.Ports {
@@ -204,7 +211,7 @@ func (w *world) wrongPairs(d deployed, vs []variable, ds []deployed) []Finding {
 		if cl.port == 0 {
 			continue
 		}
-		text, ok := w.unreachable(address{cl.host, cl.port}, ds)
+		text, ok := w.unreachable(address{cl.host, cl.port}, cl.stem+"_HOST", ds)
 		if !ok {
 			continue
 		}
@@ -245,6 +252,29 @@ func (w *world) resembles(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// namedAfter finds the service that a variable is named after, such as
+// STOCK_ITEMS_ADDR for stock-items: the only one whose name begins so.
+func (w *world) namedAfter(variable string) (string, bool) {
+	stem, ok := stemOf(variable, append([]string{"URL", "URI", "ENDPOINT"}, hostEnds...))
+	word := letters(strings.TrimSuffix(stem, "_SERVICE"))
+	if !ok || len(word) < 2 {
+		return "", false
+	}
+	found := ""
+	for own, name := range w.stems() {
+		if own == word || own == word+"service" {
+			return name, true
+		}
+		if strings.HasPrefix(own, word) && len(word) >= 4 {
+			if found != "" {
+				return "", false
+			}
+			found = name
+		}
+	}
+	return found, found != ""
 }
 
 // distance is the number of letters to change, add or take away (Levenshtein).

@@ -221,16 +221,31 @@ func (w *world) probeSays(d deployed, words []string) string {
 	return ""
 }
 
-// oddCredentials are clients whose password differs from the one that all other
-// clients of the same server use, and that fail.
+// severalClients is how many clients of a server it takes to call one odd.
+const severalClients = 4
+
+// credential says what a key holds that a server checks; empty for others.
+func credential(key string) string {
+	if _, ok := stemOf(key, []string{"PASSWORD", "PASSWD", "PASS", "PWD"}); ok {
+		return "password"
+	}
+	if _, ok := stemOf(key, []string{"USER", "USERNAME"}); ok {
+		return "user"
+	}
+	return ""
+}
+
+// oddCredentials are clients whose password or user differs from the one
+// that all other clients of the same server use, and that fail.
 func (w *world) oddCredentials(ds []deployed) []Finding {
 	type use struct {
 		d    deployed
 		from string
 		same int
 	}
-	byServer := map[string][]use{}
-	var order []string
+	type pair struct{ server, what string }
+	byServer := map[pair][]use{}
+	var order []pair
 	for _, d := range ds {
 		server, ok := w.databaseOf(d)
 		if !ok {
@@ -243,30 +258,34 @@ func (w *world) oddCredentials(ds []deployed) []Finding {
 					continue
 				}
 				for _, v := range k.Equal {
-					if _, ok := stemOf(v.Name, []string{"PASSWORD", "PASSWD", "PASS", "PWD"}); ok {
-						if !slices.Contains(order, server) {
-							order = append(order, server)
-						}
-						byServer[server] = append(byServer[server], use{d, from, v.Group})
+					what := credential(v.Name)
+					if what == "" {
+						continue
 					}
+					at := pair{server, what}
+					if !slices.Contains(order, at) {
+						order = append(order, at)
+					}
+					byServer[at] = append(byServer[at], use{d, from, v.Group})
 				}
 			}
 		}
 	}
 	var out []Finding
-	for _, server := range order {
+	for _, at := range order {
+		uses := byServer[at]
 		count := map[int]int{}
-		for _, u := range byServer[server] {
+		for _, u := range uses {
 			count[u.same]++
 		}
-		for _, u := range byServer[server] {
-			if count[u.same] != 1 || len(byServer[server]) < 4 || len(count) > len(byServer[server])/2 || !w.failing(u.d) {
+		for _, u := range uses {
+			if count[u.same] != 1 || len(uses) < severalClients || len(count) > len(uses)/2 || !w.failing(u.d) {
 				continue
 			}
 			out = append(out, Finding{
 				Fault: cause.FaultDBCredentials, Kind: u.d.kind, Name: u.d.name, Weight: Contradiction,
-				Text: fmt.Sprintf("%s fails and uses another password for %s than its %d other clients",
-					u.d.name, server, len(byServer[server])-1),
+				Text: fmt.Sprintf("%s fails and uses another %s for %s than its %d other clients",
+					u.d.name, at.what, at.server, len(uses)-1),
 				About:  append(u.d.about(), u.from),
 				Check:  []string{"kubectl -n " + u.d.namespace + " logs " + plural(u.d.kind) + "/" + u.d.name + " --previous"},
 				Broken: []string{u.d.name},

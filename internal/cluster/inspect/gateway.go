@@ -24,7 +24,7 @@ type route struct {
 
 // misroutes looks for rules of a gateway that send the requests meant for one
 // service to another, or to none. A rule's name and paths say whom it is meant
-// for: a service whose own name they are, and which no other rule serves.
+// for: a service whose own name they are.
 func misroutes(w *world) []Finding {
 	var out []Finding
 	for _, m := range w.state.ConfigMaps {
@@ -34,25 +34,41 @@ func misroutes(w *world) []Finding {
 		}
 		stems := w.stems()
 		for _, r := range rs {
-			meant, ok := meantFor(r, stems)
-			if !ok || meant == r.host || slices.ContainsFunc(rs, func(o route) bool { return o.host == meant }) {
+			meant, exact, ok := meantFor(r, stems)
+			if !ok || meant == r.host {
 				continue
 			}
-			out = append(out, w.misroute(r, meant))
+			served := slices.ContainsFunc(rs, func(o route) bool { return o.host == meant })
+			if served && !(exact && w.taken(r.host, rs, stems)) {
+				continue
+			}
+			out = append(out, w.misroute(r, meant, served))
 		}
 	}
 	return out
 }
 
-func (w *world) misroute(r route, meant string) Finding {
+// taken reports whether a destination is no service, or one that another rule
+// is named after.
+func (w *world) taken(host string, rs []route, stems map[string]string) bool {
+	if _, ok := w.serviceNamed(host, ""); !ok {
+		return true
+	}
+	return slices.ContainsFunc(rs, func(o route) bool { return o.host == host && stems[letters(o.id)] == host })
+}
+
+func (w *world) misroute(r route, meant string, served bool) Finding {
+	but := "no route leads to service " + meant
+	if served {
+		but = "its name is that of service " + meant
+	}
 	instead := "service " + r.host
 	if _, ok := w.serviceNamed(r.host, ""); !ok {
 		instead = r.host + ", which is no service"
 	}
 	return Finding{
 		Fault: cause.FaultGatewayRoute, Kind: "Service", Name: meant, Weight: Contradiction,
-		Text: fmt.Sprintf("route %s of %s sends %s to %s; no route leads to service %s",
-			r.id, r.from, strings.Join(r.paths, ", "), instead, meant),
+		Text:   fmt.Sprintf("route %s of %s sends %s to %s; %s", r.id, r.from, strings.Join(r.paths, ", "), instead, but),
 		About:  []string{r.from, "services/" + meant},
 		Check:  []string{"kubectl -n " + w.state.Namespace + " get " + strings.Replace(r.from, "/", " ", 1) + " -o yaml"},
 		Broken: []string{meant},
@@ -89,23 +105,23 @@ func (w *world) stems() map[string]string {
 	return out
 }
 
-// meantFor finds the service whose name a rule's name is, or the first word of
-// its paths that is a service's name.
-func meantFor(r route, stems map[string]string) (string, bool) {
+// meantFor finds the service whose name a rule's name is (exact), or the first
+// word of its paths that is a service's name.
+func meantFor(r route, stems map[string]string) (service string, exact, ok bool) {
 	if s, ok := stems[letters(r.id)]; ok {
-		return s, true
+		return s, true, true
 	}
 	for _, p := range r.paths {
 		for part := range strings.SplitSeq(p, "/") {
 			word := letters(part)
 			for _, end := range []string{"", "service", "svc", "api"} {
 				if s, ok := stems[strings.TrimSuffix(word, end)]; ok && word != "" {
-					return s, true
+					return s, false, true
 				}
 			}
 		}
 	}
-	return "", false
+	return "", false, false
 }
 
 // letters are the letters and digits of a name, in lower case.

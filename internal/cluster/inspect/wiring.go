@@ -16,6 +16,7 @@ import (
 // transport?
 func serviceWiring(w *world) []Finding {
 	ds := w.deployments()
+	asked := w.demands(ds)
 	var out []Finding
 	for i := range w.state.Services {
 		s := &w.state.Services[i]
@@ -25,6 +26,14 @@ func serviceWiring(w *world) []Finding {
 		chosen := behind(s, ds)
 		if len(chosen) == 0 {
 			out = append(out, w.unselected(s, ds)...)
+			continue
+		}
+		if f, ok := w.astray(s, chosen, ds); ok {
+			out = append(out, f)
+			continue
+		}
+		if f, ok := w.unknownPort(s, asked[s.Name]); ok {
+			out = append(out, f)
 			continue
 		}
 		for _, p := range s.Ports {
@@ -53,6 +62,90 @@ func (w *world) unselected(s *cluster.Service, ds []deployed) []Finding {
 		Check:  []string{"kubectl -n " + s.Namespace + " get endpoints " + s.Name, "kubectl -n " + s.Namespace + " get pods -l " + labelText(s.Selector)},
 		Broken: []string{meant.name},
 	}}
+}
+
+// astray is a service that selects the pods of another workload than the one of
+// its own name, which no service selects.
+func (w *world) astray(s *cluster.Service, chosen, ds []deployed) (Finding, bool) {
+	own := slices.IndexFunc(ds, func(d deployed) bool { return d.name == s.Name && sameNamespace(s.Namespace, d.namespace) })
+	if own < 0 || slices.ContainsFunc(chosen, func(d deployed) bool { return d.name == s.Name }) {
+		return Finding{}, false
+	}
+	meant := ds[own]
+	for i := range w.state.Services {
+		o := &w.state.Services[i]
+		if slices.ContainsFunc(behind(o, ds), func(d deployed) bool { return d.name == meant.name && d.kind == meant.kind }) {
+			return Finding{}, false
+		}
+	}
+	return Finding{
+		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction,
+		Text: fmt.Sprintf("service %s selects %s, the pods of %s; no service selects those of %s",
+			s.Name, labelText(s.Selector), chosen[0].name, meant.name),
+		About:  append([]string{"services/" + s.Name}, meant.about()...),
+		Check:  []string{"kubectl -n " + s.Namespace + " get endpoints " + s.Name},
+		Broken: []string{meant.name},
+	}, true
+}
+
+// unknownPort is a service that all its clients ask for one port which it does
+// not have. With one client alone, the client may as well be wrong: see
+// addresses.
+func (w *world) unknownPort(s *cluster.Service, ports map[int][]string) (Finding, bool) {
+	if len(ports) != 1 {
+		return Finding{}, false
+	}
+	for port, clients := range ports {
+		if len(clients) < 2 || slices.ContainsFunc(s.Ports, func(p cluster.ServicePort) bool { return p.Port == port }) {
+			continue
+		}
+		return Finding{
+			Fault: cause.FaultPort, Kind: "Service", Name: s.Name, Weight: Contradiction,
+			Text:   fmt.Sprintf("service %s has no port %d, for which all its clients ask: %s", s.Name, port, strings.Join(clients, ", ")),
+			About:  []string{"services/" + s.Name},
+			Check:  []string{"kubectl -n " + s.Namespace + " describe service " + s.Name},
+			Broken: append([]string{s.Name}, clients...),
+		}, true
+	}
+	return Finding{}, false
+}
+
+// demands are the ports that each service is asked for: by its name, the
+// workloads that are told of the port.
+func (w *world) demands(ds []deployed) map[string]map[int][]string {
+	out := map[string]map[int][]string{}
+	for _, d := range ds {
+		for _, a := range w.addressesOf(d) {
+			s, _, ok := w.resolve(a.host)
+			if !ok || a.port == 0 {
+				continue
+			}
+			if out[s.Name] == nil {
+				out[s.Name] = map[int][]string{}
+			}
+			if asked := out[s.Name]; !slices.Contains(asked[a.port], d.name) {
+				asked[a.port] = append(asked[a.port], d.name)
+			}
+		}
+	}
+	return out
+}
+
+// addressesOf are the addresses in the variables of a workload.
+func (w *world) addressesOf(d deployed) []address {
+	var out []address
+	for _, c := range d.spec.Containers {
+		vs := w.variables(c)
+		for _, v := range vs {
+			if a, ok := parseAddress(v.value); ok {
+				out = append(out, a)
+			}
+		}
+		for _, cl := range w.clients(d, vs) {
+			out = append(out, address{cl.host, cl.port})
+		}
+	}
+	return out
 }
 
 // intended is the workload that a service without pods is meant for: one of
