@@ -40,8 +40,8 @@ type rule func(*view, *candidates)
 func rules() []rule {
 	return []rule{
 		exhaustion, workers, leaks, changed, crashes, dependencies, surges,
-		clusterFaults, containers, jumps, spans, series, delays, nodeNetworks, databases, usualSpans,
-		logLines, refine, covered, specific, place, healthy, noEffect, checked,
+		clusterFaults, containers, jumps, spans, series, delays, nodeNetworks, databases,
+		logLines, refine, covered, specific, place, healthy, usualSpans, noEffect, checked,
 	}
 }
 

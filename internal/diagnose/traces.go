@@ -20,11 +20,12 @@ const (
 	fBusyInside feature = "busy_inside"      // it is short of CPU, which delays its calls, too
 	fSpansUsual feature = "spans_usual"      // its operations take and do what they always did
 	fBusyUnhurt feature = "busy_unhurt"      // it is short of CPU and no slower for it
+	fSpansOdd   feature = "spans_odd"        // spans show trouble somewhere, so not all is well
 )
 
 // tracesPriors are the hand-set log-odds of the features of this file.
 var tracesPriors = priors{
-	fGapIn: 3.0, fGapOut: 2.5, fGapCover: 3.0, fOwnTime: 0.8, fOwnErrors: 2.5, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -2.0, fBusyUnhurt: -1.0,
+	fGapIn: 3.0, fGapOut: 2.5, fGapCover: 3.0, fOwnTime: 0.8, fOwnErrors: 2.5, fCauseBelow: -3.0, fBusyInside: -2.5, fSpansUsual: -2.0, fBusyUnhurt: -1.0, fSpansOdd: -3.0,
 }
 
 type tracesView struct {
@@ -59,7 +60,8 @@ func spans(v *view, cs *candidates) {
 }
 
 // usualSpans speaks against failures and shortages that other signals suggest
-// of components whose spans are as ever. Run after those signals.
+// of components whose spans are as ever, and against health where spans are not.
+// Run after those signals.
 func usualSpans(v *view, cs *candidates) {
 	for _, t := range v.traces {
 		if t.flow == nil {
@@ -349,7 +351,19 @@ func (f *flow) voteUsual(c *candidate) {
 		c.vote(fSpansUsual, usual, false, f.id)
 	case ExhaustCPU:
 		c.vote(fBusyUnhurt, usual, false, f.id)
+	case Healthy:
+		c.vote(fSpansOdd, f.worst(), false, f.id)
 	}
+}
+
+// worst is how much the spans of any component show.
+func (f *flow) worst() float64 {
+	worst := 0.0
+	for _, n := range f.names() {
+		in, out := f.gapAt(n)
+		worst = max(worst, f.inside(n), in, out)
+	}
+	return worst
 }
 
 // below is how much what a component calls, directly or not, shows: 1 when
