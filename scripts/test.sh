@@ -59,10 +59,10 @@ else
 	if [[ $what == all ]]; then
 		settled=$(scripts/deps.sh)
 		eval "$settled"
-		# The log stores take minutes to build the first time: meanwhile the
+		# The servers that are built take minutes the first time: meanwhile the
 		# unit tests run.
 		mkdir -p .cache
-		nice test/tools/build.sh victorialogs loki >/dev/null 2>.cache/tools.log &
+		nice test/tools/build.sh victorialogs loki kubernetes jaeger >/dev/null 2>.cache/tools.log &
 		tools=$!
 		trap 'kill "$tools" 2>/dev/null || true' EXIT
 	elif ! command -v gcc >/dev/null && ! command -v cc >/dev/null; then

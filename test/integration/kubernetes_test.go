@@ -4,10 +4,13 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/cause"
@@ -192,7 +195,7 @@ func allRun(t *testing.T, c *servers.Cluster, ns string, want int) {
 // out by themselves what is wrong, and the engine names the fault.
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
-	c := servers.Kubernetes(t, servers.ClusterOptions{Tokens: map[string]string{"narrow-narrow-narrow": "holdfast"}})
+	c := servers.Kubernetes(t, servers.ClusterOptions{Tokens: map[string]string{"narrow-narrow-narrow": "holdfast", "documented-documented": "documented"}})
 	machine(t, c, "general-1", map[string]string{"pool": "general"})
 	machine(t, c, "general-2", map[string]string{"pool": "general"})
 	machine(t, c, "batch-1", map[string]string{"pool": "batch"}, object{"key": "dedicated", "value": "batch", "effect": "NoSchedule"})
@@ -240,7 +243,39 @@ func TestKubernetes(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the documented role", func(t *testing.T) { documentedRole(t, c) })
 	t.Run("a narrow role", func(t *testing.T) { narrow(t, c, src) })
+}
+
+// documentedRole binds the role of docs/configuration.md: it is enough for
+// everything that is asked.
+func documentedRole(t *testing.T, c *servers.Cluster) {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, role, found := strings.Cut(string(doc), "```yaml\nkind: ClusterRole")
+	role, _, ended := strings.Cut(role, "```")
+	var manifest object
+	if err := yaml.Unmarshal([]byte("kind: ClusterRole"+role), &manifest); err != nil || !found || !ended {
+		t.Fatalf("docs/configuration.md shows no role: %v", err)
+	}
+	c.Create(t, "/apis/rbac.authorization.k8s.io/v1/clusterroles", manifest)
+	c.Create(t, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", object{
+		"metadata": object{"name": "holdfast"}, "roleRef": object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "holdfast"},
+		"subjects": []object{{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "documented"}},
+	})
+	src, err := kubernetes.New(kubernetes.Options{Name: "prod", Kubeconfig: c.Kubeconfig(t, "documented-documented")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace(t, c, "documented")
+	deploy(1, func(pod object) { pod["nodeSelector"] = object{"disk": "nvme"} })(t, c, "documented")
+	state, _ := whenSeen(t, src, "documented", "FailedScheduling")
+	if len(state.Unread) > 0 || len(state.Read) < 19 || len(state.Nodes) != 3 {
+		t.Errorf("unread %q, read %v", state.Unread, state.Read)
+	}
 }
 
 // narrow compares what a token sees that may read little with what all rights
@@ -316,7 +351,7 @@ func whenSeen(t *testing.T, src *kubernetes.Source, ns, reason string) (state cl
 	t.Helper()
 	eventually(t, 30*time.Second, "what is wrong to be seen", func() error {
 		state, it = lookAt(t, src, ns)
-		if len(state.Pods) == 0 && reason == "" {
+		if len(state.Pods) == 0 && reason != "FailedCreate" { // lists are read one beside the other
 			return fmt.Errorf("no pods: %s", it.Summary)
 		}
 		if reason != "" && !slices.ContainsFunc(state.Events, func(e cluster.Event) bool { return e.Reason == reason }) {

@@ -152,6 +152,18 @@ func TestPostgresSource(t *testing.T) {
 			return nil
 		})
 	})
+	t.Run("a limit of its own role", func(t *testing.T) {
+		execute(t, admin, `CREATE ROLE limited LOGIN CONNECTION LIMIT 1 IN ROLE pg_monitor`)
+		session(t, dsn, "limited", "other")
+		other, err := postgres.New(postgres.Options{Name: "main", Service: "db", DSN: as(dsn, "limited"), Timeout: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items, err := other.Collect(t.Context(), evidence.Request{Services: []catalog.Service{{Name: "db"}}, Now: time.Now(), Window: time.Minute})
+		if err == nil || !strings.Contains(err.Error(), "53300") || len(items) != 0 {
+			t.Errorf("a role that has no connection left is taken for a server that has none: %v, %+v", err, items)
+		}
+	})
 	t.Run("every connection taken", func(t *testing.T) { full(t, dsn, src) })
 	t.Run("a connection that was cut", func(t *testing.T) {
 		execute(t, admin, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`)

@@ -60,6 +60,7 @@ func questions() []question {
 		core("resourcequotas"), core("limitranges"), core("serviceaccounts"), core("configmaps"), secrets,
 		apps("networking.k8s.io", "networkpolicies"), events, ofNodes,
 		{group: "coordination.k8s.io", version: "v1", resource: "leases", namespace: "kube-node-lease"},
+		{version: "v1", resource: "pods", namespace: metav1.NamespaceSystem, as: platformPods},
 	}
 }
 
@@ -136,7 +137,7 @@ func (got *gathered) add(s *Source, q question, objects []json.RawMessage, more 
 		key = q.resource
 	}
 	what := key
-	if q.namespace != "" {
+	if q.namespace != "" && q.as == "" {
 		what += " in " + q.namespace
 	}
 	switch {
@@ -147,7 +148,7 @@ func (got *gathered) add(s *Source, q question, objects []json.RawMessage, more 
 		return
 	case more:
 		got.unread = append(got.unread, fmt.Sprintf("%s: only the first %d were read", what, len(objects)))
-		if q.as != "" {
+		if q.as == allPods {
 			return // a sum over some of the pods is no sum
 		}
 	case q.read != "":

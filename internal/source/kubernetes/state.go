@@ -32,6 +32,7 @@ func read(namespace string, at time.Time, in lists, red *redact.Redactor) cluste
 	each(m, in, "pods", func(p wirePod) { m.state.Pods = append(m.state.Pods, m.pod(p)) })
 	m.network(in)
 	m.nodes(in)
+	each(m, in, platformPods, m.unit)
 	m.storage(in)
 	m.rules(in)
 	each(m, in, "events", m.event)
@@ -356,6 +357,31 @@ func (m *mapper) requested(in lists) map[string]map[string]cluster.Quantity {
 		}
 	})
 	return out
+}
+
+// platformPods is the list of the pods that the cluster itself runs as.
+const platformPods = "pods in kube-system"
+
+// unit is a component of the cluster that runs as a pod: static pods carry its
+// name in the label component, those of daemon sets in k8s-app. What a machine
+// runs without a pod (the kubelet, the container runtime) the API does not show.
+func (m *mapper) unit(p wirePod) {
+	name := cmp.Or(p.Metadata.Labels["component"], p.Metadata.Labels["k8s-app"])
+	if name == "" || p.Status.Phase == "Succeeded" {
+		return
+	}
+	out := m.pod(p)
+	state := ill(out)
+	u := cluster.Unit{Node: p.Spec.NodeName, Name: name, Active: state == "", State: state}
+	for _, c := range out.Conditions {
+		if c.Type == "Ready" {
+			u.Since = c.Since
+		}
+	}
+	if u.Active {
+		u.State = "running"
+	}
+	m.state.Units = append(m.state.Units, u)
 }
 
 func (m *mapper) storage(in lists) {

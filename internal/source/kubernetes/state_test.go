@@ -182,6 +182,15 @@ func TestNodesAndStorage(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"b": "1"}, k.Data); diff != "" || !slices.Equal(k.Keys, []string{"api_key", "b", "ca.crt", "z"}) {
 		t.Errorf("keys %v, data (-want +got):\n%s", k.Keys, diff)
 	}
+	in[platformPods] = raw(`{"metadata":{"name":"kube-proxy-x","labels":{"k8s-app":"kube-proxy"}},"spec":{"nodeName":"n1"},"status":{"phase":"Running",
+		"containerStatuses":[{"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}}`,
+		`{"metadata":{"name":"kube-scheduler-n1","labels":{"component":"kube-scheduler"}},"spec":{"nodeName":"n1"},"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}`)
+	want := []cluster.Unit{
+		{Node: "n1", Name: "kube-proxy", State: "CrashLoopBackOff"}, {Node: "n1", Name: "kube-scheduler", Active: true, State: "running"},
+	}
+	if diff := cmp.Diff(want, read("shop", at, in, nil).Units); diff != "" {
+		t.Errorf("units (-want +got):\n%s", diff)
+	}
 	delete(in, allPods)
 	if n := read("shop", at, in, nil).Nodes[0]; n.Requested != nil {
 		t.Errorf("requests that were not read are %v", n.Requested)

@@ -27,7 +27,7 @@ func (s *Source) Collect(ctx context.Context, req evidence.Request) ([]evidence.
 		return nil, nil
 	}
 	look, err := s.look(ctx)
-	if refused(err) {
+	if s.refused(err) {
 		_, _, most := s.history()
 		look, err = &view{Database: evidence.Database{Engine: engine, MaxConnections: most, Refused: true, Unread: []string{err.Error()}}}, nil
 	}
@@ -121,7 +121,7 @@ func (s *Source) turnedAway(ctx context.Context) bool {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, s.cfg.Copy())
 	if err != nil {
-		return refused(err)
+		return s.refused(err)
 	}
 	_ = conn.Close(ctx)
 	return false

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -221,15 +222,16 @@ type serverError struct{ code, text string }
 
 func (e *serverError) Error() string { return fmt.Sprintf("%s (SQLSTATE %s)", e.text, e.code) }
 
-// refused reports whether the server has no slot left.
-func refused(err error) bool {
+// refused reports whether the server has no slot left. A limit of the role's
+// own has the same code; its message names the role, in whatever language.
+func (s *Source) refused(err error) bool {
+	var code, text string
 	if se, ok := errors.AsType[*serverError](err); ok {
-		return se.code == tooManyConnections
+		code, text = se.code, se.text
+	} else if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		code, text = pe.Code, pe.Message
 	}
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pe.Code == tooManyConnections
-	}
-	return false
+	return code == tooManyConnections && (!strings.Contains(text, s.cfg.User) || strings.Contains(text, "database"))
 }
 
 // serves reports whether the request is about this environment and about a
