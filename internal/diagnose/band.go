@@ -49,7 +49,7 @@ func judge(it evidence.Item, m evidence.Metric) band {
 	case base.N > 0:
 		b.usual, b.comparable = base.Median, true
 		b.score = base.Deviation(b.value, floor)
-	case isFinite(m.Deviation) && m.Deviation != 0:
+	case isFinite(m.Deviation) && m.Deviation != 0 && b.value != m.Usual:
 		b.comparable = true
 		b.score = min(max(m.Deviation, -detect.MaxDeviation), detect.MaxDeviation)
 	}

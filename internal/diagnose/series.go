@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -48,11 +50,29 @@ func series(v *view, cs *candidates) {
 				continue
 			}
 			c := cs.at(v.failureOf(v.part(name)), name)
-			c.say(2, bandSentence(name, l.band))
+			c.say(2, b.sentence(name, l))
 			c.check(l.band.item.Query)
 		}
 		v.voteNewCalls(cs, b)
 	}
+}
+
+// sentence says how much a component lost, and how much of the symptom that is.
+func (b balance) sentence(name string, l loss) string {
+	s := quantity(100*l.Sick, "%") + " of the requests to " + name + " fail, " + quantity(100*l.Calm, "%") + " before"
+	if b.kind == troubleSlow {
+		unit := firstOf(l.band.item.Unit, "s")
+		s = "Requests to " + name + " take " + quantity(l.Sick, unit) + " (" + latencyWord(l.band.metric.Signal) + "), " +
+			quantity(l.Calm, unit) + " before"
+	}
+	if share := min(l.own()/b.total, 1); name != b.component && share >= 0.05 {
+		s += "; that accounts for " + number(math.Round(100*share)) + " % of what " + b.component + " loses"
+	}
+	return capital(s)
+}
+
+func latencyWord(g evidence.Golden) string {
+	return strings.TrimPrefix(string(g), "latency_")
 }
 
 // trust is how clear the symptom is.
@@ -237,6 +257,9 @@ func (v *view) during(b band) float64 {
 	most, known := 0.0, false
 	for _, s := range v.symptoms {
 		if x, ok := s.episode.Excess(b.metric.Now.Points, b.reference, floorOf(b.metric, b.item.Unit)); ok {
+			if b.score < 0 { // trouble when it falls
+				x.Before, x.Spreads = -x.Before, -x.Spreads
+			}
 			most, known = max(most, 1-loss{Excess: x}.before()), true
 		}
 	}
