@@ -119,15 +119,15 @@ func readSamples(c *csv.Reader) ([]sampleRow, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := c.FieldPos(0)
 		if err != nil {
-			return nil, fmt.Errorf("%d:1: %w", line, err)
+			return nil, at(err)
 		}
-		at, err := seconds(rec[0])
+		line, _ := c.FieldPos(0)
+		when, err := seconds(rec[0])
 		if err != nil {
 			return nil, fmt.Errorf("%d:1: ts: %w", line, err)
 		}
-		row := sampleRow{at, make([]float64, len(rec)-1)}
+		row := sampleRow{when, make([]float64, len(rec)-1)}
 		for i, s := range rec[1:] {
 			if row.values[i], err = sample(s); err != nil {
 				return nil, fmt.Errorf("%d:%d: %w", line, i+2, err)
@@ -137,6 +137,14 @@ func readSamples(c *csv.Reader) ([]sampleRow, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b sampleRow) int { return a.at.Compare(b.at) })
 	return slices.CompactFunc(rows, func(a, b sampleRow) bool { return a.at.Equal(b.at) }), nil
+}
+
+// at gives a CSV error the form of the others.
+func at(err error) error {
+	if p, ok := errors.AsType[*csv.ParseError](err); ok {
+		return fmt.Errorf("%d:%d: %w", p.Line, p.Column, p.Err)
+	}
+	return err
 }
 
 // sample reads a number; an empty cell, NaN and infinities are no sample.
@@ -194,7 +202,7 @@ func readRows(data fs.FS, name string, columns ...string) ([]row, error) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("petshop: %s: %w", name, err)
+			return nil, fmt.Errorf("petshop: %s:%w", name, at(err))
 		}
 		line, _ := c.FieldPos(0)
 		r := row{line, map[string]string{}}
