@@ -15,8 +15,10 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
+// kinds are those of which an empty answer says nothing: a runtime that answers
+// and knows no instance says that nothing runs.
 var kinds = []evidence.Kind{
-	evidence.KindMetric, evidence.KindLogs, evidence.KindAlerts, evidence.KindChanges, evidence.KindRuntime, evidence.KindTraces,
+	evidence.KindMetric, evidence.KindLogs, evidence.KindAlerts, evidence.KindChanges, evidence.KindTraces,
 	evidence.KindCluster, evidence.KindDatabase, evidence.KindFacts, evidence.KindLink, evidence.KindFailure, "no such kind",
 }
 

@@ -8,7 +8,8 @@ var noEffectPriors = priors{fNoEffect: -2.0}
 
 // noEffect votes against every fault where all that was compared of what is
 // affected is in its usual band: a cause has an effect. What deviates a little
-// somewhere, and a deploy that went well, are found on any day.
+// somewhere, and a deploy that went well, are found on any day. A loss that
+// stands out of its own noise is an effect, however small, and weakens the vote.
 func noEffect(v *view, cs *candidates) {
 	scale, ids := 0.0, []string(nil)
 	for _, c := range cs.all() {
@@ -16,6 +17,11 @@ func noEffect(v *view, cs *candidates) {
 			scale, ids = c.votes[k].scale, c.votes[k].evidence
 		}
 	}
+	lost := 0.0
+	for _, c := range cs.all() {
+		lost = max(lost, c.votes[voteKey{fLossClear, false}].scale)
+	}
+	scale *= 1 - min(lost, 1)
 	for _, c := range cs.all() {
 		if c.class != Healthy {
 			c.vote(fNoEffect, scale, false, ids...)

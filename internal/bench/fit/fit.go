@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -12,7 +13,7 @@ import (
 // strengths are how firmly the weights may be held at the hand-set ones, the
 // firmest first; the firmest that is not clearly worse on held-back cases is
 // taken.
-func strengths() []float64 { return []float64{30, 10, 3, 1, 0.3} }
+func strengths() []float64 { return []float64{30, 10, 3, 1} }
 
 // Row compares, for one set, the hand-set weights, the learnt ones on cases
 // that were held back, and the learnt ones on the cases they were learnt from.
@@ -43,11 +44,13 @@ type Result struct {
 	LeftOut     []LeftOut // likewise, without the class of the true cause
 }
 
-// Tried is one strength with its mean log loss on held-back cases.
+// Tried is one strength with what it reaches on held-back cases, sets weighed
+// as in learning.
 type Tried struct {
 	Strength float64 `json:"strength"`
 	LogLoss  float64 `json:"log_loss"`
-	Error    float64 `json:"standard_error"`
+	Wrong    float64 `json:"wrong"`          // share of cases whose first answer is wrong
+	Error    float64 `json:"standard_error"` // of Wrong
 }
 
 // Fit learns weights and calibration. Cases come from Load.
@@ -57,7 +60,7 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 	}
 	assign(cases)
 	hand := diagnose.HandWeights()
-	p := newProblem(cases, hand)
+	p, measures := newProblem(cases, hand), measuresOf(cases)
 	r := Result{}
 	var folds [][Folds][]float64
 	var held [Folds][]float64
@@ -67,7 +70,7 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 		}
 		held = p.holdBack(cases, s, held)
 		folds = append(folds, held)
-		r.Tried = append(r.Tried, p.tried(cases, s, held))
+		r.Tried = append(r.Tried, p.tried(cases, measures, hand, s, held))
 	}
 	best := choose(r.Tried)
 	r.Strength = r.Tried[best].Strength
@@ -78,7 +81,6 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 	for f, w := range folds[best] {
 		byFold[f] = p.weights(w, hand)
 	}
-	measures := measuresOf(cases)
 	r.Rows = compareWeights(cases, measures, hand, byFold, r.Weights)
 	var curves [Folds]diagnose.Calibration
 	r.Calibration, curves, r.Claims = calibrate(cases, measures, byFold)
@@ -105,32 +107,28 @@ func (p *problem) holdBack(cases []Case, strength float64, from [Folds][]float64
 	return out
 }
 
-func (p *problem) tried(cases []Case, strength float64, held [Folds][]float64) Tried {
+func (p *problem) tried(cases []Case, measures map[string]string, hand diagnose.Weights, strength float64, held [Folds][]float64) Tried {
 	n := float64(len(cases))
-	losses := make([]float64, len(cases))
 	t := Tried{Strength: strength}
+	var squares float64
 	for i, c := range cases {
-		losses[i] = -p.likelihood(held[c.fold], []int{i}, nil)
-		t.LogLoss += losses[i] / n
+		t.LogLoss -= p.likelihood(held[c.fold], []int{i}, nil) / n
+		if share, _ := c.shares(p.weights(held[c.fold], hand)); !c.firstRight(share, measures[c.Set]) {
+			t.Wrong += p.cases[i].weight / n
+			squares += p.cases[i].weight * p.cases[i].weight / n
+		}
 	}
-	for _, l := range losses {
-		t.Error += (l - t.LogLoss) * (l - t.LogLoss)
-	}
-	t.Error = math.Sqrt(t.Error) / n
+	t.Error = math.Sqrt(max(squares-t.Wrong*t.Wrong, 0) / n)
 	return t
 }
 
-// choose takes the firmest strength that lies within half a standard error of
-// the best: when the data can't tell them apart, people's judgement counts.
+// choose takes the firmest strength that lies within a standard error of the
+// best. What counts is which answer comes first, for how sure it is is
+// calibrated afterwards; and where the data can't tell two strengths apart,
+// people's judgement of the mechanisms goes further than a few hundred cases.
 func choose(ts []Tried) int {
-	best := 0
-	for i, t := range ts {
-		if t.LogLoss < ts[best].LogLoss {
-			best = i
-		}
-	}
-	limit := ts[best].LogLoss + ts[best].Error/2
-	return slices.IndexFunc(ts, func(t Tried) bool { return t.LogLoss <= limit })
+	best := slices.MinFunc(ts, func(a, b Tried) int { return cmp.Compare(a.Wrong, b.Wrong) })
+	return slices.IndexFunc(ts, func(t Tried) bool { return t.Wrong <= best.Wrong+best.Error })
 }
 
 // The measures.

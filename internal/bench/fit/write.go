@@ -34,13 +34,13 @@ func (r Result) Report(set string) calibration.Report {
 
 // Print writes the outcome as Markdown.
 func (r Result) Print(w io.Writer) {
-	fmt.Fprintf(w, "| strength | log loss on held-back cases |\n|---|---|\n")
+	fmt.Fprintf(w, "| strength | wrong on held-back cases, sets weighed | log loss |\n|---|---|---|\n")
 	for _, t := range r.Tried {
 		mark := ""
 		if t.Strength == r.Strength {
 			mark = " (taken)"
 		}
-		fmt.Fprintf(w, "| %v%s | %.4f ± %.4f |\n", t.Strength, mark, t.LogLoss, t.Error)
+		fmt.Fprintf(w, "| %v%s | %.4f ± %.4f | %.4f |\n", t.Strength, mark, t.Wrong, t.Error, t.LogLoss)
 	}
 	fmt.Fprintf(w, "\n| set | cases | measure | hand-set | held back | fitted | gap | log loss: hand-set | held back | fitted |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, x := range r.Rows {
