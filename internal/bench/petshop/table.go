@@ -120,7 +120,7 @@ func readSamples(c *csv.Reader) ([]sampleRow, error) {
 			break
 		}
 		if err != nil {
-			return nil, at(err)
+			return nil, placed(err)
 		}
 		line, _ := c.FieldPos(0)
 		when, err := seconds(rec[0])
@@ -139,8 +139,8 @@ func readSamples(c *csv.Reader) ([]sampleRow, error) {
 	return slices.CompactFunc(rows, func(a, b sampleRow) bool { return a.at.Equal(b.at) }), nil
 }
 
-// at gives a CSV error the form of the others.
-func at(err error) error {
+// placed gives a CSV error the form of the others.
+func placed(err error) error {
 	if p, ok := errors.AsType[*csv.ParseError](err); ok {
 		return fmt.Errorf("%d:%d: %w", p.Line, p.Column, p.Err)
 	}
@@ -202,7 +202,7 @@ func readRows(data fs.FS, name string, columns ...string) ([]row, error) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("petshop: %s:%w", name, at(err))
+			return nil, fmt.Errorf("petshop: %s:%w", name, placed(err))
 		}
 		line, _ := c.FieldPos(0)
 		r := row{line, map[string]string{}}
