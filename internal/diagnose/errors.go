@@ -35,7 +35,7 @@ var mechanisms = []mechanism{
 	{ExhaustDisk, own, quick(`no space left on device|\benospc\b|disk (is )?full|\b53100\b|disk quota exceeded`), "has no disk space left", false},
 	{ExhaustFileHandles, own, quick(`too many open files|\bemfile\b|\benfile\b`), "has no file handles left", false},
 	{ExhaustThreads, own, quick(`unable to create (new )?native thread|can't start new thread|thread pool (is )?(exhausted|full)|rejectedexecution|worker pool (is )?(exhausted|full)|no (free|idle) workers`), "has no workers left", false},
-	{ExhaustQuota, own, quick(`quota exceeded|rate limit exceeded|too many requests|\b429\b|throttl`), "is over a quota", false},
+	{ExhaustQuota, own, quick(`quota exceeded|exceeded quota|rate limit exceeded|too many requests|\b429\b|throttl`), "is over a quota", false},
 	{CertificateExpired, dependency, quick(`certificate has expired|cert_has_expired|x509:.*expired|certificate is not yet valid|ssl.*certificate.*expired`), "meets an expired certificate", false},
 	{CredentialExpired, own, quick(`password authentication failed|\b28p01\b|invalid_grant|expired ?token|token (is |has )?expired|credentials? (have |has )?expired|invalid (api )?(key|credentials)|\b401\b.*unauthori[sz]ed|unauthori[sz]ed.*\b401\b`), "is refused with its credentials", false},
 	{Permission, own, quick(`permission denied|\b42501\b|access ?denied|\b403\b.*forbidden|forbidden.*\b403\b|\beacces\b`), "lacks a permission", false},

@@ -70,7 +70,7 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 	f := findings{items: evidence.Gather(ctx, r.Collectors(s.inc.Environment), req, r.Windows.SourceTimeout, r.Redactor)}
 	in := diagnose.Input{
 		Catalog: r.Catalog, Environment: s.inc.Environment, Affected: s.inc.Services,
-		FirstSignal: s.inc.StartedAt, Now: s.now, Items: f.items,
+		FirstSignal: s.inc.StartedAt, Now: s.now, Items: f.items, Signals: s.signals,
 	}
 	f.diagnose = r.Engine.Diagnose(in)
 	r.askRunbook(ctx, s, &in, &f)
