@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -108,7 +107,7 @@ func (v *view) delayed(cs *candidates, l late, passed float64, callees []string)
 	c.vote(fPackets, logScale(l.packets, allPackets), false, l.ids...)
 	c.vote(fBusySlow, l.busy(), false, l.ids...)
 	c.vote(fQuietSlow, (1-l.busy())*logScale(l.slow, allSlower), false, l.ids...)
-	c.say(2, fmt.Sprintf("Requests to %s take %.3g times as long, %.2g times as many packets each and no more CPU", l.name, l.slow, l.packets))
+	c.say(2, l.delaySentence())
 	c.check(l.band.item.Query)
 	return c
 }
@@ -119,13 +118,37 @@ func (v *view) starved(cs *candidates, l late, passed float64, callees []string)
 	c.vote(fCalleeSlower, passed, false, callees...)
 	c.vote(fThrottled, saturate(l.throttled, halfThrottl), false, l.ids...)
 	c.vote(fCPURequest, logScale(l.cpu, allCPU), false, l.ids...)
-	c.say(2, fmt.Sprintf("A request costs %s %.3g times the usual CPU, and it is throttled for %.2g s more each second", l.name, l.cpu, l.throttled))
+	c.say(2, l.starvedSentence())
 	c.check(l.band.item.Query)
 }
 
 func (l late) vote(c *candidate) {
 	c.vote(fSlower, logScale(l.slow, allSlower), false, l.band.item.ID)
 	c.vote(fSlowerMedian, logScale(l.median, allSlower), false, l.band.item.ID)
+}
+
+// delaySentence says what is late, and what speaks for the way to it.
+func (l late) delaySentence() string {
+	s := "Slow requests to " + l.name + " take " + number(l.slow) + " times as long"
+	if l.packets >= 1.2 {
+		s += ", each with " + number(l.packets) + " times the packets"
+	}
+	if l.busy() < 0.1 {
+		s += ", while it uses no more CPU for them"
+	}
+	return s
+}
+
+// starvedSentence says what it is short of.
+func (l late) starvedSentence() string {
+	s := "Slow requests to " + l.name + " take " + number(l.slow) + " times as long"
+	if l.cpu >= 1.2 {
+		s += ", each costs " + number(l.cpu) + " times the CPU"
+	}
+	if l.throttled > 0 {
+		s += ", and its CPU limit holds it back for " + number(l.throttled) + " s more each second"
+	}
+	return s
 }
 
 // busy is how short of CPU it is, 0…1.

@@ -16,7 +16,6 @@ type client struct {
 	stem     string
 	host     string
 	port     int
-	user     string
 	database bool   // it comes with a user, a password or a database
 	from     string // where the host or the port comes from
 }
@@ -36,13 +35,8 @@ func (w *world) clients(d deployed, vs []variable) []client {
 		}
 		cl := client{stem: stem, host: v.value, from: v.from}
 		for _, o := range vs {
-			switch {
-			case o.name == stem+"_PORT":
-				if n, err := strconv.Atoi(o.value); err == nil {
-					cl.port, cl.from = n, cmp.Or(o.from, cl.from)
-				}
-			case o.name == stem+"_USER" || o.name == stem+"_USERNAME":
-				cl.user = o.value
+			if n, err := strconv.Atoi(o.value); err == nil && o.name == stem+"_PORT" {
+				cl.port, cl.from = n, cmp.Or(o.from, cl.from)
 			}
 		}
 		cl.database = w.hasDatabaseKeys(d, stem)
