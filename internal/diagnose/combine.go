@@ -232,9 +232,9 @@ func specific(v *view, cs *candidates) {
 func explainsClass(s *candidate, class CauseClass) bool {
 	switch class {
 	case BadDeploy, ConfigChange, FlagChange, DependencyFailure, ExternalProvider, TrafficSurge:
-		return s.has(fExhausted) || s.has(fLeak) || s.has(fOOM) || s.has(fQuietSlow) || s.has(fThrottled)
+		return s.usedUp() || s.has(fLeak) || s.has(fOOM) || s.has(fQuietSlow) || s.has(fThrottled)
 	case ExhaustThreads:
-		return s.class == ExhaustPool && s.has(fExhausted)
+		return s.class == ExhaustPool && s.usedUp()
 	default:
 		return false
 	}

@@ -142,7 +142,7 @@ func (v *view) symptomOf(c *candidate, cs *candidates) (string, bool) {
 // hasCause reports whether some candidate explains the component from within.
 func hasCause(cs *candidates, component string) bool {
 	return slices.ContainsFunc(cs.all(), func(c *candidate) bool {
-		return c.component == component && c.class != Healthy && (c.has(fExhausted) || c.has(fNoProgress) || c.has(fLeak) ||
+		return c.component == component && c.class != Healthy && (c.usedUp() || c.has(fNoProgress) || c.has(fLeak) ||
 			c.has(fDown) || c.has(fChangeNear) || c.has(fDepAbnormal) || c.has(fTrafficUp) || c.has(fOOM))
 	})
 }

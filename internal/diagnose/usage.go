@@ -31,6 +31,9 @@ func asFull(v *view, cs *candidates) {
 	}
 }
 
+// usedUp reports whether a resource ran out, rather than being as full as ever.
+func (c *candidate) usedUp() bool { return c.has(fExhausted) && !c.has(fAsFull) }
+
 // jumps looks for components that use far more CPU than they ever used to,
 // whether or not the limit is reached: a busy loop, a runaway process beside the
 // service, a noisy neighbour.

@@ -34,7 +34,7 @@ func eachRow(data fs.FS, name string, f func(row) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", Name, err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // read only
 	var in io.Reader = bufio.NewReaderSize(file, 64<<10)
 	if strings.HasSuffix(name, ".gz") {
 		z, err := gzip.NewReader(in)
