@@ -248,8 +248,29 @@ func lookConnections(v *view, s *server) {
 		f.vote(fDBActive, ramp(1-idle, 0.4, 0.7), s.ids...)
 		f.text += "; " + percent(1-idle) + " of the sessions work, they wait for " + s.load.waitsText(2)
 	}
+	s.blameHolder(v, f)
 	f.checks = []string{"select usename, application_name, state, count(*), max(now() - state_change) from pg_stat_activity group by 1, 2, 3 order by 4 desc"}
 	s.keep(f)
+}
+
+// blameHolder gives used-up sessions to the service that holds most of them;
+// the server and the others that need it suffer from that.
+func (s *server) blameHolder(v *view, f *dbFault) {
+	h, ok := s.load.holder()
+	if !ok {
+		return
+	}
+	f.text += "; " + quote(h.name, 60) + " holds " + number(float64(h.sessions)) + " of them"
+	name := v.consumer(h.name)
+	if _, known := v.in.Catalog.Service(name); !known || name == s.name {
+		return
+	}
+	f.component = name
+	f.vote(fHolder, float64(h.sessions)/float64(s.load.idle+s.load.busy), s.ids...)
+	v.link(s.name, name)
+	for _, d := range v.in.Catalog.Dependants(s.name) {
+		v.link(d, name)
+	}
 }
 
 // clientWait names the wait for clients, where the server does.

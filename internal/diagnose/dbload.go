@@ -16,6 +16,33 @@ type load struct {
 	users   []evidence.DBUser
 	idle    int // sessions without work, among those counted
 	busy    int
+	clients []client
+}
+
+// client is who holds sessions.
+type client struct {
+	name     string // as the server calls it: the application, else the user
+	sessions int
+}
+
+func (l *load) hold(name string, n int) {
+	for i := range l.clients {
+		if l.clients[i].name == name {
+			l.clients[i].sessions += n
+			return
+		}
+	}
+	l.clients = append(l.clients, client{name, n})
+}
+
+// holder is the client with more than half of the sessions.
+func (l *load) holder() (client, bool) {
+	for _, c := range l.clients {
+		if c.name != "" && 2*c.sessions > l.idle+l.busy {
+			return c, true
+		}
+	}
+	return client{}, false
 }
 
 func (l *load) add(d evidence.Database) {
@@ -23,6 +50,7 @@ func (l *load) add(d evidence.Database) {
 	l.waits = append(l.waits, d.Waits...)
 	l.users = append(l.users, d.Users...)
 	for _, c := range d.Connections {
+		l.hold(firstOf(c.Application, c.User), c.Count)
 		if strings.HasPrefix(strings.ToLower(c.State), "idle") {
 			l.idle += c.Count
 		} else {

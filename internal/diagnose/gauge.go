@@ -76,9 +76,6 @@ func (g gauge) before(up bool) float64 {
 // rise is how many times what it was before the number is now.
 func (g gauge) rise() float64 { return ratio(g.last, g.before(true)) }
 
-// peak is how many times what it was before the number was at most.
-func (g gauge) peak() float64 { return ratio(g.high, g.before(true)) }
-
 // share is how much of the limit is used; 0 when none is known.
 func (g gauge) share() float64 {
 	if g.limit <= 0 {

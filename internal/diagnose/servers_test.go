@@ -323,6 +323,22 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// What a server says of its sessions is enough to name the service that holds
+// them, where the catalog knows it.
+func TestServerNamesTheHolder(t *testing.T) {
+	t.Parallel()
+	in := diagnose.Input{Catalog: shop(t), Affected: []string{"orders"}, FirstSignal: now, Now: now}
+	in.Items = append(in.Items, encode(t, evidence.Item{Kind: evidence.KindDatabase, Source: "postgres", Service: "db", Query: "activity"}, evidence.Database{
+		MaxConnections: 100, Refused: true, Connections: []evidence.DBConnections{
+			{Application: "mailer", State: "idle", Count: 90}, {Application: "orders", State: "active", Count: 8},
+		},
+	}))
+	h, _ := diagnose.New(diagnose.DefaultWeights()).Diagnose(in).Top()
+	if h.CauseClass != diagnose.LeakConnections || h.Component != "mailer" {
+		t.Errorf("leading cause = %s at %s, want a leak of connections at mailer: %s", h.CauseClass, h.Component, h.Mechanism)
+	}
+}
+
 // Numbers that swing widely, and always have, are no failure.
 func TestRestlessServerIsWell(t *testing.T) {
 	t.Parallel()

@@ -151,7 +151,7 @@ func readJSON(data fs.FS, name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", Name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)

@@ -84,7 +84,7 @@ func readTable(data fs.FS, name string) ([]map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	r := csv.NewReader(f)
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
