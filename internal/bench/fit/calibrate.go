@@ -25,8 +25,8 @@ const (
 // its cause class taken out of the engine, as if so many new cases had a cause
 // that no rule knows.
 const (
-	doubt   = 0.015
-	unheard = 0.05
+	doubt   = 0.01
+	unheard = 0.03
 )
 
 // Claim is the first answer to one case, given by weights that never saw it.
