@@ -80,7 +80,7 @@ func (t *tree) walk() walks {
 }
 
 func (w walks) add(service string, after, next step, span, trace int) {
-	after.log = false // what came before is known by its name
+	after.log, next.callee = false, "" // a step is known by its name; who is called counts afterwards
 	a := afterKey{service, after}
 	if w.after[a] == nil {
 		w.after[a] = newTally()
