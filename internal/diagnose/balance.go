@@ -3,7 +3,6 @@ package diagnose
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -185,14 +184,4 @@ func (k trouble) floor(b band) detect.Floor {
 		return detect.Floor{Abs: 0.5, Rel: 0.05}
 	}
 	return detect.Floor{Abs: 0.0005, Rel: 0.05}
-}
-
-// began is the first moment of the window with half of the symptom or more.
-func (b balance) began() time.Time {
-	for _, p := range b.losses[b.component].band.metric.Now.Points {
-		if s, ok := b.episode.Strength(p.At); ok && s >= 0.5 {
-			return p.At
-		}
-	}
-	return time.Time{}
 }
