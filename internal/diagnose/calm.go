@@ -64,12 +64,12 @@ func (v *view) shown(s *cluster.State) []cluster.Workload {
 // are ready, and claims are bound.
 func calm(s *cluster.State) bool {
 	for _, x := range s.Workloads {
-		if x.Kind != "ReplicaSet" && x.Kind != "Job" && x.Kind != "CronJob" && x.Ready < x.Desired {
+		if x.Kind != "ReplicaSet" && x.Kind != "Job" && x.Kind != "CronJob" && x.Ready < x.Desired && !arriving(s, x) {
 			return false
 		}
 	}
 	for _, p := range s.Pods {
-		if !podWell(s, p) {
+		if !podWell(s, p) && !starting(s, p) && !leftover(s, p) {
 			return false
 		}
 	}
@@ -99,6 +99,47 @@ func podWell(s *cluster.State, p cluster.Pod) bool {
 		}
 	}
 	return true
+}
+
+// startTime is how long a pod may take to become ready before that says
+// something: pulling an image and starting a process take a minute or two.
+const startTime = 3 * time.Minute
+
+// starting reports whether a pod is young and nothing is seen to hold it up.
+func starting(s *cluster.State, p cluster.Pod) bool {
+	if p.Created.IsZero() || s.At.IsZero() || s.At.Sub(p.Created) > startTime || p.Node == "" {
+		return false
+	}
+	for _, c := range p.Containers {
+		creating := c.State.Kind == "waiting" && (c.State.Reason == "ContainerCreating" || c.State.Reason == "PodInitializing")
+		if c.Restarts > 0 || c.State.Kind != "running" && !creating {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(s.Events, func(e cluster.Event) bool { return e.Type != "Normal" && e.Kind == "Pod" && e.Name == p.Name })
+}
+
+// arriving reports whether all pods that a workload lacks are starting, and so
+// few that a rollout as Kubernetes does it by default (a quarter may be
+// unavailable) explains it.
+func arriving(s *cluster.State, x cluster.Workload) bool {
+	n := 0
+	for _, p := range podsOf(s, x.Name) {
+		if starting(s, p) && !podWell(s, p) {
+			n++
+		}
+	}
+	return x.Ready+n >= x.Desired && 4*x.Ready >= 3*x.Desired
+}
+
+// leftover reports whether a failed pod has been made up for: its workload has
+// all that it wants.
+func leftover(s *cluster.State, p cluster.Pod) bool {
+	if p.Phase != "Failed" {
+		return false
+	}
+	i := slices.IndexFunc(s.Workloads, func(x cluster.Workload) bool { return x.Kind != "ReplicaSet" && x.Name == ownerOf(s, p) })
+	return i >= 0 && s.Workloads[i].Ready >= s.Workloads[i].Desired
 }
 
 func nodeWell(n cluster.Node) bool {

@@ -238,6 +238,21 @@ func TestContainers(t *testing.T) {
 			diagnose.ExhaustMemory,
 		},
 		{
+			"a rollout is under way",
+			podsWorld{desired: 4, monitors: calm, pods: plus(runningPod("web-old-3", "web-old"), podWith("web-new-1", "web-new", func(p *cluster.Pod, c *cluster.Container) {
+				p.Phase, p.Created, c.Ready = "Pending", now.Add(-30*time.Second), false
+				c.State = cluster.Phase{Kind: "waiting", Reason: "ContainerCreating"}
+			}))},
+			diagnose.Healthy,
+		},
+		{
+			"an evicted pod was made up for",
+			podsWorld{desired: 2, monitors: calm, pods: plus(podWith("web-old-0", "web-old", func(p *cluster.Pod, c *cluster.Container) {
+				p.Phase, p.Reason, p.Message, c.Ready = "Failed", "Evicted", "The node was low on resource: memory.", false
+			}))},
+			diagnose.Healthy,
+		},
+		{
 			"twin: a pod of the old revision crashes while it terminates",
 			podsWorld{desired: 2, monitors: calm, pods: plus(podWith("web-gone-1", "web-gone", func(p *cluster.Pod, c *cluster.Container) {
 				crashed(1, "Error")(p, c)
@@ -299,9 +314,13 @@ func TestNotWell(t *testing.T) {
 		c.Restarts, c.State.Started = 4, now.Add(-time.Minute)
 	})
 	for name, w := range map[string]podsWorld{
-		"monitor":  {desired: 2, pods: pods, monitors: []signal.Signal{monitor("error rate", signal.Firing)}},
-		"restart":  {desired: 2, pods: []cluster.Pod{pods[0], fresh}},
-		"pod":      {desired: 3, pods: pods},
+		"monitor": {desired: 2, pods: pods, monitors: []signal.Signal{monitor("error rate", signal.Firing)}},
+		"restart": {desired: 2, pods: []cluster.Pod{pods[0], fresh}},
+		"pod":     {desired: 3, pods: pods},
+		"slow": {desired: 4, pods: append([]cluster.Pod{runningPod("web-old-3", "web-old")}, pods[0], pods[1], podWith("web-new-1", "web-new", func(p *cluster.Pod, c *cluster.Container) {
+			p.Phase, c.Ready = "Pending", false
+			c.State = cluster.Phase{Kind: "waiting", Reason: "ContainerCreating"}
+		}))},
 		"log":      {desired: 2, pods: pods, logs: []string{"ERROR could not write the order"}},
 		"no state": {desired: 0},
 	} {

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -392,4 +395,61 @@ func TestServersBadInput(t *testing.T) {
 	if h, ok := diagnose.New(diagnose.DefaultWeights()).Diagnose(in).Top(); ok && h.Probability > 0.5 {
 		t.Errorf("sure of %s (%v) from numbers that say nothing: %s", h.CauseClass, h.Probability, h.Mechanism)
 	}
+}
+
+// Whatever a server reports, in whatever order, nothing panics, nothing is
+// certain, and the same evidence gives the same ranking.
+func TestServersAnyInput(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		evidence.GaugeConnections, evidence.GaugeCPU, evidence.GaugeStorageFree, evidence.GaugeMemoryFree, evidence.GaugeSwap, evidence.GaugeReplicaLag,
+		evidence.GaugeWrites, evidence.GaugeWriteLatency, evidence.GaugeQueue, evidence.GaugeWAL, evidence.GaugeCredits, evidence.GaugeBurst,
+		evidence.GaugeTransactions, evidence.GaugeDeadlocks,
+	}
+	texts := []string{"", "Multi-AZ failover completed", "ran out of storage space", "Storage autoscaling completed", "replication lag exceeded 60 s", "is available"}
+	waits := []string{"", "CPU", "IO:DataFileRead", "Lock:tuple", "Client:ClientRead", "WAL:Lock", ":"}
+	engine := diagnose.New(diagnose.DefaultWeights())
+	cat := shop(t)
+	rapid.Check(t, func(r *rapid.T) {
+		in := diagnose.Input{Catalog: cat, Affected: []string{"orders"}, FirstSignal: now, Now: now}
+		keep := func(it evidence.Item, v any) {
+			it, err := it.WithID("x").Encode(v)
+			if err != nil {
+				r.Fatal(err)
+			}
+			in.Items = append(in.Items, it)
+		}
+		for _, n := range rapid.SliceOfDistinct(rapid.SampledFrom(names), rapid.ID[string]).Draw(r, "numbers") {
+			var s evidence.Series
+			for _, v := range rapid.SliceOfN(rapid.Float64Range(-1e12, 1e12), 0, 12).Draw(r, n) {
+				s.Points = append(s.Points, evidence.Point{At: now.Add(-time.Duration(rapid.IntRange(0, 30).Draw(r, "ago")) * time.Minute), Value: v})
+			}
+			keep(evidence.Item{Kind: evidence.KindMetric, Source: "m", Service: rapid.SampledFrom([]string{"db", "orders", ""}).Draw(r, "service"), Query: n},
+				evidence.Metric{Signal: evidence.Gauge, Resource: n, Limit: rapid.Float64Range(0, 1e4).Draw(r, "limit"), Now: s})
+		}
+		d := evidence.Database{MaxConnections: rapid.IntRange(0, 10).Draw(r, "max"), Refused: rapid.Bool().Draw(r, "refused")}
+		for range rapid.IntRange(0, 3).Draw(r, "n") {
+			w := evidence.DBWait{Name: rapid.SampledFrom(waits).Draw(r, "wait"), Load: rapid.Float64Range(-1, 9).Draw(r, "load")}
+			d.Waits = append(d.Waits, w)
+			d.Queries = append(d.Queries, evidence.DBQuery{Text: rapid.SampledFrom([]string{"", "VACUUM t", "INSERT INTO t", "SELECT 1"}).Draw(r, "sql"), Load: w.Load})
+			d.Events = append(d.Events, event(time.Duration(rapid.IntRange(-5, 600).Draw(r, "when"))*time.Minute, rapid.SampledFrom(texts).Draw(r, "text")))
+			d.Connections = append(d.Connections, evidence.DBConnections{State: "idle", Application: "mailer", Count: rapid.IntRange(-1, 9).Draw(r, "count")})
+		}
+		keep(evidence.Item{Kind: evidence.KindDatabase, Source: "pg", Service: "db", Query: "activity"}, d)
+		got := engine.Diagnose(in)
+		sum := 0.0
+		for _, h := range got.Hypotheses {
+			if h.Probability < 0 || h.Probability > 0.97 && h.CauseClass != diagnose.Unknown {
+				r.Errorf("probability %v of %s", h.Probability, h.CauseClass)
+			}
+			sum += h.Probability
+		}
+		if sum < 0.999 || sum > 1.001 {
+			r.Errorf("probabilities sum to %v", sum)
+		}
+		slices.Reverse(in.Items)
+		if diff := cmp.Diff(got, engine.Diagnose(in)); diff != "" {
+			r.Errorf("another order of the items gives another outcome:\n%s", diff)
+		}
+	})
 }
