@@ -23,6 +23,7 @@ type benchCmd struct {
 	Score     benchScoreCmd     `cmd:"" help:"Score a prediction file against the labels."`
 	Compare   benchCompareCmd   `cmd:"" help:"Run the engine and published methods side by side."`
 	Calibrate benchCalibrateCmd `cmd:"" help:"Show what the probabilities are worth."`
+	Alarms    benchAlarmsCmd    `cmd:"" help:"Count false alarms on systems in which nothing is wrong."`
 	Fit       benchFitCmd       `cmd:"" help:"Learn weights and calibration from the labels."`
 }
 

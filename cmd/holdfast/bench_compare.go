@@ -271,12 +271,12 @@ func (r comparedRow) times() string {
 }
 
 func (r comparedRow) note() string {
-	switch {
-	case r.Check == comparator.Void:
+	switch r.Check {
+	case comparator.Void:
 		return "void: " + r.Why
-	case r.Check == comparator.Matches:
+	case comparator.Matches:
 		return fmt.Sprintf("reproduces the known figures within %.2f", comparator.Tolerance)
-	case r.Check == comparator.NoReference:
+	case comparator.NoReference:
 		return "no figure is known for these cases"
 	}
 	return r.Source

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/holdfast-sre/holdfast/internal/bench/faultfree"
 	"github.com/holdfast-sre/holdfast/internal/bench/fit"
 )
 
@@ -35,24 +34,9 @@ Examples:
 
 // Run learns, prints the comparison, and writes the files that were asked for.
 func (c *benchFitCmd) Run(e *env) error {
-	var sources []fit.Source
-	for _, s := range benchSets() {
-		dir := filepath.Join(c.Data, s.Name)
-		if _, err := os.Stat(filepath.Join(dir, caseList)); err != nil {
-			return usage(fmt.Errorf("%s: learning takes every set: %w", dir, err))
-		}
-		sources = append(sources, fit.Source{Set: s, Data: os.DirFS(dir)})
-	}
-	sources = append(sources, fit.Source{Set: faultfree.Set(), Calm: true})
-	bar := newProgress(e, "fit")
-	cases, err := fit.Load(e.ctx, sources, func(_ string, done, all int) { bar.step(done, all) })
-	bar.end()
+	r, err := learn(e, c.Data)
 	if err != nil {
-		return usage(err)
-	}
-	r, err := fit.Fit(e.ctx, cases, fitCommand)
-	if err != nil {
-		return usage(err)
+		return err
 	}
 	var b bytes.Buffer
 	r.Print(&b)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/holdfast-sre/holdfast/internal/bench/faultfree"
 	"github.com/holdfast-sre/holdfast/internal/bench/fit"
 )
 
@@ -20,6 +21,7 @@ func learn(e *env, root string) (fit.Result, error) {
 		}
 		sources = append(sources, fit.Source{Set: s, Data: os.DirFS(dir)})
 	}
+	sources = append(sources, fit.Source{Set: faultfree.Set(), Calm: true})
 	bar := newProgress(e, "learn")
 	cases, err := fit.Load(e.ctx, sources, func(_ string, done, all int) { bar.step(done, all) })
 	bar.end()

@@ -60,7 +60,7 @@ func readPredictions(data fs.FS, path string) (map[string]bench.Prediction, erro
 	if err != nil {
 		return nil, fmt.Errorf("--pred: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return bench.ReadPredictions(f, path, known)
 }
 

@@ -23,7 +23,7 @@ func readTable(data fs.FS, name string, columns ...string) (table, error) {
 	if err != nil {
 		return table{}, problem.Hinted(fmt.Errorf("%w", err), "--data is the set's own folder, with cases.csv and labels.csv in it")
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	r := csv.NewReader(f)
 	head, err := r.Read()
 	if err != nil {
