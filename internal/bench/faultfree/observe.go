@@ -90,8 +90,12 @@ func (w *world) metrics() {
 // lines that every system writes, with how often in both windows.
 func (w *world) logs() {
 	common := []struct{ level, text string }{
-		{"info", "request handled in <*> ms"}, {"info", "connection accepted from <*>"}, {"debug", "cache refreshed"},
-		{"warn", "retrying request <*>, attempt 1"}, {"warn", "deprecated field <*> in request"}, {"error", "client closed the connection"},
+		{"info", "request handled in <*> ms"},
+		{"info", "connection accepted from <*>"},
+		{"debug", "cache refreshed"},
+		{"warn", "retrying request <*>, attempt 1"},
+		{"warn", "deprecated field <*> in request"},
+		{"error", "client closed the connection"},
 		{"error", "invalid input in field <*>"},
 	}
 	for _, s := range w.services {

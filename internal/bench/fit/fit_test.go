@@ -3,7 +3,6 @@ package fit
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"strconv"
@@ -53,8 +52,10 @@ func pools(n int) bench.Set {
 		},
 		Load: func(_ fs.FS, id string) (diagnose.Input, error) {
 			cat, err := catalog.New([]catalog.Service{
-				{Name: "entry", Owner: "o", Tier: 1, DependsOn: []string{"left", "right"}}, {Name: "left", Owner: "o", Tier: 2, DependsOn: []string{"store"}},
-				{Name: "right", Owner: "o", Tier: 2, DependsOn: []string{"store"}}, {Name: "store", Owner: "o", Tier: 2},
+				{Name: "entry", Owner: "o", Tier: 1, DependsOn: []string{"left", "right"}},
+				{Name: "left", Owner: "o", Tier: 2, DependsOn: []string{"store"}},
+				{Name: "right", Owner: "o", Tier: 2, DependsOn: []string{"store"}},
+				{Name: "store", Owner: "o", Tier: 2},
 			}, nil)
 			in := diagnose.Input{Catalog: cat, Affected: []string{"entry"}, Now: now, FirstSignal: now.Add(-5 * time.Minute)}
 			for _, s := range services[:3] {
@@ -224,6 +225,6 @@ func TestGradientIsThatOfTheLikelihood(t *testing.T) {
 func TestTooFewCasesAreRefused(t *testing.T) {
 	t.Parallel()
 	if _, err := Fit(t.Context(), make([]Case, 3), "test"); err == nil {
-		t.Error(fmt.Sprint("three cases were enough"))
+		t.Error("three cases were enough")
 	}
 }

@@ -17,7 +17,7 @@ func (p *problem) learn(use []int, strength float64, from []float64) []float64 {
 	size := 1e-3
 	next, ng := make([]float64, len(w)), make([]float64, len(w))
 	for range steps {
-		better := value
+		var better float64
 		for try := 0; ; try++ {
 			gain := 0.0
 			for i := range w {
