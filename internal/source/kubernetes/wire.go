@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -59,14 +58,6 @@ func (v *scalar) UnmarshalJSON(b []byte) error {
 	}
 	*v = scalar(n)
 	return nil
-}
-
-func (v scalar) number() int {
-	n, err := strconv.Atoi(string(v))
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 type wireSelector struct {

@@ -214,6 +214,9 @@ func plain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return context.DeadlineExceeded
 	}
+	if ce, ok := errors.AsType[*pgconn.ConnectError](err); ok && ce.Unwrap() != nil {
+		return ce.Unwrap() //nolint:wrapcheck // its own words start with the names
+	}
 	return err
 }
 

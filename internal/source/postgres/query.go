@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -204,5 +205,8 @@ func list[T any](ctx context.Context, conn *pgx.Conn, query string, limit int, o
 // not make it negative.
 func duration(seconds float64) time.Duration {
 	const most = 10 * 366 * 24 * 3600
+	if math.IsNaN(seconds) {
+		return 0
+	}
 	return time.Duration(min(max(seconds, 0), most) * float64(time.Second)).Round(time.Millisecond)
 }
