@@ -30,6 +30,10 @@ for set in petshop nezha cloudops opensre-synth; do
 	put "$set groups" "$work/$set-score.md"
 done
 
+echo "alarms" >&2
+"$work/holdfast" bench alarms --data "$data" -o markdown >"$work/alarms.md"
+put alarms "$work/alarms.md"
+
 echo "learn by folds" >&2
 "$work/holdfast" bench fit --data "$data" >"$work/folds.md"
 put folds "$work/folds.md"
