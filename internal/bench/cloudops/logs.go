@@ -52,7 +52,7 @@ func (s *snapshot) logs() []serviceLogs {
 	out := make([]serviceLogs, 0, len(c.order))
 	for _, name := range c.order {
 		g := c.groups[name]
-		mined := lines.Mine(g.lines, nil, r)
+		mined := lines.Mine(g.sample(), nil, r)
 		for i, t := range mined.Templates {
 			if n := g.counts[shape(t.Sample)]; n > t.Count {
 				mined.Templates[i].Count = n
@@ -94,6 +94,35 @@ func (c *collected) add(service, container, text string, count int) {
 		g.lines = append(g.lines, lines.Line{At: at, Text: rest, Labels: map[string]string{"container": container}})
 	}
 	g.counts[k] += count
+}
+
+// edge is how many lines of a service are kept at its start and at its end,
+// beside those that tell of trouble.
+const edge = 6
+
+// trouble are words of which lines that matter here hold one, in lower case;
+// the collectors of a live system ask log stores for the same.
+var trouble = []string{ //nolint:gochecknoglobals // a list that nothing changes
+	"err", "warn", "fail", "exception", "refus", "denied", "timeout", "timed out", "unavailable", "unable", "not found", "no such", "invalid",
+	"fatal", "panic", "reset", "broken", "read-only", "read_only", "exceeded", "exhaust", "too many", "kill", "listening", "started on",
+	" 40", " 50", "unknown",
+}
+
+// sample is what a service says at the start and at the end, and all that tells
+// of trouble: the rest is what it says when it is well.
+func (g *group) sample() []lines.Line {
+	out := g.lines[:0:0]
+	for i, l := range g.lines {
+		if i < edge || i >= len(g.lines)-edge {
+			out = append(out, l)
+			continue
+		}
+		low := strings.ToLower(l.Text)
+		if slices.ContainsFunc(trouble, func(w string) bool { return strings.Contains(low, w) }) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 const maxShape = 200 // bytes

@@ -2,10 +2,9 @@ package cloudops
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -111,27 +110,29 @@ type containerManifest struct {
 	} `yaml:"ports"`
 }
 
+// telling are keys and kinds of which a manifest has one that says more than a
+// description does.
+var telling = []string{ //nolint:gochecknoglobals // a list that nothing changes
+	"affinity:", "Affinity:", "imagePullSecrets:", "securityContext:", "schedulerName:", "nodeName:", "dnsPolicy:", "dnsConfig:", "hostNetwork:", "hostAliases:",
+	"terminationGracePeriodSeconds:", "appProtocol:", "kind: PersistentVolumeClaim", "kind: Secret",
+}
+
+var namedPort = regexp.MustCompile(`name: \S+\s+containerPort:|containerPort: \d+\s+(?:protocol: \w+\s+)?name:`)
+
 // manifests adds to the objects that exist what only their manifests say.
 func (r *reader) manifests() {
 	for _, e := range r.snap.yaml {
-		dec := yaml.NewDecoder(strings.NewReader(e.value))
-		for {
-			var m manifest
-			err := dec.Decode(&m)
-			if errors.Is(err, io.EOF) {
-				break
+		for text := range strings.SplitSeq("\n"+e.value, "\n---") {
+			if !slices.ContainsFunc(telling, func(k string) bool { return strings.Contains(text, k) }) && !namedPort.MatchString(text) {
+				continue
 			}
-			if err != nil {
+			var m manifest
+			if err := yaml.Unmarshal([]byte(text), &m); err != nil {
 				r.snap.unread = append(r.snap.unread, fmt.Sprintf("manifest %s: %v", e.key, err))
-				var types *yaml.TypeError
-				if !errors.As(err, &types) {
-					break
-				}
 			}
 			r.manifest(m)
 		}
 	}
-	cluster.Compare(r.state.Secrets, r.values)
 }
 
 func (r *reader) manifest(m manifest) {

@@ -204,6 +204,9 @@ func (r *reader) workloads() {
 			if w.Created.IsZero() {
 				w.Created = r.ago(t.cell(row, "AGE"))
 			}
+			if w.OwnerName != "" {
+				w.Template = cluster.PodSpec{} // its owner's
+			}
 			r.state.Workloads = append(r.state.Workloads, w)
 			r.events(k.kind, name, root)
 		})
