@@ -133,6 +133,7 @@ func (r *reader) manifests() {
 			r.manifest(m)
 		}
 	}
+	cluster.Compare(r.state.Secrets, r.values)
 }
 
 func (r *reader) manifest(m manifest) {
