@@ -222,7 +222,11 @@ func over(s *cluster.State, e cluster.Event) string {
 	case "Node":
 		i := slices.IndexFunc(s.Nodes, func(n cluster.Node) bool { return n.Name == e.Name })
 		if i >= 0 && nodeWell(s.Nodes[i]) {
-			return "node " + e.Name + " had " + e.Reason + ago + ", a transient flap, not a real failure now: it has recovered and is currently Ready"
+			what := "node " + e.Name + " had " + e.Reason + ago
+			if strings.Contains(e.Reason, "NotReady") {
+				what += ", a transient flap, not a real failure"
+			}
+			return what + ": it has recovered and is currently Ready"
 		}
 	case "Pod":
 		i := slices.IndexFunc(s.Pods, func(p cluster.Pod) bool { return p.Name == e.Name })

@@ -35,7 +35,7 @@ func containers(v *view, cs *candidates) {
 			if x.Kind == "ReplicaSet" {
 				continue
 			}
-			if cs.inspected(x.Name) {
+			if cs.inspected(x.Name) || slices.ContainsFunc(v.links[x.Name], cs.inspected) {
 				continue
 			}
 			pods := podsOf(&c.state, x.Name)
