@@ -132,31 +132,44 @@ func newFlow(v *view, cs *candidates, t tracesView) *flow {
 // call: the callee when several callers do so, or when it changed itself; else
 // the caller.
 func (f *flow) blame() {
+	var callers []turn
 	for _, caller := range slices.Sorted(maps.Keys(f.turns)) {
-		ts := f.turns[caller]
-		for callee, x := range ts.after {
-			others := 0.0
-			for other, o := range f.turns {
-				if other != caller {
-					others = max(others, o.after[callee].strength)
-				}
-			}
-			changed := f.errors[callee]
-			if t := f.turns[callee]; t != nil {
-				changed = max(changed, t.stops.strength, t.branches.strength)
-			}
+		after := f.turns[caller].after
+		for _, callee := range slices.Sorted(maps.Keys(after)) {
+			x := after[callee]
+			others, changed := f.alsoAfter(callee, caller), f.changed(callee)
 			y := x
 			y.strength *= max(doubtful, min(others/x.strength, 1), changed)
-			if best := f.after[callee]; y.strength > best.strength {
+			if y.strength > f.after[callee].strength {
 				f.after[callee] = y
 			}
 			if max(others, changed) < slight {
-				x.Callee = ""
+				x.Callee = "" // what the caller does by itself
 				x.strength *= 1 - doubtful
-				ts.note(x)
+				callers = append(callers, x)
 			}
 		}
 	}
+	for _, x := range callers {
+		f.turns[x.Service].note(x)
+	}
+}
+
+// alsoAfter is how clearly other callers go another way after the callee.
+func (f *flow) alsoAfter(callee, caller string) float64 {
+	best := 0.0
+	for other, o := range f.turns {
+		if other != caller {
+			best = max(best, o.after[callee].strength)
+		}
+	}
+	return best
+}
+
+// changed is how clearly a component fails or goes another way by itself.
+func (f *flow) changed(name string) float64 {
+	stops, branches := f.turned(name)
+	return max(f.errors[name], stops.strength, branches.strength)
 }
 
 // doubtful is how much a single caller says about whom it called last.
