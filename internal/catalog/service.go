@@ -16,9 +16,9 @@ import (
 // Target is a thing that can be acted on.
 type Target struct {
 	Environment string `json:"environment" yaml:"environment" strict:"required" doc:"as the sources are configured"`
-	Cluster     string `json:"cluster,omitempty" yaml:"cluster"`
-	Namespace   string `json:"namespace,omitempty" yaml:"namespace"`
-	Kind        string `json:"kind" yaml:"kind" strict:"required" doc:"process or http"`
+	Cluster     string `json:"cluster,omitempty" yaml:"cluster" doc:"name of the source of type kubernetes; any when left out"`
+	Namespace   string `json:"namespace,omitempty" yaml:"namespace" doc:"of Kubernetes; its state is looked at"`
+	Kind        string `json:"kind" yaml:"kind" strict:"required" doc:"process, http, or what Kubernetes calls it: deployment, statefulset, …"`
 	Name        string `json:"name" yaml:"name" strict:"required" doc:"as the runtime calls it"`
 }
 
