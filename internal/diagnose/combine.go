@@ -79,54 +79,30 @@ func (c *candidate) grounded(w Weights) bool {
 }
 
 // calibrate replaces the shares by calibrated ones where the calibration knows
-// evidence of these kinds: that of the first cause, or that of the first
-// component, in which the causes keep their proportion. The others share what
-// is left as they did before.
+// how often the first cause is right with evidence of these kinds. The others
+// share what is left as they did before. A curve that knows components only
+// says nothing of causes: see suspects.
 func (e *Engine) calibrate(v *view, s standing, out []weighed, bound []float64) {
-	p := v.profile()
-	switch {
-	case out[0].c.runbook:
-	case e.calibration.Cause.knows(p):
-		curve, r := e.calibration.Cause, e.readCause(v, s, true)
-		bound[0] = max(curve.Probability(p, e.readCause(v, s, false)), capOutside)
-		out[0].calibrated = curve.vouches(p, r)
-		rescale(out, curve.Probability(p, r), func(c *candidate) bool { return c == s.all[0] })
-	case e.calibration.Component.knows(p):
-		if r, ok := e.readComponent(v, s, true); ok {
-			rescale(out, e.calibration.Component.Probability(p, r), func(c *candidate) bool {
-				return c.component == r.Component && c.class != Healthy
-			})
-		}
+	p, curve := v.profile(), e.calibration.Cause
+	if out[0].c.runbook || !curve.knows(p) {
+		return
 	}
+	lead := e.readCause(v, s, true)
+	bound[0] = max(curve.Probability(p, e.readCause(v, s, false)), capOutside)
+	out[0].calibrated = curve.vouches(p, lead)
+	rescale(out, curve.Probability(p, lead))
 }
 
-// rescale gives the chosen candidates the probability p together, and the
-// others, with "unknown", the rest. None of them passes the first of the chosen.
-func rescale(out []weighed, p float64, chosen func(*candidate) bool) {
-	had := 0.0
-	for _, w := range out {
-		if chosen(w.c) {
-			had += w.p
-		}
+// rescale gives the first candidate the probability p, and the others, with
+// "unknown", the rest. None passes the first.
+func rescale(out []weighed, p float64) {
+	down := 0.0
+	if rest := 1 - out[0].p; rest > 1e-9 {
+		down = (1 - p) / rest
 	}
-	up, down := 0.0, 0.0
-	if had > 0 {
-		up = p / had
-	}
-	if had < 1-1e-9 {
-		down = (1 - p) / (1 - had)
-	}
-	first := 0.0
-	for i, w := range out {
-		if chosen(w.c) {
-			out[i].p = w.p * up
-			first = max(first, out[i].p)
-		}
-	}
-	for i, w := range out {
-		if !chosen(w.c) {
-			out[i].p = min(w.p*down, first)
-		}
+	out[0].p = p
+	for i := range out[1:] {
+		out[i+1].p = min(out[i+1].p*down, p)
 	}
 }
 

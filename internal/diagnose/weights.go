@@ -57,7 +57,7 @@ const (
 // corePriors are the hand-set log-odds of the features above.
 var corePriors = priors{
 	fExhausted: 2.6, fRisen: 0.6, fHolder: 1.2, fHolderFirst: 0.6, fVictims: 0.8, fNoProgress: 2.2,
-	fBacklog: 0.8, fProgress: -1.5, fLeak: 2.4, fErrorClass: 1.4, fCodeFault: 0.9, fRestarts: 0.8, fOOM: 2.6,
+	fBacklog: 0.8, fProgress: -1.8, fLeak: 2.4, fErrorClass: 1.4, fCodeFault: 0.9, fRestarts: 0.8, fOOM: 2.6,
 	fChangeNear: 1.9, fChangeRecorded: 1.1, fChangeAfter: -3.0, fTrafficUp: 2.4, fAbnormal: 0.6, fInBand: -2.0,
 	fDown: 2.6, fDepAbnormal: 1.2, fAlert: 0.4, fFirst: 0.7, fLater: -1.2, fExplains: 1.0, fExplainsNone: -2.5,
 	fExplained: -1.6, fMechanism: -1.3, fAllInBand: 3.2, fStillAlerting: -1.5,
