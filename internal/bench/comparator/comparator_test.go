@@ -83,8 +83,10 @@ func shop(tracks ...bench.Track) bench.Panel {
 	return bench.Panel{
 		Target: "entry", Tracks: tracks,
 		Calls: []bench.Call{
-			{Caller: "entry", Callee: "a"}, {Caller: "entry", Callee: "b"},
-			{Caller: "a", Callee: "store"}, {Caller: "store", Callee: "a"},
+			{Caller: "entry", Callee: "a"},
+			{Caller: "entry", Callee: "b"},
+			{Caller: "a", Callee: "store"},
+			{Caller: "store", Callee: "a"},
 		},
 	}
 }
