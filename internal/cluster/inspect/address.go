@@ -3,7 +3,6 @@ package inspect
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -90,8 +89,8 @@ func parseAddress(s string) (address, bool) {
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		rest = rest[i+1:]
 	}
-	host, port, err := net.SplitHostPort(rest)
-	if err != nil {
+	host, port, ok := strings.Cut(rest, ":")
+	if !ok {
 		if scheme == "" {
 			return address{}, false
 		}

@@ -2,7 +2,7 @@ package inspect
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,7 +260,7 @@ func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []d
 // hasPort reports whether an endpoint is an address with a port: pods without
 // the port of a service are listed without one.
 func hasPort(endpoint string) bool {
-	_, _, err := net.SplitHostPort(endpoint)
+	_, err := netip.ParseAddrPort(endpoint)
 	return err == nil
 }
 
