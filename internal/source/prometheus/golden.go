@@ -26,6 +26,7 @@ type question struct {
 // query: names that client libraries and exporters use by default.
 const (
 	conventionLatency = `histogram_quantile($quantile, sum by (le) (rate(http_request_duration_seconds_bucket{%s}[$window])))`
+	conventionMean    = `sum(rate(http_request_duration_seconds_sum{%[1]s}[$window])) / sum(rate(http_request_duration_seconds_count{%[1]s}[$window]))`
 	conventionTraffic = `sum(rate(http_requests_total{%s}[$window]))`
 	conventionErrors  = `(sum(rate(http_requests_total{%[1]s,code=~"5.."}[$window])) or ` +
 		`sum(rate(http_requests_total{%[1]s,status=~"5.."}[$window])) or ` +
@@ -57,6 +58,13 @@ func (s *Source) questions(svc catalog.Service) []question {
 				floor: detect.Floor{Abs: 0.005, Rel: 0.1},
 			})
 		}
+	}
+	if m.Latency == "" && m.Selector != "" {
+		// Means add up along calls, quantiles do not.
+		add(question{
+			signal: evidence.LatencyMean, unit: "s", query: s.Expand(fmt.Sprintf(conventionMean, m.Selector), ""),
+			floor: detect.Floor{Abs: 0.005, Rel: 0.1},
+		})
 	}
 	if q, declared := written(m.Traffic, conventionTraffic, m.Selector); q != "" {
 		add(question{
