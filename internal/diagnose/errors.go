@@ -68,10 +68,9 @@ func (l line) novel() bool {
 
 // recognise returns the mechanism that a line names.
 func recognise(l line) (mechanism, bool) {
-	text := l.Text + "\n" + l.Sample
-	lower := strings.ToLower(text)
+	text := newSearchable(l.Text + "\n" + l.Sample)
 	for _, m := range mechanisms {
-		if m.pattern.match(text, lower) {
+		if m.pattern.match(text) {
 			return m, true
 		}
 	}

@@ -7,72 +7,110 @@ import (
 	"strings"
 )
 
-// pattern is a regular expression that ignores case, with texts one of which
-// every match contains: most lines contain none, and finding that out costs a
-// fraction of trying the expression.
-type pattern struct {
-	re      *regexp.Regexp
-	needles []string // lower case; none = every text may match
+// pattern is a regular expression that ignores case. Trying one on a log line
+// is dear, and hardly any line matches: so each of its alternatives has texts
+// that every match contains, which are looked for first.
+type pattern []alternative
+
+// alternative is one way to match. Of each list in needs, which are in lower
+// case, a match contains at least one text.
+type alternative struct {
+	re    *regexp.Regexp
+	needs [][]string
 }
 
 // quick compiles a pattern.
 func quick(p string) pattern {
-	re := rx(p)
 	tree, err := syntax.Parse(`(?i)`+p, syntax.Perl)
-	if err != nil {
-		return pattern{re: re}
+	if err != nil || tree.Op != syntax.OpAlternate {
+		return pattern{{rx(p), needs(tree)}}
 	}
-	return pattern{re, needles(tree.Simplify())}
+	var out pattern
+	for _, sub := range tree.Sub {
+		out = append(out, alternative{regexp.MustCompile(sub.String()), needs(sub)})
+	}
+	return out
 }
 
-// match reports whether the pattern occurs in a text; lower is the text in
-// lower case.
-func (p pattern) match(text, lower string) bool {
-	if len(p.needles) > 0 && !slices.ContainsFunc(p.needles, func(n string) bool { return strings.Contains(lower, n) }) {
-		return false
-	}
-	return p.re.MatchString(text)
+// match reports whether the pattern occurs in a text.
+func (p pattern) match(t *searchable) bool {
+	return slices.ContainsFunc(p, func(a alternative) bool {
+		for _, any := range a.needs {
+			if !slices.ContainsFunc(any, t.contains) {
+				return false
+			}
+		}
+		return a.re.MatchString(t.text)
+	})
 }
 
-// needles returns texts one of which stands in every match of an expression;
-// nil when there are none.
-func needles(re *syntax.Regexp) []string {
+// needs returns lists of texts: every match of an expression contains one of
+// each. None when nothing is known.
+func needs(re *syntax.Regexp) [][]string {
+	if re == nil {
+		return nil
+	}
 	switch re.Op {
 	case syntax.OpLiteral:
-		return []string{strings.ToLower(string(re.Rune))}
+		return [][]string{{strings.ToLower(string(re.Rune))}}
 	case syntax.OpCapture, syntax.OpPlus:
-		return needles(re.Sub[0])
+		return needs(re.Sub[0])
 	case syntax.OpRepeat:
 		if re.Min > 0 {
-			return needles(re.Sub[0])
+			return needs(re.Sub[0])
 		}
 	case syntax.OpAlternate:
-		var all []string
+		var any []string
 		for _, s := range re.Sub {
-			n := needles(s)
+			n := needs(s)
 			if n == nil {
 				return nil
 			}
-			all = append(all, n...)
+			any = append(any, slices.MaxFunc(n, func(a, b []string) int { return shortest(a) - shortest(b) })...)
+		}
+		return [][]string{any}
+	case syntax.OpConcat:
+		var all [][]string
+		for _, s := range re.Sub {
+			all = append(all, needs(s)...)
 		}
 		return all
-	case syntax.OpConcat:
-		var best []string
-		for _, s := range re.Sub {
-			if n := needles(s); shortest(n) > shortest(best) {
-				best = n
-			}
-		}
-		return best
 	default: // character classes, anchors, what may be left out
 	}
 	return nil
 }
 
-// shortest is the length of the shortest of the texts; 0 without any.
+// shortest is the length of the shortest of the texts.
 func shortest(texts []string) int {
-	if len(texts) == 0 {
-		return 0
-	}
 	return len(slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) }))
 }
+
+// searchable is a text in which many short ones are looked for. It knows which
+// pairs of bytes occur, which rules out most of them without a search.
+type searchable struct {
+	text, lower string
+	pairs       [1 << 16 / 64]uint64 // a bit for each pair of bytes in lower
+}
+
+func newSearchable(text string) *searchable {
+	t := &searchable{text: text, lower: strings.ToLower(text)}
+	for i := 1; i < len(t.lower); i++ {
+		n := pair(t.lower, i)
+		t.pairs[n/64] |= 1 << (n % 64)
+	}
+	return t
+}
+
+// contains reports whether the text contains a lower-case one.
+func (t *searchable) contains(needle string) bool {
+	for i := 1; i < len(needle); i++ {
+		n := pair(needle, i)
+		if t.pairs[n/64]&(1<<(n%64)) == 0 {
+			return false
+		}
+	}
+	return strings.Contains(t.lower, needle)
+}
+
+// pair is the byte at i and the one before as a number.
+func pair(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -133,12 +134,15 @@ func newView(in Input) *view {
 // ordered sorts a copy of the items by what identifies them.
 func ordered(items []evidence.Item) []evidence.Item {
 	return slices.SortedFunc(slices.Values(items), func(a, b evidence.Item) int {
+		if a.ID != b.ID { // nearly always; the rest is dear to compare
+			return cmp.Compare(a.ID, b.ID)
+		}
 		return cmp.Or(
-			cmp.Compare(a.ID, b.ID), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Collector, b.Collector),
+			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Collector, b.Collector),
 			cmp.Compare(a.Source, b.Source), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Query, b.Query),
 			// Of two items with one ID the less trusted is kept.
 			-compareBool(a.Outside, b.Outside), -compareBool(a.Stale, b.Stale), -cmp.Compare(a.Error, b.Error),
-			cmp.Compare(string(a.Data), string(b.Data)),
+			bytes.Compare(a.Data, b.Data),
 		)
 	})
 }

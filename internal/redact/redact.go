@@ -58,9 +58,13 @@ func New(extra ...string) (*Redactor, error) {
 
 // String returns s with every secret replaced by its mark.
 func (r *Redactor) String(s string) string {
+	lower := strings.ToLower(s)
 	for _, rule := range builtin {
-		if rule.may(s) {
-			s = rule.apply(s)
+		if !rule.may(s, lower) {
+			continue
+		}
+		if clean := rule.apply(s); clean != s {
+			s, lower = clean, strings.ToLower(clean)
 		}
 	}
 	if r == nil {

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// rule is one shape. may is a cheap test that spares most text the expensive one.
+// rule is one shape. may is a cheap test that spares most text the expensive
+// one; it sees the text as it is and in lower case.
 type rule struct {
-	may   func(string) bool
+	may   func(s, lower string) bool
 	apply func(string) string
 }
 
@@ -59,8 +60,8 @@ var builtin = []rule{
 	{namesSecret, func(s string) string { return value(named, s) }},
 	{namesSecret, func(s string) string { return value(option, s) }},
 	{holds(
-		"eyJ", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA", "gh", "glpat-", "xox", "xapp-", "hooks.slack.com",
-		"sk-", "k_live_", "k_test_", "whsec_", "AIza", "ya29.", "npm_", "pypi-", "SG.", "hv", "glsa_", "dop_v1_",
+		"eyJ", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "hooks.slack.com",
+		"sk-", "k_live_", "k_test_", "whsec_", "AIza", "ya29.", "npm_", "pypi-", "SG.", "hvs.", "hvb.", "hvr.", "glsa_", "dop_v1_",
 	), func(s string) string { return shapes.ReplaceAllLiteralString(s, markToken) }},
 	{holdsFold("bearer", "basic"), redactScheme},
 	{holds("@"), func(s string) string { return email.ReplaceAllLiteralString(s, markEmail) }},
@@ -71,47 +72,39 @@ var builtin = []rule{
 var namesSecret = holdsFold("pass", "pwd", "secret", "token", "key", "credential", "session", "cvv", "cvc")
 
 // holds reports whether s holds one of words.
-func holds(words ...string) func(string) bool {
-	return func(s string) bool {
-		for _, w := range words {
-			if strings.Contains(s, w) {
-				return true
-			}
-		}
-		return false
-	}
+func holds(words ...string) func(s, lower string) bool {
+	return func(s, _ string) bool { return holdsOne(s, words) }
 }
 
 // holdsFold is holds for lower-case ASCII words, whatever the case in s.
-func holdsFold(words ...string) func(string) bool {
-	return func(s string) bool {
-		for _, w := range words {
-			if containsFold(s, w) {
-				return true
-			}
-		}
-		return false
-	}
+func holdsFold(words ...string) func(s, lower string) bool {
+	return func(_, lower string) bool { return holdsOne(lower, words) }
 }
 
-func containsFold(s, word string) bool {
-	first, upper := word[0], word[0]-'a'+'A'
-	for i := 0; i+len(word) <= len(s); i++ {
-		if (s[i] == first || s[i] == upper) && strings.EqualFold(s[i:i+len(word)], word) {
+func holdsOne(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
 			return true
 		}
 	}
 	return false
 }
 
-// hasDigits reports whether s has enough digits for a card number.
-func hasDigits(s string) bool {
-	n := 0
+// hasDigits reports whether s has as many digits in a row as a card number,
+// each at most one space or dash after the one before.
+func hasDigits(s, _ string) bool {
+	run, gap := 0, 0
 	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
-			if n++; n == 13 {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			if run++; run == 13 {
 				return true
 			}
+			gap = 0
+		case gap == 0 && (c == ' ' || c == '-'):
+			gap = 1
+		default:
+			run, gap = 0, 0
 		}
 	}
 	return false

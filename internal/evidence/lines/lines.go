@@ -40,7 +40,7 @@ const (
 // frequent first. r redacts before anything is cut, so that no half of a
 // secret is left.
 func Mine(now, before []Line, r *redact.Redactor) evidence.Logs {
-	m := miner{templates: map[string]*evidence.Template{}, stacks: map[string]*stack{}, masked: map[string]string{}, r: r}
+	m := miner{templates: map[string]*evidence.Template{}, stacks: map[string]*stack{}, masked: map[string]string{}, redacted: map[string]string{}, r: r}
 	for _, l := range now {
 		m.add(l)
 	}
@@ -54,6 +54,7 @@ type miner struct {
 	templates map[string]*evidence.Template
 	stacks    map[string]*stack
 	masked    map[string]string // template by message
+	redacted  map[string]string // by text: a message is often its whole line
 	r         *redact.Redactor
 }
 
@@ -113,14 +114,23 @@ func (m *miner) reference(l Line) {
 func (m *miner) template(p parsed) string {
 	t, ok := m.masked[p.message]
 	if !ok {
-		t = clip(Mask(m.r.String(p.message)), maxText)
+		t = clip(Mask(m.redact(p.message)), maxText)
 		m.masked[p.message] = t
 	}
 	return t
 }
 
 func (m *miner) sample(text string) string {
-	return clip(m.r.String(strings.TrimSpace(text)), maxSample)
+	return clip(m.redact(strings.TrimSpace(text)), maxSample)
+}
+
+func (m *miner) redact(text string) string {
+	out, ok := m.redacted[text]
+	if !ok {
+		out = m.r.String(text)
+		m.redacted[text] = out
+	}
+	return out
 }
 
 // notable returns what is new or has risen. A failure that was there before,

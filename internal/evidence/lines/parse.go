@@ -135,7 +135,10 @@ var (
 
 // fromText reads logfmt when a line has a message key, else plain text.
 func fromText(text string) parsed {
-	pairs := logfmtPair.FindAllStringSubmatch(text, 64)
+	var pairs [][]string
+	if strings.Count(text, "=") >= 2 {
+		pairs = logfmtPair.FindAllStringSubmatch(text, 64)
+	}
 	if len(pairs) >= 2 {
 		f := make(map[string]any, len(pairs))
 		for _, m := range pairs {
