@@ -109,7 +109,7 @@ type Incident struct {
 	Severity        severity.Severity     `json:"severity"`
 	SeverityReasons []string              `json:"severity_reasons"`
 	SeverityByHand  bool                  `json:"severity_by_hand,omitempty"` // a person set it; it may still rise by itself
-	SeverityHeard   severity.Severity     `json:"severity_heard,omitempty"` // the worst that its signals asked for so far
+	SeverityHeard   severity.Severity     `json:"severity_heard,omitempty"`   // the worst that its signals asked for so far
 	Environment     string                `json:"environment"`
 	Services        []string              `json:"services"` // affected, sorted
 	Owners          []string              `json:"owners,omitempty"`

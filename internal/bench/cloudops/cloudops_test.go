@@ -299,8 +299,8 @@ func TestCasesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, id := range ids {
-		if testing.Short() && i%20 != 0 {
-			continue
+		if i%20 != 0 {
+			continue // the commands that measure read them all
 		}
 		in, err := Set().Load(data, id)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -227,6 +228,9 @@ func (s *snapshot) described(resource string, f func(name string, root *block)) 
 		name, ok := cutPrefix(e.key, resource+"/")
 		if !ok {
 			continue
+		}
+		if strings.Contains(e.value, "(NotFound)") {
+			continue // an answer: there is no such object
 		}
 		root := parseBlock(e.value)
 		if root.text("Name") == "" && len(root.blocks) < 2 {
