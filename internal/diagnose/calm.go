@@ -195,11 +195,15 @@ func leavers(s *cluster.State) []string {
 // latestWarnings returns one warning per object and reason, the latest.
 func latestWarnings(s *cluster.State) []cluster.Event {
 	var out []cluster.Event
-	all := slices.SortedStableFunc(slices.Values(s.Events), func(a, b cluster.Event) int {
-		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Kind+a.Name+a.Reason, b.Kind+b.Name+b.Reason))
+	all := slices.DeleteFunc(slices.Clone(s.Events), func(e cluster.Event) bool { return e.Type == "Normal" })
+	slices.SortStableFunc(all, func(a, b cluster.Event) int {
+		if c := b.Last.Compare(a.Last); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Kind+a.Name+a.Reason, b.Kind+b.Name+b.Reason)
 	})
 	for _, e := range all {
-		if e.Type == "Normal" || slices.ContainsFunc(out, func(o cluster.Event) bool {
+		if slices.ContainsFunc(out, func(o cluster.Event) bool {
 			return o.Kind == e.Kind && o.Name == e.Name && o.Reason == e.Reason
 		}) {
 			continue

@@ -50,9 +50,11 @@ type alertEntry struct {
 	RawError     string   `json:"raw_error"`
 }
 
-// input puts the parts together as evidence.
-func (s *snapshot) input(id string, series []evidence.Item) (diagnose.Input, error) {
+// input puts the parts together as evidence; logs waits for the lines.
+func (s *snapshot) input(id string, series []evidence.Item, logs func() logged) (diagnose.Input, error) {
 	state := readState(s, s.namespace())
+	said := logs()
+	state.Unread = append(state.Unread, said.unread...)
 	cat, err := s.catalog(state)
 	if err != nil {
 		return diagnose.Input{}, err
@@ -79,7 +81,7 @@ func (s *snapshot) input(id string, series []evidence.Item) (diagnose.Input, err
 			return in, err
 		}
 	}
-	for _, l := range s.logs() {
+	for _, l := range said.services {
 		it := evidence.Item{Kind: evidence.KindLogs, Collector: "kubernetes", Service: l.service, Query: "kubectl logs -n " + state.Namespace + " deploy/" + l.service, Summary: "log lines", Outside: true}
 		if err := add(it, l.logs); err != nil {
 			return in, err

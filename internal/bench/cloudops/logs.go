@@ -1,6 +1,7 @@
 package cloudops
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,14 +28,17 @@ type pattern struct {
 	Sample string `json:"sample"`
 }
 
+// logged is what all services say.
+type logged struct {
+	services []serviceLogs
+	unread   []string // what could not be read, and why
+}
+
 // logs puts the lines of each service together: recent ones, those of the run
 // before, and errors that were counted.
-func (s *snapshot) logs() []serviceLogs {
-	r, err := redact.New()
-	if err != nil {
-		s.unread = append(s.unread, fmt.Sprintf("logs: %v", err))
-		return nil
-	}
+func (s *snapshot) logs() logged {
+	var out logged
+	r := &redact.Redactor{}
 	c := collected{groups: map[string]*group{}}
 	for _, e := range s.recentLogs {
 		service, was := strings.CutSuffix(e.key, previous)
@@ -47,9 +51,11 @@ func (s *snapshot) logs() []serviceLogs {
 		}
 	}
 	for _, e := range s.errorLogs {
-		s.errors(e, func(container, text string, count int) { c.add(e.key, container, text, count) })
+		err := errorLines(e.value, func(container, text string, count int) { c.add(e.key, container, text, count) })
+		if err != nil {
+			out.unread = append(out.unread, fmt.Sprintf("error_logs %s: %v", e.key, err))
+		}
 	}
-	out := make([]serviceLogs, 0, len(c.order))
 	for _, name := range c.order {
 		g := c.groups[name]
 		mined := lines.Mine(g.sample(), nil, r)
@@ -58,7 +64,7 @@ func (s *snapshot) logs() []serviceLogs {
 				mined.Templates[i].Count = n
 			}
 		}
-		out = append(out, serviceLogs{name, mined})
+		out.services = append(out.services, serviceLogs{name, mined})
 	}
 	return out
 }
@@ -154,12 +160,15 @@ func wordByte(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c >= 0x80
 }
 
-// errors reads a service's error lines: by container, or as counted patterns.
-func (s *snapshot) errors(e entry[json.RawMessage], add func(container, text string, count int)) {
+// errorLines reads a service's error lines: by container, or as counted
+// patterns. A text instead is an answer: there are none.
+func errorLines(b json.RawMessage, add func(container, text string, count int)) error {
+	if bytes.HasPrefix(b, []byte(`"`)) {
+		return nil
+	}
 	var groups map[string]json.RawMessage
-	if err := json.Unmarshal(e.value, &groups); err != nil {
-		s.unread = append(s.unread, fmt.Sprintf("error_logs %s: %v", e.key, err))
-		return
+	if err := json.Unmarshal(b, &groups); err != nil {
+		return fmt.Errorf("want lines by container: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		var ls []string
@@ -175,6 +184,7 @@ func (s *snapshot) errors(e entry[json.RawMessage], add func(container, text str
 			}
 		}
 	}
+	return nil
 }
 
 // stamp cuts the time that kubectl puts before a line.

@@ -47,11 +47,20 @@ func load(data fs.FS, id string) (diagnose.Input, error) {
 	if err != nil {
 		return diagnose.Input{}, err
 	}
+	// Logs and metrics need nothing of what the objects say, and take as long.
+	logs := inParallel(snap.logs)
 	series, err := readSeries(data, path.Join(dir, "metrics.csv.gz"), snap.zone())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		snap.unread = append(snap.unread, err.Error())
 	}
-	return snap.input(id, series)
+	return snap.input(id, series, logs)
+}
+
+// inParallel starts f and returns a function that waits for its result.
+func inParallel[T any](f func() T) func() T {
+	done := make(chan T, 1)
+	go func() { done <- f() }()
+	return func() T { return <-done }
 }
 
 // answer names the objects and causes of the leading hypotheses.

@@ -49,6 +49,7 @@ func readSnapshot(data fs.FS, name string) (*snapshot, error) {
 		return nil, fmt.Errorf("read %s: want a gzip file: %w", name, err)
 	}
 	var b bytes.Buffer
+	b.Grow(1 << 20) // most are of about this size
 	_, err = b.ReadFrom(io.LimitReader(zip, maxSnapshot))
 	s := parseSnapshot(b.Bytes())
 	if err != nil {
