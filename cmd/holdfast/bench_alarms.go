@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
 	"github.com/holdfast-sre/holdfast/internal/bench/faultfree"
+	"github.com/holdfast-sre/holdfast/internal/bench/nezha"
 	"github.com/holdfast-sre/holdfast/internal/bench/petshop"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 )
@@ -22,7 +23,7 @@ func (benchAlarmsCmd) Help() string {
 	return `Diagnoses systems in which nothing is wrong and counts how often a cause is
 named with a probability of .5 or more: each is somebody woken for nothing. The
 systems are made up, the same on every run; with --data also the windows of
-normal operation that come with the PetShop set.
+normal operation that come with the PetShop and Nezha sets.
 
 Examples:
   holdfast bench alarms
@@ -46,12 +47,18 @@ func (c *benchAlarmsCmd) Run(e *env) error {
 		return err
 	}
 	rows := []alarms{row}
-	if c.Data != "" {
-		data, err := openData("petshop", filepath.Join(c.Data, "petshop"))
+	for _, w := range []struct {
+		folder string
+		set    bench.Set
+	}{{"petshop", petshop.Calm()}, {nezha.Name, nezha.Calm()}} {
+		if c.Data == "" {
+			break
+		}
+		data, err := openData(w.folder, filepath.Join(c.Data, w.folder))
 		if err != nil {
 			return err
 		}
-		row, err := countAlarms(e, petshop.Calm().Name, petshop.Calm(), data)
+		row, err := countAlarms(e, w.set.Name, w.set, data)
 		if err != nil {
 			return err
 		}

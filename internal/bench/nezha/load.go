@@ -195,14 +195,20 @@ func (l *loader) catalog() (*catalog.Catalog, error) {
 	return c, nil
 }
 
+// metricFile is one file of metrics with the columns that are read of it.
+type metricFile struct {
+	name    string
+	columns []column
+	users   bool // what users meet
+}
+
+func metricFiles() []metricFile {
+	return []metricFile{{"metrics.csv.gz", serviceColumns(), false}, {"frontend.csv.gz", entryColumns(), true}}
+}
+
 func (l *loader) metrics() ([]evidence.Item, error) {
 	var out []evidence.Item
-	files := []struct {
-		name    string
-		columns []column
-		users   bool
-	}{{"metrics.csv.gz", serviceColumns(), false}, {"frontend.csv.gz", entryColumns(), true}}
-	for _, f := range files {
+	for _, f := range metricFiles() {
 		now, err := readSamples(l.data, "cases/"+l.spec.id+"/"+f.name, l.entry, f.columns)
 		if err != nil {
 			return nil, err
