@@ -2,6 +2,8 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
@@ -44,13 +46,44 @@ type clusterView struct {
 	state cluster.State
 }
 
+// oldState is how old the state of a cluster may be. What Kubernetes makes up for
+// by itself is made up for by then, and what is broken may be something else.
+const oldState = 10 * time.Minute
+
+// readCluster takes a state as it is now. One that is older counts as a source
+// that did not answer, and so does each kind of object that could not be read:
+// that it is not there says nothing.
 func (v *view) readCluster(it evidence.Item) error {
 	d, err := evidence.Decode[cluster.State](it)
 	if err != nil {
 		return err
 	}
+	if it.Stale || !d.At.IsZero() && v.in.Now.Sub(d.At) > oldState {
+		about := "the cluster as it is now"
+		if age := v.in.Now.Sub(d.At); !d.At.IsZero() && age > 0 {
+			about = "the cluster in the last " + lag(age)
+		}
+		v.unanswered(it, about)
+		return nil
+	}
+	for _, kind := range d.Unread {
+		v.unanswered(it, before(kind, ":"))
+	}
 	v.clusters = append(v.clusters, clusterView{it, d})
 	return nil
+}
+
+// unanswered notes that a source did not answer about something.
+func (v *view) unanswered(it evidence.Item, about string) {
+	v.failures = append(v.failures, evidence.Item{
+		Kind: evidence.KindFailure, Collector: it.Collector, Query: it.Query,
+		Source: firstOf(it.Source, it.Collector, "unnamed source") + " (" + strings.Trim(quote(about, 60), `"`) + ")",
+	})
+}
+
+func before(text, mark string) string {
+	text, _, _ = strings.Cut(text, mark)
+	return text
 }
 
 // clusterFaults turns the state of a cluster into votes: one candidate for each
