@@ -120,19 +120,32 @@ func (v *view) voteChange(c *candidate, ch seenChange, near float64, late time.D
 }
 
 // recorded reports whether the runtime itself says that the change took place:
-// the change comes from its record, or an instance runs that version since.
+// the change comes from its record, or an instance runs that version since. One
+// that restarted by itself, or a version that ran before, says nothing of a
+// change.
 func (v *view) recorded(ch seenChange) ([]string, bool) {
 	if ch.Runtime {
 		return ch.items, true
 	}
+	var since []string
 	for _, i := range v.part(ch.Service).instances {
-		sameVersion := ch.Version != "" && i.Version == ch.Version || ch.Revision != "" && i.Revision == ch.Revision
-		since := i.StartedAt.Sub(ch.At)
-		if sameVersion && since >= -2*time.Minute && since <= 30*time.Minute {
-			return []string{i.item.ID}, true
+		if !ch.runs(i) {
+			continue
+		}
+		late := i.StartedAt.Sub(ch.At)
+		switch {
+		case late < -2*time.Minute:
+			return nil, false
+		case late <= 30*time.Minute && i.Restarts == 0 && since == nil:
+			since = []string{i.item.ID}
 		}
 	}
-	return nil, false
+	return since, since != nil
+}
+
+// runs reports whether an instance runs what the change brought.
+func (c seenChange) runs(i instance) bool {
+	return c.Version != "" && i.Version == c.Version || c.Revision != "" && i.Revision == c.Revision
 }
 
 // afterChange names the change shortly before the onset in the mechanism of

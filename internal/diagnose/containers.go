@@ -38,7 +38,7 @@ func containers(v *view, cs *candidates) {
 			if cs.inspected(x.Name) || slices.ContainsFunc(v.links[x.Name], cs.inspected) {
 				continue
 			}
-			pods := podsOf(&c.state, x.Name)
+			pods := slices.DeleteFunc(podsOf(&c.state, x.Name), func(p cluster.Pod) bool { return replaced(&c.state, x, p) })
 			if v.killedForMemory(cs, c, x, pods) {
 				continue
 			}
@@ -80,6 +80,22 @@ func crashing(pods []cluster.Pod) (cluster.Pod, cluster.Container, bool) {
 	return cluster.Pod{}, cluster.Container{}, false
 }
 
+// replaced reports whether a pod failed for good and was made up for: its
+// workload has all that it wants, or its job has completed since.
+func replaced(s *cluster.State, x cluster.Workload, p cluster.Pod) bool {
+	return leftover(s, p) || p.Phase == "Failed" && x.Kind == "Job" && x.Available >= x.Desired
+}
+
+// fresh reports whether a warning is recent enough to be about now; one without
+// a time counts as that.
+func fresh(s *cluster.State, e cluster.Event) bool {
+	return e.Last.IsZero() || s.At.IsZero() || s.At.Sub(e.Last) <= settled
+}
+
+// oomReasons are what Kubernetes calls an event about memory. Only the reason
+// counts: the message of an event quotes names, paths and what a probe printed.
+var oomReasons = [...]string{"OOMKilling", "OOMKilled", "SystemOOM"}
+
 // killedForMemory: the kernel says that it killed a process of a pod that is
 // not well.
 func (v *view) killedForMemory(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) bool {
@@ -88,9 +104,8 @@ func (v *view) killedForMemory(cs *candidates, c *clusterView, x cluster.Workloa
 			continue
 		}
 		for _, e := range latestWarnings(&c.state) {
-			stale := !e.Last.IsZero() && !c.state.At.IsZero() && c.state.At.Sub(e.Last) > settled
 			named := e.Kind == "Pod" && e.Name == p.Name || e.Kind == "Node" && e.Name == p.Node && strings.Contains(e.Message, p.Name)
-			if stale || !named || e.Reason != "OOMKilling" && !oomState(e.Message) && !oomState(e.Reason) {
+			if !named || !fresh(&c.state, e) || !slices.Contains(oomReasons[:], e.Reason) {
 				continue
 			}
 			cand := cs.at(ExhaustMemory, x.Name)
@@ -128,10 +143,12 @@ func (v *view) crashLoops(cs *candidates, c *clusterView, x cluster.Workload, po
 		classes = append(classes, said.class)
 	}
 	for _, class := range classes {
+		// The crash is a fact. That it speaks for this class may be but a line's word.
+		named := !slices.Contains(classes[:2], class)
 		cand := cs.at(class, x.Name)
-		cand.vote(fCrashes, max(crashPriors[class], 0.6), false, c.item.ID)
+		cand.vote(fCrashes, max(crashPriors[class], 0.6), named, c.item.ID)
 		if onlyNew {
-			cand.vote(fNewRevision, 1, false, c.item.ID)
+			cand.vote(fNewRevision, 1, named, c.item.ID)
 			cand.recorded = true // the pods of the new replica set are the runtime's own record
 		}
 		words := text
@@ -169,8 +186,7 @@ func (v *view) crashReason(name string) (mechanism, line) {
 // probeEvent returns the latest fresh warning of a failing probe of a pod.
 func probeEvent(s *cluster.State, pod, kind string) (cluster.Event, bool) {
 	for _, e := range latestWarnings(s) {
-		stale := !e.Last.IsZero() && !s.At.IsZero() && s.At.Sub(e.Last) > settled
-		if e.Kind == "Pod" && e.Name == pod && !stale && strings.Contains(strings.ToLower(e.Message), kind+" probe") {
+		if e.Kind == "Pod" && e.Name == pod && fresh(s, e) && strings.Contains(strings.ToLower(e.Message), kind+" probe") {
 			return e, true
 		}
 	}
@@ -202,7 +218,8 @@ func (v *view) failingProbes(cs *candidates, c *clusterView, x cluster.Workload,
 }
 
 // voteProbe: the probe itself may be wrong; where the log names a reason why the
-// process can't answer, that is as likely, and an answer of 5xx speaks for it.
+// process can't answer, that is considered too, by the word of the log. An
+// answer of 5xx speaks against the probe.
 func (v *view) voteProbe(cs *candidates, c *clusterView, x cluster.Workload, p cluster.Pod, kind string, e cluster.Event) {
 	f := fProbeKills
 	if kind == "readiness" {
@@ -214,9 +231,8 @@ func (v *view) voteProbe(cs *candidates, c *clusterView, x cluster.Workload, p c
 		scale = 0.6
 	}
 	if said, l := v.crashReason(x.Name); said.class != "" {
-		scale *= 0.6
 		cand := cs.at(said.class, x.Name)
-		cand.vote(f, 0.7, false, c.item.ID)
+		cand.vote(f, 0.7, true, c.item.ID)
 		cand.vote(fNamedCause, 1, true, l.item.ID)
 		cand.say(2, text+"; it logs "+quote(firstOf(l.Sample, l.Text), 200))
 		cand.check("kubectl logs " + p.Name)
@@ -240,7 +256,7 @@ func (v *view) failingMounts(cs *candidates, c *clusterView, x cluster.Workload,
 			continue
 		}
 		for _, e := range latestWarnings(&c.state) {
-			if e.Kind != "Pod" || e.Name != p.Name || e.Reason != "FailedMount" && e.Reason != "FailedAttachVolume" {
+			if e.Kind != "Pod" || e.Name != p.Name || !fresh(&c.state, e) || e.Reason != "FailedMount" && e.Reason != "FailedAttachVolume" {
 				continue
 			}
 			cand := cs.at(Storage, x.Name)

@@ -133,15 +133,19 @@ const (
 )
 
 var (
-	upkeepText = regexp.MustCompile(`(?i)^\W*(auto)?vacuum|^autovacuum|\b(vacuum|analyze|reindex|create (unique )?index|cluster)\b|refresh materialized|checkpointer|checkpoint|pg_dump|^alter table|pg_basebackup`)
+	aside      = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(\*/|$)|'(''|[^'])*('|$)|"[^"]*("|$)|`+"`[^`]*(`|$)")
+	upkeepText = regexp.MustCompile(`(?i)^\W*(autovacuum|vacuum|analyze|reindex|cluster|checkpoint(er)?|create (unique )?index|refresh materialized|alter table|pg_dump|pg_basebackup)\b`)
 	writesText = regexp.MustCompile(`(?i)\b(insert|update|delete|copy|merge|truncate|create table)\b`)
 )
 
+// workOf tells from the words of the statement itself: comments, literals and
+// quoted names hold text of those who send it.
 func workOf(q evidence.DBQuery) work {
+	text := aside.ReplaceAllString(q.Text, " ")
 	switch {
-	case upkeepText.MatchString(q.Text):
+	case upkeepText.MatchString(text):
 		return upkeep
-	case writesText.MatchString(q.Text):
+	case writesText.MatchString(text):
 		return writes
 	}
 	return reads

@@ -166,9 +166,11 @@ func exhaustion(v *view, cs *candidates) {
 	}
 }
 
+// voteExhausted: that the resource is used up is as sure as the series of the
+// whole; whose doing it is, only as sure as the series that names the user.
 func (v *view) voteExhausted(c *candidate, r *resource, u usage) {
 	strength := min((r.share()-nearlyFull)/(full-nearlyFull), 1)
-	c.vote(fExhausted, max(strength, 0.2), false, r.total.item.ID)
+	c.vote(fExhausted, max(strength, 0.2), u.item.Outside, r.total.item.ID)
 	if u.abnormal {
 		c.vote(fRisen, 1, false, u.item.ID)
 	}
@@ -241,7 +243,7 @@ func (v *view) voteProgress(c *candidate, r *resource, u usage) {
 	if b, ok := p.golden(evidence.Traffic); ok && !b.item.Stale && b.usual > 0 {
 		switch {
 		case b.value <= 0.1*b.usual:
-			c.vote(fNoProgress, 1, false, b.item.ID)
+			c.vote(fNoProgress, 1, u.item.Outside, b.item.ID)
 			text += ", and nothing completes (" + number(b.value) + " per second, usually " + number(b.usual) + ")"
 		case b.value >= 0.8*b.usual:
 			c.vote(fProgress, 1, false, b.item.ID)
@@ -252,7 +254,7 @@ func (v *view) voteProgress(c *candidate, r *resource, u usage) {
 		if !q.kind.backlog || q.owner != u.by && q.total.by != u.by || !growing(q.total) {
 			continue
 		}
-		c.vote(fBacklog, 1, false, q.total.item.ID)
+		c.vote(fBacklog, 1, u.item.Outside, q.total.item.ID)
 		text += "; " + number(q.total.value) + " " + q.kind.unit + " wait, usually " + number(q.total.usual)
 		c.check(q.total.item.Query)
 	}
