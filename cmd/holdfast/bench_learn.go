@@ -7,6 +7,8 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/bench/faultfree"
 	"github.com/holdfast-sre/holdfast/internal/bench/fit"
+	"github.com/holdfast-sre/holdfast/internal/bench/nezha"
+	"github.com/holdfast-sre/holdfast/internal/bench/petshop"
 )
 
 // learn reads every set below root, labels included, and learns weights and
@@ -21,7 +23,10 @@ func learn(e *env, root string) (fit.Result, error) {
 		}
 		sources = append(sources, fit.Source{Set: s, Data: os.DirFS(dir)})
 	}
-	sources = append(sources, fit.Source{Set: faultfree.Set(), Calm: true})
+	sources = append(sources,
+		fit.Source{Set: faultfree.Set(), Calm: true},
+		fit.Source{Set: petshop.Calm(), Data: os.DirFS(filepath.Join(root, petshop.Set().Name)), Calm: true},
+		fit.Source{Set: nezha.Calm(), Data: os.DirFS(filepath.Join(root, nezha.Name)), Calm: true})
 	bar := newProgress(e, "learn")
 	cases, err := fit.Load(e.ctx, sources, func(_ string, done, all int) { bar.step(done, all) })
 	bar.end()

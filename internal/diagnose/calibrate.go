@@ -103,6 +103,16 @@ func (c Curve) Probability(p Profile, r Lead) float64 {
 	return calibration.Logistic(z)
 }
 
+// Claim is the most that is said of a reading: its probability, within the
+// caps of what was measured with evidence of these kinds.
+func (c Curve) Claim(p Profile, r Lead) float64 {
+	limit := capEvidence - perSourceMissing*float64(min(p.Missing, maxMissing))
+	if c.vouches(p, r) {
+		limit = capCalibrated
+	}
+	return min(c.Probability(p, r), limit)
+}
+
 // vouches reports whether enough was seen for the probability to pass the cap of
 // statistics: enough cases of the profile with all its sources, and every
 // feature that speaks for the answer at work in some of them.

@@ -44,9 +44,10 @@ func (e *Engine) weigh(v *view, cs *candidates) []weighed {
 		bound[i] = max(s.inside[i]/(total-s.mass[i]+s.inside[i]), capOutside)
 	}
 	e.calibrate(v, s, out, bound)
+	e.within(v, s, bound)
 	for i, c := range s.all {
 		if !c.grounded(e.w) {
-			bound[i] = capOutside
+			bound[i] = min(bound[i], capOutside)
 		}
 	}
 	for i, w := range out {
@@ -91,6 +92,20 @@ func (e *Engine) calibrate(v *view, s standing, out []weighed, bound []float64) 
 	bound[0] = max(curve.Probability(p, e.readCause(v, s, false)), capOutside)
 	out[0].calibrated = curve.vouches(p, lead)
 	rescale(out, curve.Probability(p, lead))
+}
+
+// within bounds all causes by what the calibration says of the first component:
+// a cause is never likelier than that it is there, nor one elsewhere.
+func (e *Engine) within(v *view, s standing, bound []float64) {
+	p, ok := e.componentProbability(v, s)
+	if !ok {
+		return
+	}
+	for i, c := range s.all {
+		if c.class != Healthy && !c.runbook {
+			bound[i] = min(bound[i], p)
+		}
+	}
 }
 
 // rescale gives the first candidate the probability p, and the others, with
@@ -156,11 +171,7 @@ func (e *Engine) componentProbability(v *view, s standing) (float64, bool) {
 		return 0, false
 	}
 	inside, _ := e.readComponent(v, s, false)
-	limit := capEvidence - perSourceMissing*float64(min(profile.Missing, maxMissing))
-	if curve.vouches(profile, r) {
-		limit = capCalibrated
-	}
-	return floorTo(min(curve.Probability(profile, r), max(curve.Probability(profile, inside), capOutside), limit)), true
+	return floorTo(min(curve.Claim(profile, r), max(curve.Probability(profile, inside), capOutside))), true
 }
 
 // odds is the mass of a score in the softmax.

@@ -124,3 +124,16 @@ func (d Diagnosis) Top() (h Hypothesis, ok bool) {
 	}
 	return d.Hypotheses[0], true
 }
+
+// Blames is how sure the diagnosis is that something is broken: the larger of
+// its first cause and its first component, 0 when nothing is at fault.
+func (d Diagnosis) Blames() float64 {
+	p := 0.0
+	if h, ok := d.Top(); ok && h.CauseClass != Healthy {
+		p = h.Probability
+	}
+	if len(d.Components) > 0 {
+		p = max(p, d.Components[0].Probability)
+	}
+	return p
+}

@@ -5,13 +5,14 @@ import (
 	"math"
 	"slices"
 
+	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
 // LeadInputs names what a calibration looks at, in the order of
 // Lead.Inputs.
 func LeadInputs() []string {
-	return []string{"lead", "margin", "strongest", "support", "against", "breadth", "outside"}
+	return []string{"lead", "margin", "strongest", "against", "breadth", "outside", "symptom", "shift"}
 }
 
 // The inputs are kept in a range in which a straight line is a fair guess.
@@ -19,19 +20,21 @@ const (
 	farLead    = 8.0
 	farSupport = 8.0
 	farBreadth = 4
+	farOff     = 4.0 // e⁴−1, some fifty deviations
 )
 
 // Lead is the leading answer of a diagnosis as calibration sees it, before
-// any cap: how far it leads, and on what it rests. Inputs, all in log-odds
-// except the last two:
+// any cap: how far it leads, and on what it rests. Inputs, the first four in
+// log-odds:
 //
 //	lead       its raw share against all else, "unknown" included
 //	margin     against the strongest rival
 //	strongest  the heaviest vote for it that outsiders can't write
-//	support    the sum of those votes
 //	against    the sum of the votes against it (0 or less)
 //	breadth    kinds of evidence that speak for it
 //	outside    share of what speaks for it that outsiders could have written
+//	symptom    ln(1+deviations) of the worst symptom of what is affected
+//	shift      ln(1+deviations) of its component's most unusual signal
 type Lead struct {
 	Class     CauseClass
 	Fault     Fault
@@ -184,11 +187,35 @@ func (e *Engine) read(v *view, c *candidate, lead standing, outside bool) Lead {
 		Raw: lead.mass[0] / (lead.mass[0] + lead.unknown),
 		Inputs: []float64{
 			within(logRatio(lead.mass[0], lead.unknown), farLead), within(logRatio(lead.mass[0], lead.mass[1]), farLead),
-			within(r.strongest, farSupport), within(r.support, farSupport), within(r.against, farSupport),
-			float64(min(len(r.kinds), farBreadth)), share,
+			within(r.strongest, farSupport), within(r.against, farSupport),
+			float64(min(len(r.kinds), farBreadth)), share, v.symptom(), v.shift(c.component),
 		},
 		Features: r.features,
 	}
+}
+
+// symptom is how far what is affected is off, at its worst: 0 when nothing is.
+func (v *view) symptom() float64 {
+	worst := 0.0
+	for _, b := range v.symptoms {
+		worst = max(worst, b.episode.Deviation)
+	}
+	return within(math.Log1p(worst), farOff)
+}
+
+// shift is how far the most unusual signal of a component is off.
+func (v *view) shift(name string) float64 {
+	worst := 0.0
+	for _, b := range v.part(name).bands {
+		switch {
+		case !b.comparable:
+		case directionOf(b.metric.Signal) == detect.Up:
+			worst = max(worst, b.score)
+		default:
+			worst = max(worst, abs(b.score))
+		}
+	}
+	return within(math.Log1p(worst), farOff)
 }
 
 func logRatio(a, b float64) float64 {

@@ -59,7 +59,7 @@ func series(v *view, cs *candidates) {
 
 // sentence says how much a component lost, and how much of the symptom that is.
 func (b balance) sentence(name string, l loss) string {
-	s := quantity(100*l.Sick, "%") + " of the requests to " + name + " fail, " + quantity(100*l.Calm, "%") + " before"
+	s := quantity(inPercent(l.Sick), "%") + " of the requests to " + name + " fail, " + quantity(inPercent(l.Calm), "%") + " before"
 	if b.kind == troubleSlow {
 		unit := firstOf(l.band.item.Unit, "s")
 		s = "Requests to " + name + " take " + quantity(l.Sick, unit) + " (" + latencyWord(l.band.metric.Signal) + "), " +
@@ -70,6 +70,9 @@ func (b balance) sentence(name string, l loss) string {
 	}
 	return capital(s)
 }
+
+// inPercent is a share in percent, whatever nonsense was measured.
+func inPercent(share float64) float64 { return 100 * min(max(share, 0), 1) }
 
 func latencyWord(g evidence.Golden) string {
 	return strings.TrimPrefix(string(g), "latency_")

@@ -24,8 +24,8 @@ import (
 type Source struct {
 	Set  bench.Set
 	Data fs.FS // the set's own folder, labels included
-	// Calm says that nothing is wrong in any case: naming no cause is right, and
-	// there is nothing to calibrate.
+	// Calm says that nothing is wrong in any case: naming no cause is right. It
+	// needs no labels.
 	Calm bool
 }
 
@@ -62,7 +62,7 @@ func load(ctx context.Context, s Source, step func(set string, done, all int)) (
 	if err != nil {
 		return nil, fmt.Errorf("cases: %w", err)
 	}
-	truths, err := s.Set.Truths(s.Data)
+	truths, err := s.truths(ids)
 	if err != nil {
 		return nil, fmt.Errorf("labels: %w", err)
 	}
@@ -85,8 +85,7 @@ func load(ctx context.Context, s Source, step func(set string, done, all int)) (
 			if err != nil {
 				return fmt.Errorf("case %s: %w", id, err)
 			}
-			out[i] = newCase(s.Set, e, in, t, id)
-			out[i].calm = s.Calm
+			out[i] = s.newCase(e, in, t, id)
 			mu.Lock()
 			defer mu.Unlock()
 			done++
@@ -102,21 +101,49 @@ func load(ctx context.Context, s Source, step func(set string, done, all int)) (
 	return out, nil
 }
 
-func newCase(set bench.Set, e *diagnose.Engine, in diagnose.Input, t bench.Truth, id string) Case {
-	c := Case{Set: set.Name, ID: id, Group: t.Group, Truth: t, Input: in}
+// truths are the labels. Where nothing is wrong none are needed.
+func (s Source) truths(ids []string) (map[string]bench.Truth, error) {
+	if !s.Calm {
+		return s.Set.Truths(s.Data)
+	}
+	out := make(map[string]bench.Truth, len(ids))
+	for _, id := range ids {
+		out[id] = bench.Truth{ID: id}
+	}
+	return out, nil
+}
+
+// right reports whether a cause is one that the labels name; where nothing is
+// wrong, whether it says so.
+func (s Source) right(h diagnose.Hypothesis, t bench.Truth) bool {
+	if s.Calm {
+		return h.CauseClass == diagnose.Healthy
+	}
+	return s.Set.Right(h, t)
+}
+
+func (s Source) newCase(e *diagnose.Engine, in diagnose.Input, t bench.Truth, id string) Case {
+	c := Case{Set: s.Set.Name, ID: id, Group: t.Group, Truth: t, Input: in, calm: s.Calm}
 	c.Causes, c.Unknown = e.Votes(in)
-	for _, s := range c.Causes {
-		c.Right = append(c.Right, set.Right(s.Hypothesis(), t))
+	for _, x := range c.Causes {
+		c.Right = append(c.Right, s.right(x.Hypothesis(), t))
 	}
 	return c
 }
+
+// window reports whether the case is a stretch of normal operation of a system
+// that also has faults. Weights are not learnt from these, since each would
+// teach that the system's own oddities mean nothing; what they tell is how sure
+// to be, which the curves learn.
+func (c Case) window() bool { return c.calm && strings.Contains(c.ID, "/") }
 
 // culprit names what is at fault, as far as any cause names it: cases with one
 // culprit stay together when data is held back, so that what is learnt about it
 // does not help to find it again.
 func (c Case) culprit() string {
-	if c.calm {
-		return c.Set + "/" + c.ID
+	if c.calm { // windows of one stretch of time stay together
+		stretch, _, _ := strings.Cut(c.ID, "/")
+		return c.Set + "/" + stretch
 	}
 	var names []string
 	for i, s := range c.Causes {

@@ -40,7 +40,9 @@ type Result struct {
 	Strength    float64
 	Tried       []Tried
 	Rows        []Row
+	Allowance   float64   // share of the largest that the calibration was fitted with
 	Claims      []Claim   // on held-back cases only
+	Calm        []Alarm   // likewise, where nothing is wrong
 	LeftOut     []LeftOut // likewise, without the class of the true cause
 }
 
@@ -60,7 +62,8 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 	}
 	assign(cases)
 	hand := diagnose.HandWeights()
-	p, measures := newProblem(cases, hand), measuresOf(cases)
+	weighed := slices.DeleteFunc(slices.Clone(cases), Case.window)
+	p, measures := newProblem(weighed, hand), measuresOf(cases)
 	r := Result{}
 	var folds [][Folds][]float64
 	var held [Folds][]float64
@@ -68,23 +71,25 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 		if err := ctx.Err(); err != nil {
 			return Result{}, fmt.Errorf("fit: %w", err)
 		}
-		held = p.holdBack(cases, s, held)
+		held = p.holdBack(weighed, s, held)
 		folds = append(folds, held)
-		r.Tried = append(r.Tried, p.tried(cases, measures, hand, s, held))
+		r.Tried = append(r.Tried, p.tried(weighed, measures, hand, s, held))
 	}
 	best := choose(r.Tried)
 	r.Strength = r.Tried[best].Strength
-	r.Weights = p.weights(p.learn(all(cases), r.Strength, nil), hand)
+	r.Weights = p.weights(p.learn(all(weighed), r.Strength, nil), hand)
 	r.Weights.Version = 2
-	r.Weights.Comment = fmt.Sprintf("Learnt from %d labelled development cases, held at the hand-set weights with strength %v, by: %s", len(cases), r.Strength, command)
+	r.Weights.Comment = fmt.Sprintf("Learnt from %d labelled development cases, held at the hand-set weights with strength %v, by: %s", len(weighed), r.Strength, command)
 	var byFold [Folds]diagnose.Weights
 	for f, w := range folds[best] {
 		byFold[f] = p.weights(w, hand)
 	}
 	r.Rows = compareWeights(cases, measures, hand, byFold, r.Weights)
-	var curves [Folds]diagnose.Calibration
-	r.Calibration, curves, r.Claims = calibrate(cases, measures, byFold)
-	r.LeftOut = leaveOut(cases, measures, byFold, curves)
+	var h heldOut
+	r.Calibration, h, r.Allowance = calibrate(claims(cases, measures, byFold))
+	r.Claims = slices.DeleteFunc(h.seen, func(c Claim) bool { return c.calm })
+	r.LeftOut = leaveOut(cases, measures, byFold, h.curves)
+	r.Calm = calm(cases, byFold, h.curves)
 	r.Calibration.Comment = fmt.Sprintf("Fitted on the answers to %d labelled development cases, each given by weights that never saw the case, by: %s", len(cases), command)
 	return r, nil
 }

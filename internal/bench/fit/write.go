@@ -54,6 +54,13 @@ func (r Result) Print(w io.Writer) {
 		}
 	}
 	printReport(w, "all", r.Report(""))
+	fmt.Fprintf(w, "\nThe probabilities allow for %v of the largest doubt.\n", r.Allowance)
+	fmt.Fprintf(w, "\n| nothing is wrong in, held back | cases | blamed at .5 or more | .8 or more |\n|---|---|---|---|\n")
+	for _, x := range r.Rows {
+		if half, high, n := r.Alarmed(x.Set); n > 0 {
+			fmt.Fprintf(w, "| %s | %d | %d | %d |\n", x.Set, n, half, high)
+		}
+	}
 	fmt.Fprintf(w, "\n| class of the cause taken out | cases | given .95 or more | share |\n|---|---|---|---|\n")
 	for _, x := range append(slices.Clone(r.Rows), Row{Set: "", N: len(r.LeftOut)}) {
 		if x.Measure == byCalm {
