@@ -27,7 +27,7 @@ func accounts(w *world) []Finding {
 			Text:  fmt.Sprintf("%s runs as the service account %s, which does not exist", x.Name, name),
 			About: []string{"serviceaccounts/" + name}, Check: []string{"kubectl get serviceaccount " + name},
 		}
-		if w.down(x) || len(w.pods[x.Name]) < x.Desired {
+		if w.down(x) || w.made(x) < x.Desired {
 			f.Weight, f.Broken = Contradiction, []string{x.Name}
 		}
 		out = append(out, f)

@@ -99,8 +99,8 @@ var refusals = []refusal{ //nolint:gochecknoglobals // a table that nothing chan
 }
 
 // databases reads how database servers refuse their clients. What a client says
-// is text from outside; that its configuration stands alone among many, or that
-// the server's own probe fails with the same words, is not.
+// is text from outside, and so is what the command of a server's probe prints;
+// that a configuration stands alone among many is not.
 func databases(w *world) []Finding {
 	ds := w.deployments()
 	var out []Finding
@@ -155,18 +155,23 @@ func (w *world) databaseOf(d deployed) (string, bool) {
 
 // refusing are servers that many clients say refuse them.
 func (w *world) refusing(r refusal, ds []deployed) []Finding {
-	clients := map[string][]string{} // server -> workloads that say so
+	clients, servers := map[string][]string{}, map[string]bool{} // clients: server -> workloads that say so
 	for _, d := range ds {
-		if len(w.said(d.name, r.words...)) == 0 {
+		server, ok := w.server(d, ds)
+		if !ok {
 			continue
 		}
-		if server, ok := w.server(d, ds); ok {
+		servers[server] = true
+		if len(w.said(d.name, r.words...)) > 0 {
 			clients[server] = append(clients[server], d.name)
 		}
 	}
 	var out []Finding
 	for _, d := range ds {
-		names, probe := clients[d.name], w.probeSays(d, r.words)
+		names, probe := clients[d.name], ""
+		if servers[d.name] && w.failing(d) {
+			probe = w.probeSays(d, r.words)
+		}
 		if len(names) == 0 && probe == "" {
 			continue
 		}
@@ -177,7 +182,7 @@ func (w *world) refusing(r refusal, ds []deployed) []Finding {
 			Broken: append([]string{d.name}, names...),
 		}
 		if probe != "" {
-			f.Weight, f.Outside = Stated, false
+			f.Weight = Stated
 			f.Text = fmt.Sprintf("%s %s, says its own probe: %s", d.name, r.text, probe)
 		}
 		out = append(out, f)

@@ -38,7 +38,7 @@ func (w *world) deployments() []deployed {
 	index := map[string]int{}
 	for i := range s.Workloads {
 		o := &s.Workloads[i]
-		if o.OwnerName != "" {
+		if o.OwnerName != "" || finished(o) {
 			continue
 		}
 		index[o.Kind+"/"+o.Name] = len(out)
@@ -48,6 +48,9 @@ func (w *world) deployments() []deployed {
 	}
 	for i := range s.Pods {
 		p := &s.Pods[i]
+		if over(p) && p.OwnerKind == "Job" {
+			continue
+		}
 		owner := p.OwnerKind + "/" + p.OwnerName
 		if up, ok := owners[owner]; ok {
 			owner = up

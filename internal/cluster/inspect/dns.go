@@ -18,7 +18,14 @@ func resolvers(w *world) []Finding {
 		if len(d.pods) > 0 && spec.DNSPolicy == "" {
 			spec = d.pods[0].Spec
 		}
-		if f, ok := w.strangeResolver(d, spec); ok {
+		f, ok := w.strangeResolver(d, spec)
+		if !ok {
+			continue
+		}
+		out = append(out, f)
+		if len(w.said(d.name, unresolved...)) > 0 {
+			f.Weight, f.Outside = Observed, true
+			f.Text += ", and it logs that names have no address"
 			out = append(out, f)
 		}
 	}
@@ -41,7 +48,7 @@ func (w *world) strangeResolver(d deployed, spec cluster.PodSpec) (Finding, bool
 		Check:  []string{"kubectl -n " + d.namespace + " exec " + plural(d.kind) + "/" + d.name + " -- cat /etc/resolv.conf"},
 		Broken: []string{d.name},
 	}
-	if w.failing(d) || len(w.said(d.name, unresolved...)) > 0 {
+	if w.failing(d) {
 		f.Weight = Contradiction
 	}
 	return f, true

@@ -75,9 +75,12 @@ func All(s *cluster.State, logs []Lines) []Finding {
 }
 
 // merge adds a finding; of two about one fault of one object the clearer stays,
-// with all that either breaks.
+// with all that either breaks. Text that outsiders can write neither replaces
+// nor strengthens what objects show: it stays a finding of its own.
 func merge(fs []Finding, f Finding) []Finding {
-	i := slices.IndexFunc(fs, func(x Finding) bool { return x.Kind == f.Kind && x.Name == f.Name && x.Fault == f.Fault })
+	i := slices.IndexFunc(fs, func(x Finding) bool {
+		return x.Kind == f.Kind && x.Name == f.Name && x.Fault == f.Fault && x.Outside == f.Outside
+	})
 	if i < 0 {
 		return append(fs, f)
 	}

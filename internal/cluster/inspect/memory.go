@@ -57,7 +57,11 @@ func (w *world) killed(p *cluster.Pod) (string, Weight) {
 				continue
 			}
 			weight := Stated
-			if c.Ready && !ph.Finished.IsZero() && w.state.At.Sub(ph.Finished) > fresh {
+			old := !ph.Finished.IsZero() && w.state.At.Sub(ph.Finished) > fresh
+			switch {
+			case old && over(p):
+				continue // nothing will start it again, and others took its place
+			case old && c.Ready:
 				weight = Hint // it runs again, and has for long
 			}
 			return fmt.Sprintf("%s of %s was killed at its memory limit of %s, %d restarts", c.Name, p.Name, limitOf(p, c.Name), c.Restarts), weight
@@ -65,12 +69,28 @@ func (w *world) killed(p *cluster.Pod) (string, Weight) {
 	}
 	if slices.ContainsFunc(p.Containers, func(c cluster.Container) bool { return !c.Ready && !c.Init }) {
 		for _, e := range w.recent("Pod", p.Name) {
-			if e.Type != "Normal" && containsAny(e.Message, "OOM-killed", "OOMKilled", "memory limit too low") {
+			if tooSmall(e) {
 				return fmt.Sprintf("%s can't start within its memory limit: %s", p.Name, short(e.Message, 150)), Stated
 			}
 		}
 	}
 	return "", ""
+}
+
+// tooSmall reports whether the kubelet itself says that a container was killed
+// for its memory: in an event of that reason, or in the runtime's answer when it
+// was asked to start it. What a probe prints or a registry answers is no such
+// word, whatever it holds.
+func tooSmall(e cluster.Event) bool {
+	switch {
+	case e.Type == "Normal" || e.From != "" && e.From != "kubelet":
+		return false
+	case e.Reason == "OOMKilling":
+		return true
+	case e.Reason == "Failed" || e.Reason == "FailedCreatePodSandBox":
+		return containsAny(e.Message, "OOM-killed", "memory limit too low") && !containsAny(e.Message, "pull image")
+	}
+	return false
 }
 
 func limitOf(p *cluster.Pod, container string) string {

@@ -57,6 +57,9 @@ func (w *world) without(fault cause.Fault, node string) []string {
 
 // unplaced are the workloads with pods that no scheduler has spoken about.
 func (w *world) unplaced() []string {
+	if w.denied("events") {
+		return nil // what it says was not heard
+	}
 	var out []string
 	for _, x := range w.workloads {
 		if slices.ContainsFunc(w.pods[x.Name], func(p *cluster.Pod) bool {

@@ -96,7 +96,7 @@ func (w *world) overQuota(q *cluster.Quota, resource string, fault cause.Fault) 
 func (w *world) unmade(resource string, left cluster.Quantity) []string {
 	var out []string
 	for _, x := range w.workloads {
-		if x.Desired <= len(w.pods[x.Name]) {
+		if batch(x) || x.Desired <= w.made(x) {
 			continue
 		}
 		need := cluster.Quantity(1)
@@ -167,7 +167,7 @@ func (w *world) absentClaims() []string {
 func (w *world) statedQuota(known []Finding) []Finding {
 	var out []Finding
 	for _, x := range w.workloads {
-		if x.Desired <= len(w.pods[x.Name]) {
+		if batch(x) || x.Desired <= w.made(x) {
 			continue
 		}
 		for _, e := range w.warnings(x.Name) {

@@ -62,6 +62,9 @@ func (w *world) unmatched(c *cluster.Claim) (cause.Fault, string, bool) {
 	if c.Class != "" && class == nil && w.state.Asked("storageclasses") && !w.offers(c.Class) {
 		return cause.FaultStorageClass, fmt.Sprintf("there is no storage class %s", c.Class), true
 	}
+	if c.Class != "" && class == nil && !w.state.Asked("storageclasses") {
+		return "", "", false // it may well make volumes
+	}
 	best := -1
 	var fault cause.Fault
 	var text string

@@ -35,7 +35,9 @@ func newWorld(s *cluster.State, logs []Lines) *world {
 			sets[x.Name] = x.OwnerName
 			continue
 		}
-		w.workloads = append(w.workloads, x)
+		if !finished(x) {
+			w.workloads = append(w.workloads, x)
+		}
 	}
 	slices.SortStableFunc(w.workloads, func(a, b *cluster.Workload) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
@@ -74,8 +76,37 @@ func (w *world) workload(name string) *cluster.Workload {
 	return nil
 }
 
-// down reports whether fewer pods are ready than should be.
-func (w *world) down(x *cluster.Workload) bool { return x.Desired > 0 && x.Ready < x.Desired }
+// down reports whether fewer pods are ready than should be. Jobs end: a pod of
+// theirs that is not ready is ordinary.
+func (w *world) down(x *cluster.Workload) bool {
+	return !batch(x) && x.Desired > 0 && x.Ready < x.Desired
+}
+
+// batch reports whether a workload runs to its end.
+func batch(x *cluster.Workload) bool { return x.Kind == "Job" || x.Kind == "CronJob" }
+
+// finished reports whether a workload has done its work: what it needed may be
+// gone.
+func finished(x *cluster.Workload) bool { return x.Kind == "Job" && x.Available >= x.Desired }
+
+// over reports whether a pod has ended and is only still listed.
+func over(p *cluster.Pod) bool { return p.Phase == "Failed" || p.Phase == "Succeeded" }
+
+// made is how many pods a workload has: those seen, or where pods could not be
+// read what the workload itself reports.
+func (w *world) made(x *cluster.Workload) int {
+	if n := len(w.pods[x.Name]); n > 0 || w.state.Asked("pods") {
+		return n
+	}
+	return x.Current
+}
+
+// denied reports whether some of these kinds were asked for and not answered.
+func (w *world) denied(kinds ...string) bool {
+	return slices.ContainsFunc(w.state.Unread, func(what string) bool {
+		return slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(what, k) })
+	})
+}
 
 // broken lists the workloads that are down now, sorted.
 func (w *world) broken() []string {
