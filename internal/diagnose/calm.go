@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 )
 
@@ -14,20 +15,29 @@ import (
 // so one that crashes again and again never gets there.
 const settled = 10 * time.Minute
 
-// clustersWell reports whether everything that should run runs and is ready.
+// stuck is how long after the moment at which it should be gone a pod still
+// counts as on its way: the kubelet's own retries take minutes, not an hour.
+const stuck = time.Hour
+
+// clustersWell reports whether everything that should run runs and is ready. It
+// speaks for the affected components that it sees run, as far as these are all.
 func clustersWell(v *view) (wellness, bool) {
 	w := wellness{feature: fClusterCalm}
 	var parts []string
+	seen := map[string]bool{}
 	for i := range v.clusters {
 		s := &v.clusters[i].state
 		if !calm(s) {
 			return w, false
 		}
-		if !s.Asked("pods") && len(s.Pods) == 0 {
+		if !v.serving(s, seen) {
+			return w, false
+		}
+		if !s.Asked("pods") || len(seen) == 0 {
 			continue
 		}
 		w.scale = 1
-		if len(s.Workloads) == 0 || len(s.Nodes) == 0 {
+		if len(s.Nodes) == 0 {
 			w.scale = 0.7
 		}
 		w.ids = append(w.ids, v.clusters[i].item.ID)
@@ -35,11 +45,58 @@ func clustersWell(v *view) (wellness, bool) {
 			parts = append(parts, x.Name+" has "+number(float64(x.Ready))+" of "+number(float64(x.Desired))+" pods Ready")
 		}
 	}
+	w.scale *= float64(len(seen)) / float64(len(v.in.Affected))
 	w.text = "no active failure in the cluster"
 	if len(parts) > 0 {
 		w.text += ": " + strings.Join(parts, ", ")
 	}
 	return w, true
+}
+
+// serving reports whether the affected components in a cluster are meant to run
+// and can be reached; it notes in seen which are there. One that is scaled to
+// nothing, or whose service has no address, serves nobody however calm it is.
+func (v *view) serving(s *cluster.State, seen map[string]bool) bool {
+	for _, a := range v.in.Affected {
+		for _, x := range s.Workloads {
+			if x.Kind == "ReplicaSet" || !v.runs(x, a) {
+				continue
+			}
+			if x.Desired <= 0 {
+				return false
+			}
+			seen[a] = true
+			if slices.ContainsFunc(s.Services, func(c cluster.Service) bool { return unreached(c, x) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// runs reports whether a workload is what a component is called, or its target
+// in the catalog.
+func (v *view) runs(x cluster.Workload, component string) bool {
+	return x.Name == component || slices.ContainsFunc(v.part(component).entry.Targets, func(t catalog.Target) bool {
+		return t.Name == x.Name && strings.EqualFold(t.Kind, x.Kind) && (t.Namespace == "" || x.Namespace == "" || t.Namespace == x.Namespace)
+	})
+}
+
+// unreached reports whether a service is meant for a workload and has no
+// address that is ready.
+func unreached(c cluster.Service, x cluster.Workload) bool {
+	if len(c.Selector) == 0 || len(c.Addresses) > 0 || c.Namespace != x.Namespace {
+		return false
+	}
+	if c.Name == x.Name {
+		return true
+	}
+	for k, want := range c.Selector {
+		if x.PodLabels[k] != want {
+			return false
+		}
+	}
+	return true
 }
 
 // shown are the workloads of the affected components, or all when none is known.
@@ -81,12 +138,17 @@ func calm(s *cluster.State) bool {
 	return !slices.ContainsFunc(s.Claims, func(c cluster.Claim) bool { return c.Phase != "" && c.Phase != "Bound" })
 }
 
-// podWell reports whether a pod is ready, finished, or on its way out.
+// podWell reports whether a pod is ready, finished, or on its way out. One that
+// should be gone for long is stuck, and one of whose containers nothing is known
+// is not seen to be well.
 func podWell(s *cluster.State, p cluster.Pod) bool {
-	if !p.Deleted.IsZero() || p.Phase == "Succeeded" {
+	if !p.Deleted.IsZero() {
+		return s.At.Sub(p.Deleted) < stuck
+	}
+	if p.Phase == "Succeeded" {
 		return true
 	}
-	if p.Phase != "Running" {
+	if p.Phase != "Running" || len(p.Containers) == 0 {
 		return false
 	}
 	for _, c := range p.Containers {

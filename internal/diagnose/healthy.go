@@ -32,21 +32,9 @@ type wellness struct {
 // components was answered, and is usual now. One source without an answer, one
 // signal that is still bad, and it does not speak.
 func healthy(v *view, cs *candidates) {
-	if len(v.failures) > 0 || len(v.stale) > 0 || len(v.in.Affected) == 0 {
+	well := v.wells()
+	if len(well) == 0 || v.inForce() {
 		return
-	}
-	var well []wellness
-	for _, look := range []func(*view) (wellness, bool){bandsWell, serversWell, clustersWell, monitorsWell, linesWell} {
-		w, ok := look(v)
-		if !ok {
-			return
-		}
-		if w.scale > 0 {
-			well = append(well, w)
-		}
-	}
-	if !slices.ContainsFunc(well, func(w wellness) bool { return w.feature != fMonitorsOK }) {
-		return // nothing was looked at but other people's alarms
 	}
 	c := cs.at(Healthy, v.in.Affected[0])
 	var texts []string
@@ -55,14 +43,57 @@ func healthy(v *view, cs *candidates) {
 		texts = append(texts, w.text)
 	}
 	if over := v.overs(); len(over) > 0 {
-		c.vote(fAlertOver, 1, false, v.clusterIDs()...)
+		c.vote(fAlertOver, 1, true, v.clusterIDs()...) // who may write to a namespace may write its events
 		texts = append(texts, over[:min(len(over), 2)]...)
 	}
-	if len(v.in.Signals) > 0 && !slices.ContainsFunc(v.in.Signals, func(s signal.Signal) bool { return s.Status == signal.Firing }) {
-		c.vote(fAlertQuiet, 1, false)
+	if len(v.in.Signals) > 0 && !v.paged() {
+		c.vote(fAlertQuiet, 1, true) // a webhook may say so, too
 	}
 	c.say(2, strings.Join(texts, "; "))
 	v.stillAlerting(c)
+}
+
+// wells is what says that all is well; nothing when anything says otherwise, or
+// did not answer.
+func (v *view) wells() []wellness {
+	if len(v.failures) > 0 || len(v.stale) > 0 || len(v.in.Affected) == 0 {
+		return nil
+	}
+	var well []wellness
+	for _, look := range []func(*view) (wellness, bool){bandsWell, serversWell, clustersWell, monitorsWell, linesWell} {
+		w, ok := look(v)
+		if !ok {
+			return nil
+		}
+		if w.scale > 0 {
+			well = append(well, w)
+		}
+	}
+	if !slices.ContainsFunc(well, func(w wellness) bool { return w.feature != fMonitorsOK }) {
+		return nil // nothing was looked at but other people's alarms
+	}
+	return well
+}
+
+// paged reports whether a signal of the incident fires.
+func (v *view) paged() bool {
+	return slices.ContainsFunc(v.in.Signals, func(s signal.Signal) bool { return s.Status == signal.Firing })
+}
+
+// inForce reports whether what paged still holds, as far as anyone can tell: a
+// signal fires, no monitor of what is affected is seen to be OK now, and no
+// server that is affected tells that its trouble came and went. What was asked
+// may not be what the alert is about.
+func (v *view) inForce() bool {
+	if !v.paged() {
+		return false
+	}
+	affected := func(name string) bool { return slices.Contains(v.in.Affected, name) }
+	return !slices.ContainsFunc(v.resolved, func(a alert) bool { return affected(a.Service) }) &&
+		!slices.ContainsFunc(v.servers(), func(s *server) bool {
+			_, over := s.told(evOver)
+			return over && affected(s.name)
+		})
 }
 
 // stillAlerting votes against it for alerts on other components.
@@ -142,8 +173,8 @@ func serversWell(v *view) (wellness, bool) {
 func monitorsWell(v *view) (wellness, bool) {
 	w := wellness{feature: fMonitorsOK, text: "the monitors are OK"}
 	for _, a := range v.in.Affected {
-		if len(v.part(a).alerts) > 0 {
-			return w, false
+		if len(v.part(a).alerts) > 0 || slices.ContainsFunc(v.silenced, func(s alert) bool { return s.Service == a }) {
+			return w, false // silence is about people, not about what is wrong
 		}
 	}
 	if len(v.resolved) > 0 {

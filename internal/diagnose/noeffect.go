@@ -12,9 +12,9 @@ var noEffectPriors = priors{fNoEffect: -2.0}
 // stands out of its own noise is an effect, however small, and weakens the vote.
 func noEffect(v *view, cs *candidates) {
 	scale, ids := 0.0, []string(nil)
-	for _, c := range cs.all() {
-		if k := (voteKey{fAllInBand, false}); c.class == Healthy && c.votes[k].scale > scale {
-			scale, ids = c.votes[k].scale, c.votes[k].evidence
+	for _, w := range v.wells() {
+		if w.feature == fAllInBand {
+			scale, ids = w.scale, w.ids
 		}
 	}
 	lost := 0.0

@@ -88,8 +88,8 @@ func TestOldStateIsMissing(t *testing.T) {
 		missing []string
 	}{
 		"now":                 {stateItem(t, contradiction(0)), nil},
-		"five minutes ago":    {stateItem(t, contradiction(5 * time.Minute)), nil},
-		"a day ago":           {stateItem(t, contradiction(24 * time.Hour)), []string{"k8s (the cluster in the last 24 h)"}},
+		"five minutes ago":    {stateItem(t, contradiction(5*time.Minute)), nil},
+		"a day ago":           {stateItem(t, contradiction(24*time.Hour)), []string{"k8s (the cluster in the last 24 h)"}},
 		"its source is stale": {stale, []string{"k8s (the cluster as it is now)"}},
 		"calm, a day ago": {func() evidence.Item {
 			s := calmCluster()

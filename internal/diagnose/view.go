@@ -98,6 +98,7 @@ type view struct {
 	seen      []Observation // what rules noted, in order
 	cleared   []Observation // what rules checked and found not to be the case
 	resolved  []alert       // no longer in force, by what their source says
+	silenced  []alert       // in force, and somebody knows
 	stale     []string      // sources with samples that are too old
 	links     map[string][]string
 	symptoms  []balance     // of the affected components
@@ -227,6 +228,9 @@ func (v *view) readAlerts(it evidence.Item) error {
 	for _, a := range as.Alerts {
 		if a.Status == signal.Resolved {
 			v.resolved = append(v.resolved, alert{a, it})
+		}
+		if a.Silenced && a.Status == signal.Firing {
+			v.silenced = append(v.silenced, alert{a, it})
 		}
 		if a.Service == "" || a.Status != signal.Firing || a.Silenced {
 			continue
