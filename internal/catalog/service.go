@@ -148,6 +148,7 @@ type Saturation struct {
 	Query    string `json:"query" yaml:"query" strict:"required" doc:"PromQL: current use, one series, or one per consumer"`
 	Limit    string `json:"limit,omitempty" yaml:"limit" doc:"PromQL or a number"`
 	Consumer string `json:"consumer,omitempty" yaml:"consumer" doc:"label that names the consuming service"`
+	Trusted  bool   `json:"trusted,omitempty" yaml:"trusted" doc:"the consumer label is set by us, never by who connects or sends a request: without it, what the label names stays at .80"`
 }
 
 // LogSource says where a service's log lines are.

@@ -86,6 +86,7 @@ type dbFault struct {
 	text      string
 	since     time.Time
 	checks    []string
+	claimed   bool // its component is what a client calls itself
 }
 
 type dbVote struct {
@@ -113,7 +114,7 @@ func databases(v *view, cs *candidates) {
 		for _, f := range s.faults {
 			c := cs.fault(f.class, f.fault, f.component)
 			for _, x := range f.votes {
-				c.vote(x.feature, x.scale, s.outside, x.ids...)
+				c.vote(x.feature, x.scale, s.outside || f.claimed, x.ids...)
 			}
 			c.started(f.since)
 			c.say(2, f.text)

@@ -265,7 +265,7 @@ func (s *server) blameHolder(v *view, f *dbFault) {
 	if _, known := v.in.Catalog.Service(name); !known || name == s.name {
 		return
 	}
-	f.component = name
+	f.component, f.claimed = name, h.claimed
 	f.vote(fHolder, float64(h.sessions)/float64(s.load.idle+s.load.busy), s.ids...)
 	v.link(s.name, name)
 	for _, d := range v.in.Catalog.Dependants(s.name) {

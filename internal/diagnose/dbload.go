@@ -23,16 +23,19 @@ type load struct {
 type client struct {
 	name     string // as the server calls it: the application, else the user
 	sessions int
+	claimed  bool // a name that it gave itself, other than its login
 }
 
-func (l *load) hold(name string, n int) {
+func (l *load) hold(d evidence.DBConnections) {
+	c := client{firstOf(d.Application, d.User), d.Count, d.Application != "" && d.Application != d.User}
 	for i := range l.clients {
-		if l.clients[i].name == name {
-			l.clients[i].sessions += n
+		if o := &l.clients[i]; o.name == c.name {
+			o.sessions += c.sessions
+			o.claimed = o.claimed || c.claimed
 			return
 		}
 	}
-	l.clients = append(l.clients, client{name, n})
+	l.clients = append(l.clients, c)
 }
 
 // holder is the client with more than half of the sessions.
@@ -50,7 +53,7 @@ func (l *load) add(d evidence.Database) {
 	l.waits = append(l.waits, d.Waits...)
 	l.users = append(l.users, d.Users...)
 	for _, c := range d.Connections {
-		l.hold(firstOf(c.Application, c.User), c.Count)
+		l.hold(c)
 		if strings.HasPrefix(strings.ToLower(c.State), "idle") {
 			l.idle += c.Count
 		} else {
@@ -133,7 +136,7 @@ const (
 )
 
 var (
-	aside      = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(\*/|$)|'(''|[^'])*('|$)|"[^"]*("|$)|`+"`[^`]*(`|$)")
+	aside      = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(\*/|$)|'(''|[^'])*('|$)|"[^"]*("|$)|` + "`[^`]*(`|$)")
 	upkeepText = regexp.MustCompile(`(?i)^\W*(autovacuum|vacuum|analyze|reindex|cluster|checkpoint(er)?|create (unique )?index|refresh materialized|alter table|pg_dump|pg_basebackup)\b`)
 	writesText = regexp.MustCompile(`(?i)\b(insert|update|delete|copy|merge|truncate|create table)\b`)
 )

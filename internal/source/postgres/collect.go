@@ -307,6 +307,7 @@ func (s *Source) metric(req evidence.Request, all []sample, consumer string, lim
 		Kind: evidence.KindMetric, Collector: "postgres", Source: s.o.Name, Service: s.o.Service,
 		Query: "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'", From: from, To: req.Now,
 		Unit: "connections", Summary: said, Strength: strength,
+		Outside: slices.ContainsFunc(all, func(x sample) bool { return x.claimed[consumer] }),
 	}
 	if consumer != "" {
 		it.Query += " AND coalesce(nullif(application_name, ''), usename) = '" + strings.ReplaceAll(consumer, "'", "''") + "'"

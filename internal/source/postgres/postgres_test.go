@@ -99,6 +99,9 @@ func TestHistoryBecomesMetrics(t *testing.T) {
 	if m, _ := evidence.Decode[evidence.Metric](items[1]); m.Consumer != "relay" || m.Value != 90 {
 		t.Errorf("consumer %+v", m)
 	}
+	if !items[1].Outside || items[2].Outside || items[0].Outside {
+		t.Error("only what a client calls itself, other than its login, is from outside")
+	}
 }
 
 func TestSummary(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 type sample struct {
 	at       time.Time
 	sessions int
-	by       map[string]int // application or user to sessions
+	by       map[string]int  // application or user to sessions
+	claimed  map[string]bool // of by: names that a client gave itself, other than its login
 	totals   map[statement]total
 	temp     float64
 }
@@ -49,10 +50,14 @@ func (s *Source) take(ctx context.Context) error {
 }
 
 func counted(at time.Time, cs []evidence.DBConnections, all map[statement]total, temp float64) sample {
-	out := sample{at: at, by: map[string]int{}, totals: all, temp: temp}
+	out := sample{at: at, by: map[string]int{}, claimed: map[string]bool{}, totals: all, temp: temp}
 	for _, c := range cs {
 		out.sessions += c.Count
-		out.by[cmp.Or(c.Application, c.User)] += c.Count
+		name := cmp.Or(c.Application, c.User)
+		out.by[name] += c.Count
+		if name != c.User {
+			out.claimed[name] = true
+		}
 	}
 	return out
 }

@@ -251,6 +251,7 @@ func (c *collection) item(q question, w windows, who string, now, before, day, w
 		Kind: evidence.KindMetric, Collector: "prometheus", Source: c.s.o.Name, Service: q.service,
 		Query: query, From: from, To: to, Unit: q.unit, Summary: summary(q, m, usual.N > 0),
 		Link: c.s.Link(q.query, from, to), Strength: strength, Stale: w.stale || len(now.Points) == 0,
+		Outside: who != "" && !q.trusted,
 	}
 	if it.Stale {
 		it.Summary += " (stale: the samples are older than two scrapes)"

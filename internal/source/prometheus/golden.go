@@ -18,6 +18,7 @@ type question struct {
 	query      string
 	limit      string // PromQL or a number; empty = none
 	consumer   string // label; empty = one series
+	trusted    bool   // nobody outside can choose the consumer label
 	declared   bool   // written in the catalog, not a convention
 	floor      detect.Floor
 }
@@ -111,7 +112,7 @@ func (s *Source) saturation(m catalog.Metrics) []question {
 		whole := q
 		whole.query = "sum(" + q.query + ")"
 		q.query = fmt.Sprintf("sum by (%s) (%s)", sat.Consumer, q.query)
-		q.consumer = sat.Consumer
+		q.consumer, q.trusted = sat.Consumer, sat.Trusted
 		out = append(out, whole, q)
 	}
 	return out
