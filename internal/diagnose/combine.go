@@ -79,6 +79,24 @@ func (c *candidate) grounded(w Weights) bool {
 	return false
 }
 
+// hearsay reports whether what outsiders can write speaks for a cause at a
+// component, and nothing else says what is wrong there.
+func (cs *candidates) hearsay(w Weights, component string) bool {
+	heard := false
+	for _, c := range cs.all() {
+		if c.component != component {
+			continue
+		}
+		if c.grounded(w) {
+			return false
+		}
+		for k := range c.votes {
+			heard = heard || k.outside && w.LogOdds[k.feature] > 0
+		}
+	}
+	return heard
+}
+
 // calibrate replaces the shares by calibrated ones where the calibration knows
 // how often the first cause is right with evidence of these kinds. The others
 // share what is left as they did before. A curve that knows components only
@@ -140,7 +158,8 @@ func (e *Engine) limit(v *view, w weighed) float64 {
 
 // suspects sums the probabilities by component, in the order of their shares.
 // Where the calibration knows how often the first component is right, that is
-// its probability, though no cause in it may be as sure.
+// its probability, though no cause in it may be as sure. Hearsay stays at
+// capOutside.
 func (e *Engine) suspects(v *view, cs *candidates, ranked []weighed) []Suspect {
 	s := e.stand(v, cs)
 	out := s.components()
@@ -154,6 +173,11 @@ func (e *Engine) suspects(v *view, cs *candidates, ranked []weighed) []Suspect {
 	}
 	if p, ok := e.componentProbability(v, s); ok {
 		out[0].Probability = p
+	}
+	for i := range out {
+		if cs.hearsay(e.w, out[i].Component) {
+			out[i].Probability = min(out[i].Probability, capOutside)
+		}
 	}
 	for i := 1; i < len(out); i++ {
 		out[i].Probability = min(out[i].Probability, out[i-1].Probability)
