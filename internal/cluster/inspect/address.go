@@ -159,7 +159,7 @@ func addresses(w *world) []Finding {
 // wrongAddress judges one variable that holds a whole address.
 func (w *world) wrongAddress(d deployed, v variable, ds []deployed) (Finding, bool) {
 	a, ok := parseAddress(v.value)
-	if !ok {
+	if !ok || ofImage(v.name) || slices.Contains(d.spec.HostAliases, a.host) {
 		return Finding{}, false
 	}
 	text, ok := w.unreachable(a, v.name, ds)
@@ -167,6 +167,14 @@ func (w *world) wrongAddress(d deployed, v variable, ds []deployed) (Finding, bo
 		return Finding{}, false
 	}
 	return w.addressFinding(d, cause.FaultEnvAddress, v.name+"="+v.value, v.from, text), true
+}
+
+// ofImage reports whether a variable names an image and its version, which
+// looks like a host and its port.
+func ofImage(variable string) bool {
+	return slices.ContainsFunc(strings.Split(strings.ToUpper(variable), "_"), func(word string) bool {
+		return word == "IMAGE" || word == "IMG" || word == "TAG" || word == "VERSION"
+	})
 }
 
 // unreachable says why nothing answers at an address. A name that resembles no
@@ -189,6 +197,9 @@ func (w *world) unreachable(a address, variable string, ds []deployed) (string, 
 		}
 		return fmt.Sprintf("there is no service %s (there is %s)", name, near), ok
 	}
+	if s.ClusterIP == "None" || s.External != "" || s.Type == "ExternalName" {
+		return "", false // such a name stands for machines, with all their ports
+	}
 	if a.port == 0 || len(s.Ports) == 0 || slices.ContainsFunc(s.Ports, func(p cluster.ServicePort) bool { return p.Port == a.port }) {
 		return "", false
 	}
@@ -207,7 +218,7 @@ func (w *world) unreachable(a address, variable string, ds []deployed) (string, 
 func (w *world) wrongPairs(d deployed, vs []variable, ds []deployed) []Finding {
 	var out []Finding
 	for _, cl := range w.clients(d, vs) {
-		if cl.port == 0 {
+		if cl.port == 0 || slices.Contains(d.spec.HostAliases, cl.host) {
 			continue
 		}
 		text, ok := w.unreachable(address{cl.host, cl.port}, cl.stem+"_HOST", ds)

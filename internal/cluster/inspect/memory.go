@@ -14,20 +14,42 @@ import (
 func replicas(w *world) []Finding {
 	var out []Finding
 	for _, x := range w.workloads {
-		if x.Desired != 0 || len(w.pods[x.Name]) > 0 || x.Kind == "DaemonSet" || x.Kind == "Job" || x.Kind == "CronJob" || x.Kind == "ReplicaSet" {
+		if x.Desired != 0 || w.made(x) > 0 || onDemand(x) || x.Kind == "DaemonSet" || x.Kind == "Job" || x.Kind == "CronJob" || x.Kind == "ReplicaSet" {
 			continue
 		}
 		callers := w.callers(x.Name)
 		if len(callers) == 0 && len(w.services(x)) == 0 {
 			continue
 		}
+		weight := Mismatch
+		if len(callers) > 0 || slices.ContainsFunc(w.services(x), w.unanswered) {
+			weight = Contradiction
+		}
 		out = append(out, Finding{
-			Fault: cause.FaultNoReplicas, Kind: x.Kind, Name: x.Name, Weight: Contradiction, Broken: append([]string{x.Name}, callers...),
+			Fault: cause.FaultNoReplicas, Kind: x.Kind, Name: x.Name, Weight: weight, Broken: append([]string{x.Name}, callers...),
 			Text:  fmt.Sprintf("%s is scaled to zero, and %d others depend on it", x.Name, len(callers)),
 			About: []string{strings.ToLower(x.Kind) + "s/" + x.Name}, Check: []string{"kubectl get deploy,sts,rs -l app=" + x.Name, "kubectl rollout history " + strings.ToLower(x.Kind) + "/" + x.Name},
 		})
 	}
 	return out
+}
+
+// unanswered reports whether a port of a service was tried in vain.
+func (w *world) unanswered(s *cluster.Service) bool {
+	return slices.ContainsFunc(w.state.Reaches, func(r cluster.Reach) bool { return r.Service == s.Name && !r.Open })
+}
+
+// onDemand reports whether something that scales to zero and back on its own
+// looks after a workload.
+func onDemand(x *cluster.Workload) bool {
+	for _, notes := range []map[string]string{x.Annotations, x.Labels} {
+		for k := range notes {
+			if domain, _, _ := strings.Cut(k, "/"); strings.HasSuffix(domain, "keda.sh") || strings.HasSuffix(domain, "knative.dev") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // memory finds containers that were killed at their limit, or can't start

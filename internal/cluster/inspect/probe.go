@@ -82,7 +82,15 @@ func (w *world) misdirected(d deployed, c cluster.ContainerSpec, p *cluster.Prob
 	known := w.openPorts(d, c)
 	number := resolvePort(c, port)
 	if len(known) > 0 && !slices.Contains(known, number) {
-		return w.probeFinding(d, c, role, role.port, fmt.Sprintf("asks port %s, but it listens on %s", port, strings.Join(known, ", "))), true
+		answer := w.answer(d)
+		if answer == answered {
+			return Finding{}, false // undeclared, and open: a process may listen on more than it declares
+		}
+		f := w.probeFinding(d, c, role, role.port, fmt.Sprintf("asks port %s, but it declares %s", port, strings.Join(known, ", ")))
+		if answer == unheard {
+			f.Weight = Mismatch
+		}
+		return f, true
 	}
 	asks := probeLanguage(p)
 	speaks, why := w.language(d, c, number, p)
@@ -90,6 +98,33 @@ func (w *world) misdirected(d deployed, c cluster.ContainerSpec, p *cluster.Prob
 		return w.probeFinding(d, c, role, role.protocol, fmt.Sprintf("asks port %s over %s, but it speaks %s (%s)", port, asks, speaks, why)), true
 	}
 	return Finding{}, false
+}
+
+// reply is what probes of a workload met of late.
+type reply int
+
+const (
+	unheard  reply = iota // nothing tells
+	answered              // a process that listens, and that says no
+	nobody                // a port where nobody listens
+)
+
+// answer reads from fresh events whether the probes of a workload found
+// somebody who listens: an HTTP status comes from a process, whatever it says.
+func (w *world) answer(d deployed) reply {
+	out := unheard
+	for _, p := range d.pods {
+		for _, e := range w.recent("Pod", p.Name) {
+			switch {
+			case e.Reason != "Unhealthy":
+			case containsAny(e.Message, "probe failed with statuscode", "service unhealthy"):
+				out = max(out, answered)
+			case containsAny(e.Message, "connection refused", "failed to connect"):
+				out = nobody
+			}
+		}
+	}
+	return out
 }
 
 func (w *world) probeFinding(d deployed, c cluster.ContainerSpec, role probeRole, fault cause.Fault, text string) Finding {

@@ -114,6 +114,13 @@ func crashes(s *cluster.State, name string, code int, ran time.Duration) {
 
 func unready(s *cluster.State, name string) { box(s, name).Ready = false }
 
+// probed makes the kubelet report what a probe met a minute ago.
+func probed(s *cluster.State, name, message string) {
+	s.Events = append(s.Events, cluster.Event{
+		Kind: "Pod", Name: name + "-1-x", Type: "Warning", Reason: "Unhealthy", Message: message, Last: wiredAt.Add(-time.Minute), From: "kubelet",
+	})
+}
+
 // found is a finding as a test compares it.
 type foundAs struct {
 	Fault  cause.Fault
@@ -225,6 +232,7 @@ func TestWiring(t *testing.T) {
 		"a readiness probe of another port": {
 			edit: func(s *cluster.State) {
 				change(s, "stock", probe(func(c *cluster.ContainerSpec) { c.Readiness.Port = "7101" }))
+				probed(s, "stock", "Readiness probe failed: dial tcp 10.0.0.9:7101: connect: connection refused")
 				unready(s, "stock")
 			},
 			want: []foundAs{{cause.FaultReadinessPort, "stock", Contradiction}},
@@ -239,6 +247,7 @@ func TestWiring(t *testing.T) {
 		"a liveness probe of another port": {
 			edit: func(s *cluster.State) {
 				change(s, "stock", probe(func(c *cluster.ContainerSpec) { c.Liveness.Port = "7101" }))
+				probed(s, "stock", "Liveness probe failed: dial tcp 10.0.0.9:7101: connect: connection refused")
 				crashes(s, "stock", 137, 45*time.Second)
 			},
 			want: []foundAs{{cause.FaultLivenessPort, "stock", Contradiction}},

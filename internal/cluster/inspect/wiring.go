@@ -25,7 +25,9 @@ func serviceWiring(w *world) []Finding {
 		}
 		chosen := behind(s, ds)
 		if len(chosen) == 0 {
-			out = append(out, w.unselected(s, ds)...)
+			if f, ok := w.unselected(s, ds); ok {
+				out = append(out, f)
+			}
 			continue
 		}
 		if f, ok := w.astray(s, chosen, ds); ok {
@@ -48,20 +50,33 @@ func serviceWiring(w *world) []Finding {
 }
 
 // unselected is a service whose selector finds no pod although the workload
-// that it is meant for exists.
-func (w *world) unselected(s *cluster.Service, ds []deployed) []Finding {
+// that it is meant for exists. One more service of a workload that another
+// serves may well wait for pods to come, as that of a preview does.
+func (w *world) unselected(s *cluster.Service, ds []deployed) (Finding, bool) {
 	meant, ok := intended(s, ds)
 	if !ok {
-		return nil
+		return Finding{}, false
 	}
-	return []Finding{{
+	if meant.name != s.Name {
+		if w.denied("pods", "deployments", "statefulsets", "daemonsets") || !w.state.Asked("pods") || w.served(meant, ds) {
+			return Finding{}, false
+		}
+	}
+	return Finding{
 		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction,
 		Text: fmt.Sprintf("service %s selects %s, which no pod has; the pods of %s have %s",
 			s.Name, labelText(s.Selector), meant.name, labelText(meant.labels)),
 		About:  append([]string{"services/" + s.Name}, meant.about()...),
 		Check:  []string{"kubectl -n " + s.Namespace + " get endpoints " + s.Name, "kubectl -n " + s.Namespace + " get pods -l " + labelText(s.Selector)},
 		Broken: []string{meant.name},
-	}}
+	}, true
+}
+
+// served reports whether some service selects the pods of a workload.
+func (w *world) served(d deployed, ds []deployed) bool {
+	return slices.ContainsFunc(w.state.Services, func(o cluster.Service) bool {
+		return slices.ContainsFunc(behind(&o, ds), func(x deployed) bool { return x.name == d.name && x.kind == d.kind })
+	})
 }
 
 // astray is a service that selects the pods of another workload than the one of
@@ -72,11 +87,8 @@ func (w *world) astray(s *cluster.Service, chosen, ds []deployed) (Finding, bool
 		return Finding{}, false
 	}
 	meant := ds[own]
-	for i := range w.state.Services {
-		o := &w.state.Services[i]
-		if slices.ContainsFunc(behind(o, ds), func(d deployed) bool { return d.name == meant.name && d.kind == meant.kind }) {
-			return Finding{}, false
-		}
+	if w.served(meant, ds) {
+		return Finding{}, false
 	}
 	return Finding{
 		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction,
@@ -196,7 +208,7 @@ const (
 func declares(s cluster.PodSpec, p cluster.ServicePort) declared {
 	target := targetOf(p)
 	out := silent
-	for _, c := range s.Containers {
+	for _, c := range slices.Concat(s.InitContainers, s.Containers) { // sidecars may be either
 		for _, cp := range c.Ports {
 			out = max(out, undeclared)
 			if cp.Name != "" && cp.Name == target || strconv.Itoa(cp.Port) == target {
@@ -251,7 +263,11 @@ func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []d
 		case named || closed:
 			return w.portFinding(s, p, d, Contradiction, "its containers have "+portsText(d.spec)), true
 		case !asked:
-			return w.portFinding(s, p, d, Mismatch, "its containers declare "+portsText(d.spec)), true
+			weight := Hint // declaring a port is information only
+			if w.failing(d) {
+				weight = Mismatch
+			}
+			return w.portFinding(s, p, d, weight, "its containers declare "+portsText(d.spec)), true
 		}
 	}
 	return Finding{}, false
@@ -316,7 +332,7 @@ func (w *world) transport(s *cluster.Service, p cluster.ServicePort, chosen []de
 				if cp.Name != "" && cp.Name == p.Target || strconv.Itoa(cp.Port) == targetOf(p) {
 					theirs = orTCP(cp.Protocol)
 				}
-				if theirs == orTCP(p.Protocol) {
+				if theirs == orTCP(p.Protocol) || theirs != "" && forwards(s, targetOf(p), theirs) {
 					return Finding{}, false
 				}
 			}
@@ -334,6 +350,14 @@ func (w *world) transport(s *cluster.Service, p cluster.ServicePort, chosen []de
 		}, true
 	}
 	return Finding{}, false
+}
+
+// forwards reports whether a service has a port for a target and transport.
+// Beside one that fits the declaration, another is an addition, such as HTTP/3.
+func forwards(s *cluster.Service, target, transport string) bool {
+	return slices.ContainsFunc(s.Ports, func(p cluster.ServicePort) bool {
+		return targetOf(p) == target && orTCP(p.Protocol) == transport
+	})
 }
 
 func orTCP(s string) string {
