@@ -16,10 +16,11 @@ type candidate struct {
 	component string
 	mechanism sentence
 	votes     map[voteKey]vote
-	since     time.Time // when its mechanism began, if a series says so
-	recorded  bool      // for a change: the runtime itself recorded it
-	checks    []string  // queries that would confirm or refute it
-	runbook   bool      // the runbook rule holds: see proofs.go
+	since     time.Time               // when its mechanism began, if a series says so
+	recorded  bool                    // for a change: the runtime itself recorded it
+	checks    []string                // queries that would confirm or refute it
+	runbook   bool                    // the runbook rule holds: see proofs.go
+	outsiders func(ids []string) bool // whether items hold nothing but what outsiders can write
 }
 
 // sentence is a mechanism in words; of several, the most specific is shown.
@@ -40,12 +41,14 @@ type vote struct {
 	evidence []string
 }
 
-// vote records that a feature was seen, as strongly as scale (0…1).
+// vote records that a feature was seen, as strongly as scale (0…1). One that
+// rests on nothing but items from outside counts as from there, whatever the
+// rule says.
 func (c *candidate) vote(f feature, scale float64, outside bool, ids ...string) {
 	if scale <= 0 || math.IsNaN(scale) {
 		return
 	}
-	k := voteKey{f, outside}
+	k := voteKey{f, outside || c.outsiders(ids)}
 	v := c.votes[k]
 	v.scale = max(v.scale, scale)
 	v.evidence = append(v.evidence, ids...)
@@ -117,8 +120,9 @@ func (c *candidate) evidence(w Weights, sign float64) []string {
 
 // candidates holds one candidate per class, fault and component.
 type candidates struct {
-	byKey   map[candidateKey]*candidate
-	without []CauseClass // classes that are not considered
+	byKey     map[candidateKey]*candidate
+	without   []CauseClass // classes that are not considered
+	outsiders func(ids []string) bool
 }
 
 type candidateKey struct {
@@ -127,8 +131,8 @@ type candidateKey struct {
 	component string
 }
 
-func newCandidates(without ...CauseClass) *candidates {
-	return &candidates{byKey: map[candidateKey]*candidate{}, without: without}
+func newCandidates(outsiders func(ids []string) bool, without ...CauseClass) *candidates {
+	return &candidates{byKey: map[candidateKey]*candidate{}, outsiders: outsiders, without: without}
 }
 
 // at returns the candidate of a class without a finer fault, made when it is new.
@@ -142,7 +146,7 @@ func (cs *candidates) fault(class CauseClass, fault Fault, component string) *ca
 	k := candidateKey{class, fault, component}
 	c, ok := cs.byKey[k]
 	if !ok {
-		c = &candidate{class: class, fault: fault, component: component, votes: map[voteKey]vote{}}
+		c = &candidate{class: class, fault: fault, component: component, votes: map[voteKey]vote{}, outsiders: cs.outsiders}
 		if !slices.Contains(cs.without, class) {
 			cs.byKey[k] = c
 		}

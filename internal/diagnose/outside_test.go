@@ -260,3 +260,13 @@ func TestOnlyTheStatementItselfIsUpkeep(t *testing.T) {
 		})
 	}
 }
+
+// Several causes that lines name at one component make it no surer than one.
+func TestManyLinesAccuseNoComponentForSure(t *testing.T) {
+	t.Parallel()
+	lines := logs(t, "orders", "no space left on device", "too many open files", "OutOfMemoryError: java heap")
+	d := diagnose.Default().Diagnose(input(t, []string{"orders"}, failing(t, "orders", onset), one(lines)))
+	if len(d.Components) == 0 || d.Components[0].Component != "orders" || d.Components[0].Probability > 0.80 {
+		t.Errorf("components %+v, want orders at .80 at most:%s", d.Components, show(d))
+	}
+}

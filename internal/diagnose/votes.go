@@ -48,31 +48,17 @@ func (s Scored) Hypothesis() Hypothesis {
 // examine lets every rule vote.
 func (e *Engine) examine(in Input) (*view, *candidates) {
 	v := newView(in)
-	cs := newCandidates(e.without...)
+	cs := newCandidates(v.allOutside, e.without...)
 	for _, r := range rules() {
 		r(v, cs)
 	}
-	v.distrust(cs)
 	e.proofs(v, cs)
 	return v, cs
 }
 
-// distrust counts every vote as from outside that rests on nothing but items
-// which people outside could have written, whatever the rule said that cast it:
-// log lines, and series whose labels come from requests.
-func (v *view) distrust(cs *candidates) {
-	for _, c := range cs.all() {
-		for _, k := range c.keys() {
-			if k.outside || !v.allOutside(c.votes[k].evidence) {
-				continue
-			}
-			given := c.votes[k]
-			delete(c.votes, k)
-			c.vote(k.feature, given.scale, true, given.evidence...)
-		}
-	}
-}
-
+// allOutside reports whether items hold nothing but what people outside could
+// have written: log lines, and series whose labels come from requests. It is
+// asked vote by vote: one series from inside vouches for no other.
 func (v *view) allOutside(ids []string) bool {
 	known := 0
 	for _, id := range ids {
