@@ -245,6 +245,9 @@ func (w *world) addressFinding(d deployed, fault cause.Fault, what, from, why st
 	if from != "" {
 		f.About = append(f.About, from)
 	}
+	if !w.failing(d) {
+		f.Weight = Mismatch // a program may never use it
+	}
 	return f
 }
 

@@ -185,18 +185,19 @@ func TestWiring(t *testing.T) {
 			want: []foundAs{{cause.FaultProtocol, "stock", Contradiction}},
 		},
 		"a variable with a typing error": {
-			edit: func(s *cluster.State) { change(s, "web", env("STOCK_ADDR", "stocks:7100")) },
+			edit: func(s *cluster.State) { change(s, "web", env("STOCK_ADDR", "stocks:7100")); unready(s, "web") },
 			want: []foundAs{{cause.FaultEnvAddress, "web", Contradiction}},
 		},
 		"a variable with another port": {
 			edit: func(s *cluster.State) {
 				change(s, "web", env("STOCK_ADDR", "http://stock.shop.svc.cluster.local:7101/x"))
+				unready(s, "web")
 			},
 			want: []foundAs{{cause.FaultEnvAddress, "web", Contradiction}},
 		},
-		"a variable named after a service, with a host that is none": {
+		"a variable named after a service, with a host that is none, and nothing fails": {
 			edit: func(s *cluster.State) { change(s, "web", env("STOCK_ADDR", "nowhere:7100")) },
-			want: []foundAs{{cause.FaultEnvAddress, "web", Contradiction}},
+			want: []foundAs{{cause.FaultEnvAddress, "web", Mismatch}},
 		},
 		"a database's port": {
 			edit: func(s *cluster.State) { s.Secrets[1].Data["DB_PORT"] = "5433"; crashes(s, "orders", 1, time.Minute) },
