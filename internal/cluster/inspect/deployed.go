@@ -77,10 +77,10 @@ func (w *world) deployments() []deployed {
 }
 
 // failing reports whether pods of it do not work now: not ready, or a container
-// that died lately.
+// that died lately. Pods that are over and still listed say nothing about now.
 func (w *world) failing(d deployed) bool {
 	return slices.ContainsFunc(d.pods, func(p *cluster.Pod) bool {
-		return slices.ContainsFunc(p.Containers, func(c cluster.Container) bool { return !c.Init && w.suffers(c) })
+		return !over(p) && slices.ContainsFunc(p.Containers, func(c cluster.Container) bool { return !c.Init && w.suffers(c) })
 	})
 }
 
