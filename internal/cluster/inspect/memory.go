@@ -21,13 +21,17 @@ func replicas(w *world) []Finding {
 		if len(callers) == 0 && len(w.services(x)) == 0 {
 			continue
 		}
-		weight := Mismatch
+		// With nobody seen to need it, somebody may have switched it off.
+		weight, need := Hint, "nothing here is seen to call it"
+		if n := len(callers); n > 0 {
+			need = fmt.Sprintf("%d others depend on it", n)
+		}
 		if len(callers) > 0 || slices.ContainsFunc(w.services(x), w.unanswered) {
 			weight = Contradiction
 		}
 		out = append(out, Finding{
 			Fault: cause.FaultNoReplicas, Kind: x.Kind, Name: x.Name, Weight: weight, Broken: append([]string{x.Name}, callers...),
-			Text:  fmt.Sprintf("%s is scaled to zero, and %d others depend on it", x.Name, len(callers)),
+			Text:  x.Name + " is scaled to zero, and " + need,
 			About: []string{strings.ToLower(x.Kind) + "s/" + x.Name}, Check: []string{"kubectl get deploy,sts,rs -l app=" + x.Name, "kubectl rollout history " + strings.ToLower(x.Kind) + "/" + x.Name},
 		})
 	}

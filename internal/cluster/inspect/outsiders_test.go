@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 )
@@ -97,5 +99,33 @@ func TestLinesDoNotReplaceObjects(t *testing.T) {
 	}
 	if weights[false] != Mismatch || weights[true] != Observed {
 		t.Errorf("weights inside and outside = %v, want mismatch and observed", weights)
+	}
+}
+
+func TestScaledToZeroWithNobodyToNeedIt(t *testing.T) {
+	t.Parallel()
+	s := &cluster.State{
+		Namespace: "shop", Read: []string{"deployments", "pods", "services"},
+		Workloads: []cluster.Workload{{Meta: cluster.Meta{Name: "batch", Namespace: "shop"}, Kind: "Deployment", PodLabels: map[string]string{"app": "batch"}}},
+		Services: []cluster.Service{{
+			Meta: cluster.Meta{Name: "batch", Namespace: "shop"}, Selector: map[string]string{"app": "batch"},
+			Ports: []cluster.ServicePort{{Port: 80, Target: "8080"}},
+		}},
+	}
+	weights := func() (out []Weight) {
+		for _, f := range All(s, nil) {
+			if f.Fault == cause.FaultNoReplicas {
+				out = append(out, f.Weight)
+			}
+		}
+		return out
+	}
+	if diff := cmp.Diff([]Weight{Hint}, weights()); diff != "" {
+		t.Errorf("nobody calls it (-want +got):\n%s", diff)
+	}
+	s.Calls = []cluster.Call{{Caller: "web", Callee: "batch"}}
+	s.Workloads = append(s.Workloads, cluster.Workload{Meta: cluster.Meta{Name: "web", Namespace: "shop"}, Kind: "Deployment", Desired: 1, Current: 1, Ready: 1})
+	if diff := cmp.Diff([]Weight{Contradiction}, weights()); diff != "" {
+		t.Errorf("web calls it (-want +got):\n%s", diff)
 	}
 }
