@@ -56,11 +56,30 @@ func load(data fs.FS, id string) (diagnose.Input, error) {
 	return snap.input(id, series, logs)
 }
 
-// inParallel starts f and returns a function that waits for its result.
+// inParallel starts f and returns a function that waits for its result. A panic
+// of f is raised again where it is waited for, so that it ends one case and not
+// the run.
 func inParallel[T any](f func() T) func() T {
-	done := make(chan T, 1)
-	go func() { done <- f() }()
-	return func() T { return <-done }
+	type outcome struct {
+		value    T
+		panicked any
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			o.panicked = recover()
+			done <- o
+		}()
+		o.value = f()
+	}()
+	return func() T {
+		o := <-done
+		if o.panicked != nil {
+			panic(o.panicked)
+		}
+		return o.value
+	}
 }
 
 // answer names the objects and causes of the leading hypotheses.
