@@ -88,12 +88,7 @@ func Median(xs []float64) float64 {
 	return s[mid-1]/2 + s[mid]/2
 }
 
-// Spread returns the scaled median absolute deviation of the finite values.
-func Spread(xs []float64) float64 {
-	s := finite(xs)
-	return spreadAround(s, Median(s))
-}
-
+// spreadAround is the scaled median absolute deviation from centre.
 func spreadAround(xs []float64, centre float64) float64 {
 	dev := make([]float64, len(xs))
 	for i, x := range xs {

@@ -48,12 +48,6 @@ func (m Model) LogOdds(inputs []float64) float64 {
 // Logistic is the inverse of the logit.
 func Logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
-// Logit is the log-odds of p, which is kept within 1e-9…1−1e-9.
-func Logit(p float64) float64 {
-	p = min(max(p, 1e-9), 1-1e-9)
-	return math.Log(p) - math.Log1p(-p)
-}
-
 // Fit learns a model by penalised maximum likelihood: Newton steps on one
 // coefficient after the other until none moves. The problem is convex, so that
 // where it ends does not depend on the way. The intercept is free.
