@@ -172,7 +172,7 @@ func (e *Engine) suspects(v *view, cs *candidates, ranked []weighed) []Suspect {
 		}
 	}
 	if p, ok := e.componentProbability(v, s); ok {
-		out[0].Probability = p
+		out[0].Probability = min(p, atFault(ranked))
 	}
 	for i := range out {
 		if cs.hearsay(e.w, out[i].Component) {
@@ -183,6 +183,17 @@ func (e *Engine) suspects(v *view, cs *candidates, ranked []weighed) []Suspect {
 		out[i].Probability = min(out[i].Probability, out[i-1].Probability)
 	}
 	return out
+}
+
+// atFault is what the probability that nothing is wrong leaves for faults.
+func atFault(ranked []weighed) float64 {
+	left := 1.0
+	for _, w := range ranked {
+		if w.c.class == Healthy {
+			left -= w.p
+		}
+	}
+	return floorTo(max(left, 0))
 }
 
 func (e *Engine) componentProbability(v *view, s standing) (float64, bool) {
