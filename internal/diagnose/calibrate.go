@@ -12,7 +12,7 @@ import (
 )
 
 // EnoughCases is how many labelled cases a profile needs before a calibrated
-// probability may pass the cap of statistics.
+// probability may reach the least with which anything is done without a person.
 const EnoughCases = 30
 
 // enoughSeen is in how many of them a feature must have spoken for the answer:
@@ -45,8 +45,9 @@ type Curve struct {
 
 // ProfileFitted is what is known about one profile.
 type ProfileFitted struct {
-	Cases int     `json:"cases"`
-	Shift float64 `json:"shift"` // of the log-odds
+	Cases   int     `json:"cases"`
+	Missing int     `json:"missing"` // sources that did not answer in any of them
+	Shift   float64 `json:"shift"`   // of the log-odds
 }
 
 //go:embed calibration.json
@@ -107,18 +108,26 @@ func (c Curve) Probability(p Profile, r Lead) float64 {
 // caps of what was measured with evidence of these kinds.
 func (c Curve) Claim(p Profile, r Lead) float64 {
 	limit := capEvidence - perSourceMissing*float64(min(p.Missing, maxMissing))
-	if c.vouches(p, r) {
-		limit = capCalibrated
-	}
-	return min(c.Probability(p, r), limit)
+	return min(c.Probability(p, r), max(limit, c.vouches(p, r)))
 }
 
-// vouches reports whether enough was seen for the probability to pass the cap of
-// statistics: enough cases of the profile with all its sources, and every
-// feature that speaks for the answer at work in some of them.
-func (c Curve) vouches(p Profile, r Lead) bool {
-	if p.Missing > 0 || p.Stale > 0 || c.Profiles[p.Key()].Cases < EnoughCases {
-		return false
+// vouches returns the probability up to which a reading may be believed, 0 when
+// that is no more than statistics alone may claim. The rule of succession
+// bounds it: after n right answers in n cases the next is right with (n+1)/(n+2)
+// (Laplace 1774). Less than EnoughCases never let anything be done alone. A
+// source more missing than in those cases, samples that are too old, or a
+// feature that was hardly ever seen at work vouch for nothing.
+func (c Curve) vouches(p Profile, r Lead) float64 {
+	known := c.Profiles[p.Key()]
+	if p.Missing > known.Missing || p.Stale > 0 {
+		return 0
 	}
-	return !slices.ContainsFunc(r.Features, func(f Feature) bool { return c.Features[f] < enoughSeen })
+	if slices.ContainsFunc(r.Features, func(f Feature) bool { return c.Features[f] < enoughSeen }) {
+		return 0
+	}
+	limit := min(float64(known.Cases+1)/float64(known.Cases+2), capCalibrated)
+	if known.Cases < EnoughCases {
+		limit = min(limit, capFewCases)
+	}
+	return limit
 }

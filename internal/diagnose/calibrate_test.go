@@ -27,6 +27,16 @@ func sure(cases int, features ...diagnose.Feature) diagnose.Calibration {
 	return diagnose.Calibration{Version: 1, Cause: c}
 }
 
+// missing is the calibration with sources that did not answer in any of its
+// cases.
+func missing(c diagnose.Calibration, sources int) diagnose.Calibration {
+	for key, p := range c.Cause.Profiles {
+		p.Missing = sources
+		c.Cause.Profiles[key] = p
+	}
+	return c
+}
+
 // known are the features that speak for the drained pool.
 func known(t *testing.T, in diagnose.Input) []diagnose.Feature {
 	t.Helper()
@@ -53,10 +63,15 @@ func TestOnlyWhatWasMeasuredPassesTheCap(t *testing.T) {
 		basis       diagnose.Basis
 		low, high   float64
 	}{
-		"enough cases, every feature seen": {in, sure(30, all...), diagnose.BasisCalibrated, 0.95, 0.99},
+		"enough cases, every feature seen": {in, sure(30, all...), diagnose.BasisCalibrated, 0.95, 0.97},
 		"nothing calibrated":               {in, diagnose.Calibration{}, diagnose.BasisEvidence, 0.5, 0.90},
-		"too few cases":                    {in, sure(29, all...), diagnose.BasisEvidence, 0.5, 0.90},
+		"few cases":                        {in, sure(29, all...), diagnose.BasisCalibrated, 0.93, 0.94},
+		"fewer":                            {in, sure(12, all...), diagnose.BasisCalibrated, 0.92, 0.93},
+		"hardly any":                       {in, sure(8, all...), diagnose.BasisEvidence, 0.5, 0.90},
 		"a feature that was never seen":    {in, sure(30, all[1:]...), diagnose.BasisEvidence, 0.5, 0.90},
+		"many cases":                       {in, sure(500, all...), diagnose.BasisCalibrated, 0.98, 0.99},
+		"missing in those cases, too":      {with(failure("loki")), missing(sure(30, all...), 1), diagnose.BasisCalibrated, 0.95, 0.97},
+		"one more missing":                 {with(failure("loki"), failure("tempo")), missing(sure(30, all...), 1), diagnose.BasisEvidence, 0.5, 0.86},
 		"a source that did not answer":     {with(failure("loki")), sure(30, all...), diagnose.BasisEvidence, 0.5, 0.88},
 		"samples that are too old":         {with(stale), sure(30, all...), diagnose.BasisEvidence, 0.5, 0.90},
 		"evidence of another kind":         {with(logs(t, "orders", "all fine")), sure(30, all...), diagnose.BasisEvidence, 0.5, 0.90},

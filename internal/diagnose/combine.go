@@ -7,14 +7,17 @@ import (
 )
 
 // The caps, in code: no weights file lifts them. Statistics alone never claim
-// more than capEvidence, unless the calibration was fitted on enough cases with
-// evidence of the same kinds: then up to capCalibrated. The runbook rule allows
-// up to capRunbook: no two facts make a cause certain. Each source that did not
-// answer takes its part, and where one is missing nothing counts as calibrated.
+// more than capEvidence, unless the calibration was fitted on cases with
+// evidence of the same kinds: then as much as these vouch for, at most
+// capFewCases or, with EnoughCases, capCalibrated. The runbook rule allows up to
+// capRunbook: no two facts make a cause certain. Each source that did not answer
+// takes its part, and where one more is missing than in the cases of the
+// calibration, these vouch for nothing.
 const (
 	capEvidence      = 0.90
 	capRunbook       = 0.97
 	capCalibrated    = 0.99
+	capFewCases      = 0.94 // below the threshold of acting, .95
 	capOutside       = 0.80 // what outsiders can write lifts nothing over it
 	perSourceMissing = 0.02 // off capEvidence
 	perProofMissing  = 0.01 // off capRunbook
@@ -23,9 +26,9 @@ const (
 
 // weighed is a candidate with its probability.
 type weighed struct {
-	c          *candidate
-	p          float64
-	calibrated bool // the calibration vouches for it
+	c       *candidate
+	p       float64
+	vouched float64 // up to which the calibration vouches for it; 0 = not
 }
 
 // weigh turns scores into probabilities: a softmax over all candidates and
@@ -108,7 +111,7 @@ func (e *Engine) calibrate(v *view, s standing, out []weighed, bound []float64) 
 	}
 	lead := e.readCause(v, s, true)
 	bound[0] = max(curve.Probability(p, e.readCause(v, s, false)), capOutside)
-	out[0].calibrated = curve.vouches(p, lead)
+	out[0].vouched = curve.vouches(p, lead)
 	rescale(out, curve.Probability(p, lead))
 }
 
@@ -144,12 +147,10 @@ func rescale(out []weighed, p float64) {
 func (e *Engine) limit(v *view, w weighed) float64 {
 	missing := float64(min(len(v.missing()), maxMissing))
 	l := capEvidence - perSourceMissing*missing
-	switch {
-	case w.c.runbook:
+	if w.c.runbook {
 		l = capRunbook - perProofMissing*missing
-	case w.calibrated:
-		l = capCalibrated
 	}
+	l = max(l, w.vouched)
 	if w.c.class == BadDeploy && !w.c.recorded {
 		l = min(l, capOutside)
 	}

@@ -93,7 +93,7 @@ func (e *Engine) hypothesis(r weighed, id string) Hypothesis {
 	switch {
 	case r.c.runbook:
 		h.Basis = BasisRunbook
-	case r.calibrated:
+	case r.vouched > capEvidence:
 		h.Basis = BasisCalibrated
 	}
 	if h.Mechanism == "" {

@@ -16,8 +16,8 @@ type Basis string
 // The bases. BasisEvidence never exceeds .90: nobody measured how often such an
 // answer is right. BasisRunbook may: at least two independent diagnostic facts
 // confirm and one excludes the strongest rival. BasisCalibrated may: answers
-// from evidence of the same kinds were compared with the truth in enough
-// labelled cases, and are right as often as the probability says.
+// from evidence of the same kinds were compared with the truth in labelled
+// cases, and are right as often as the probability says.
 const (
 	BasisEvidence   Basis = "evidence"
 	BasisRunbook    Basis = "runbook"

@@ -112,13 +112,15 @@ func holdOut(seen, without []Claim, allow float64) heldOut {
 func vouchAs(c *diagnose.Curve, whole diagnose.Curve) {
 	c.Features = whole.Features
 	for key, p := range whole.Profiles {
-		c.Profiles[key] = diagnose.ProfileFitted{Cases: p.Cases, Shift: c.Profiles[key].Shift}
+		p.Shift = c.Profiles[key].Shift
+		c.Profiles[key] = p
 	}
 }
 
 // The promises that a size of the allowances must keep on held-back cases.
 const (
-	keepTest     = 0.10 // Spiegelhalter's p, two-sided
+	keepTest     = 0.10 // Spiegelhalter's p, two-sided, of all sets
+	keepSet      = 0.01 // of each set that has enough cases: too high in one does not make up for too low in another
 	keepCoverage = 0.50 // share of cases that are given .95 or more
 	keepBound    = 0.95 // lower bound of how many of these are right
 	keepUnheard  = 0.02 // share given .95 or more though the class is unknown
@@ -138,7 +140,23 @@ func (h heldOut) keeps() bool {
 			return false
 		}
 	}
+	for _, p := range h.bySet() {
+		if r := calibration.Measure(p); r.N >= diagnose.EnoughCases && r.P < keepSet {
+			return false
+		}
+	}
 	return r.P >= keepTest && float64(sure) <= keepUnheard*float64(len(h.without))
+}
+
+// bySet are the claims about cases in which something is wrong.
+func (h heldOut) bySet() map[string][]calibration.Prediction {
+	out := map[string][]calibration.Prediction{}
+	for _, c := range h.seen {
+		if !c.calm {
+			out[c.Set] = append(out[c.Set], calibration.Prediction{Probability: c.Probability, Right: c.Right})
+		}
+	}
+	return out
 }
 
 // measure compares the claims about cases in which something is wrong with what
@@ -187,8 +205,12 @@ func claimOf(c Case, e *diagnose.Engine, cause bool) (Claim, bool) {
 	return cl, true
 }
 
-// rightAbout looks the answer up among the causes of the case.
+// rightAbout looks the answer up among the causes of the case. Where nothing is
+// wrong no component is the right one, not even that of which it is said.
 func (c Case) rightAbout(l diagnose.Lead, cause bool) bool {
+	if c.calm && !cause {
+		return false
+	}
 	for i, s := range c.Causes {
 		if s.Component != l.Component || cause && (s.Class != l.Class || s.Fault != l.Fault) {
 			continue
@@ -212,7 +234,9 @@ func fitCurve(claims []Claim, cause bool, without int, allow float64) diagnose.C
 		p := curve.Profiles[key]
 		curve.Classes[c.Lead.Class] = 0
 		if !c.unheard && !c.calm {
-			p.Cases++
+			if p.Cases++; p.Cases == 1 || c.Profile.Missing < p.Missing {
+				p.Missing = c.Profile.Missing
+			}
 			for _, f := range c.Lead.Features {
 				curve.Features[f]++
 			}

@@ -228,3 +228,47 @@ func TestTooFewCasesAreRefused(t *testing.T) {
 		t.Error("three cases were enough")
 	}
 }
+
+func TestWhereNothingIsWrongNoComponentIsRight(t *testing.T) {
+	t.Parallel()
+	c := Case{
+		Causes: []diagnose.Scored{{Class: diagnose.Healthy, Component: "entry"}, {Class: diagnose.BadDeploy, Component: "left"}},
+		Right:  []bool{true, false},
+		calm:   true,
+	}
+	if c.rightAbout(diagnose.Lead{Class: diagnose.BadDeploy, Component: "entry"}, false) {
+		t.Error("the component of which the engine says that nothing is wrong counts as the culprit")
+	}
+	if !c.rightAbout(diagnose.Lead{Class: diagnose.Healthy, Component: "entry"}, true) {
+		t.Error("that nothing is wrong is the right cause")
+	}
+}
+
+func TestTheAllowanceKeepsThePromisesOfEverySet(t *testing.T) {
+	t.Parallel()
+	claims := func(set string, n, wrong int, p float64) []Claim {
+		var out []Claim
+		for i := range n {
+			out = append(out, Claim{Set: set, Probability: p, Right: i >= wrong})
+		}
+		return out
+	}
+	tests := map[string]struct {
+		seen, without []Claim
+		keeps         bool
+	}{
+		"as claimed":                     {seen: claims("a", 1000, 30, 0.97), keeps: true},
+		"claims too little":              {seen: claims("a", 1000, 0, 0.95)},
+		"one set too low, one too high":  {seen: append(claims("a", 600, 0, 0.96), claims("b", 400, 40, 0.97)...)},
+		"sure of what it never heard of": {seen: claims("a", 1000, 30, 0.97), without: claims("a", 100, 100, 0.96)},
+		"hardly ever sure":               {seen: append(claims("a", 100, 3, 0.97), claims("a", 900, 180, 0.8)...)},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := (heldOut{seen: tt.seen, without: tt.without}).keeps(); got != tt.keeps {
+				t.Errorf("keeps: %v, want %v", got, tt.keeps)
+			}
+		})
+	}
+}
