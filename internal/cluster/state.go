@@ -31,6 +31,7 @@ type State struct {
 	// names and must come through.
 	Secrets  []Keyed  `json:"secret_objects,omitempty"`
 	Policies []Policy `json:"network_policies,omitempty"`
+	Routes   []Route  `json:"routes,omitempty"`
 	Events   []Event  `json:"events,omitempty"`
 	Units    []Unit   `json:"units,omitempty"`
 	Reaches  []Reach  `json:"reaches,omitempty"`
@@ -355,7 +356,26 @@ type Policy struct {
 	Types    []string          `json:"types,omitempty"`    // Ingress | Egress
 	DenyIn   bool              `json:"deny_in,omitempty"`  // selects ingress and allows none
 	DenyOut  bool              `json:"deny_out,omitempty"` // selects egress and allows none
-	Text     string            `json:"text,omitempty"`     // rules in words
+	// Expressions belong to the selector. NoNames: selects egress, and no rule
+	// lets questions for names (port 53) out to anywhere that may answer.
+	Expressions []Requirement `json:"expressions,omitempty"`
+	NoNames     bool          `json:"no_names,omitempty"`
+	Text        string        `json:"text,omitempty"` // rules in words
+}
+
+// Route sends requests from outside, or from a mesh, to services.
+type Route struct {
+	Meta
+	Kind     string    `json:"kind"` // Ingress | HTTPRoute | VirtualService
+	Backends []Backend `json:"backends,omitempty"`
+}
+
+// Backend is one destination of a route.
+type Backend struct {
+	For       string `json:"for,omitempty"` // host and path, in words
+	Service   string `json:"service"`
+	Namespace string `json:"namespace,omitempty"` // empty = that of the route
+	Port      string `json:"port,omitempty"`      // number or name; empty = not said
 }
 
 // Event is something that the cluster reported.

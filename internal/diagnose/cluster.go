@@ -19,6 +19,7 @@ const (
 	fMismatch      feature = "cluster_mismatch"      // two objects can't work together, nothing is seen to break
 	fObserved      feature = "cluster_observed"      // what the fault would do is seen
 	fHint          feature = "cluster_hint"          // one of several faults would look like this
+	fIdle          feature = "cluster_idle"          // objects can't work together, and nothing suffers from it
 	fCoversDown    feature = "cluster_covers_down"   // share of what is down that it would break
 	fMissesDown    feature = "cluster_misses_down"   // share of what is down that it would not break
 	fCovered       feature = "cluster_covered"       // a fault that is seen elsewhere breaks its object
@@ -31,6 +32,7 @@ var clusterPriors = priors{
 	fMismatch:      2.2,
 	fObserved:      2.2,
 	fHint:          1.0,
+	fIdle:          -1.5,
 	fCoversDown:    1.2,
 	fMissesDown:    -1.5,
 	fCovered:       -2.0,
@@ -89,9 +91,13 @@ func before(text, mark string) string {
 // clusterFaults turns the state of a cluster into votes: one candidate for each
 // fault of each object that inspection finds.
 func clusterFaults(v *view, cs *candidates) {
+	troubled := v.troubled()
 	for i := range v.clusters {
 		cv := &v.clusters[i]
-		findings := inspect.All(&cv.state, v.inspected())
+		findings := inspect.All(&cv.state, v.inspected(), troubled...)
+		for j, f := range findings {
+			findings[j] = v.ofNow(f)
+		}
 		down := inspect.Down(&cv.state)
 		for _, f := range findings {
 			v.clusterFault(cs, cv, f, findings, down)
@@ -99,11 +105,43 @@ func clusterFaults(v *view, cs *candidates) {
 	}
 }
 
+// troubled are the components whose requests are measured to fail or to be
+// late, and what they call: a fault there may be why. Sorted.
+func (v *view) troubled() []string {
+	var out []string
+	for _, n := range v.names() {
+		if slices.ContainsFunc(v.parts[n].bands, func(b band) bool { return b.abnormal && !b.item.Stale && !b.item.Outside && userSignal(b) }) {
+			out = append(out, v.sources(n)...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// longBefore is how long pods must have run before trouble began for what they
+// were started with to be an old companion and not its cause.
+const longBefore = time.Hour
+
+// ofNow lowers a finding about what pods have been running with since long
+// before the trouble that it might explain. Those that do not work now are
+// another matter: see inspect.
+func (v *view) ofNow(f inspect.Finding) inspect.Finding {
+	at := v.reference()
+	if f.Weight == inspect.Mismatch && !f.Since.IsZero() && !at.IsZero() && at.Sub(f.Since) > longBefore {
+		f.Weight, f.Idle = inspect.Hint, true
+		f.Text += "; its pods have run with it for " + lag(at.Sub(f.Since)) + " before this trouble"
+	}
+	return f
+}
+
 func (v *view) clusterFault(cs *candidates, cv *clusterView, f inspect.Finding, all []inspect.Finding, down []string) {
 	component := clusterComponent(f)
 	c := cs.fault(cause.ClassOf(f.Fault), f.Fault, component)
 	id := cv.item.ID
 	c.vote(weightFeatures[f.Weight], 1, f.Outside, id)
+	if f.Idle {
+		c.vote(fIdle, 1, false, id)
+	}
 	c.say(f.Weight.Rank(), f.Text)
 	for _, q := range f.Check {
 		c.check(q)

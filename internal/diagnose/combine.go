@@ -64,7 +64,7 @@ func (e *Engine) weigh(v *view, cs *candidates) []weighed {
 // speak for any cause at the place. Losses are all there is to a failing
 // dependency, and a circumstance for whatever else may be wrong there.
 var (
-	circumstances = [...]Feature{fAbnormal, fAlert, fFirst, fExplains, fVictims, fHolderFirst}
+	circumstances = [...]Feature{fAbnormal, fAlert, fFirst, fExplains, fVictims, fHolderFirst, fHint}
 	losses        = [...]Feature{fLossAccounts, fLossSelf, fLossClear, fLossOther, fLossAlias}
 )
 

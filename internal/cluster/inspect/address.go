@@ -166,7 +166,7 @@ func (w *world) wrongAddress(d deployed, v variable, ds []deployed) (Finding, bo
 	if !ok {
 		return Finding{}, false
 	}
-	return w.addressFinding(d, cause.FaultEnvAddress, v.name+"="+v.value, v.from, text), true
+	return w.addressFinding(d, cause.FaultEnvAddress, a, v.name+"="+v.value, v.from, text), true
 }
 
 // ofImage reports whether a variable names an image and its version, which
@@ -229,14 +229,14 @@ func (w *world) wrongPairs(d deployed, vs []variable, ds []deployed) []Finding {
 		if _, _, exists := w.resolve(cl.host); exists && cl.database {
 			fault = cause.FaultDBPort
 		}
-		out = append(out, w.addressFinding(d, fault, fmt.Sprintf("%s names %s:%d", cl.stem, cl.host, cl.port), cl.from, text))
+		out = append(out, w.addressFinding(d, fault, address{cl.host, cl.port}, fmt.Sprintf("%s names %s:%d", cl.stem, cl.host, cl.port), cl.from, text))
 	}
 	return out
 }
 
-func (w *world) addressFinding(d deployed, fault cause.Fault, what, from, why string) Finding {
+func (w *world) addressFinding(d deployed, fault cause.Fault, a address, what, from, why string) Finding {
 	f := Finding{
-		Fault: fault, Kind: d.kind, Name: d.name, Weight: Contradiction,
+		Fault: fault, Kind: d.kind, Name: d.name, Weight: Contradiction, where: []address{a},
 		Text:   fmt.Sprintf("variable %s of %s: %s", what, d.name, why),
 		About:  d.about(),
 		Check:  []string{"kubectl -n " + d.namespace + " get services", "kubectl -n " + d.namespace + " set env " + plural(d.kind) + "/" + d.name + " --list"},

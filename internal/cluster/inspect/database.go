@@ -206,9 +206,8 @@ func (w *world) server(d deployed, ds []deployed) (string, bool) {
 // probeSays is the fresh event in which a pod's own probe was answered so.
 func (w *world) probeSays(d deployed, words []string) string {
 	for _, p := range d.pods {
-		for _, e := range w.state.Events {
-			old := !e.Last.IsZero() && !w.state.At.IsZero() && w.state.At.Sub(e.Last) > recently
-			if e.Kind != "Pod" || e.Name != p.Name || e.Reason != "Unhealthy" || old {
+		for _, e := range w.recent("Pod", p.Name) {
+			if e.Reason != "Unhealthy" {
 				continue
 			}
 			low := strings.ToLower(e.Message)

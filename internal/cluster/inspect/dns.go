@@ -44,11 +44,16 @@ func (w *world) strangeResolver(d deployed, spec cluster.PodSpec) (Finding, bool
 		return Finding{}, false
 	}
 	f := Finding{
-		Fault: cause.FaultDNS, Kind: d.kind, Name: d.name, Weight: Mismatch, Text: text, About: d.about(),
+		Fault: cause.FaultDNS, Kind: d.kind, Name: d.name, Weight: Mismatch, Text: text, About: d.about(), Since: since(d),
 		Check:  []string{"kubectl -n " + d.namespace + " exec " + plural(d.kind) + "/" + d.name + " -- cat /etc/resolv.conf"},
 		Broken: []string{d.name},
 	}
-	if w.failing(d) {
+	same := func(p *cluster.PodSpec) bool { return p.DNSPolicy == spec.DNSPolicy && slices.Equal(p.Nameservers, spec.Nameservers) }
+	switch {
+	case w.failing(d) && w.wasReady(d, same):
+		f.Weight, f.Idle = Hint, true
+		f.Text += "; they were ready with it"
+	case w.failing(d):
 		f.Weight = Contradiction
 	}
 	return f, true

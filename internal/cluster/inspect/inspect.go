@@ -7,6 +7,7 @@ package inspect
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
@@ -45,8 +46,17 @@ type Finding struct {
 	Check  []string // kubectl commands that would confirm or refute it
 	Broken []string // workloads that this breaks, itself included
 	// Outside marks findings that rest on text which people outside could have
-	// written (log lines).
+	// written (log lines, events of others than Kubernetes itself).
 	Outside bool
+	// Idle marks hints about objects that contradict each other while nothing is
+	// seen to suffer from it.
+	Idle bool
+	// Since is when the pods were started with what the finding is about; zero
+	// when it may have changed later.
+	Since time.Time
+
+	where  []address // that do not answer because of it
+	unseen bool      // the rule did not look whether anything suffers
 }
 
 // Lines are log lines of one workload, for checks that need them: what the
@@ -59,18 +69,29 @@ type Lines struct {
 // check looks for one kind of fault.
 type check func(*world) []Finding
 
-// All runs every check. logs may be empty.
-func All(s *cluster.State, logs []Lines) []Finding {
-	w := newWorld(s, logs)
-	var out []Finding
-	for _, c := range checks() {
-		for _, f := range c(w) {
-			out = merge(out, f)
-		}
+// All runs every check. logs may be empty; troubled are the workloads whose
+// requests are measured to fail or to be late.
+func All(s *cluster.State, logs []Lines, troubled ...string) []Finding {
+	w := newWorld(s, logs, troubled...)
+	out := findings(w)
+	for _, f := range hearsay(w, out) {
+		out = merge(out, f)
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Fault, b.Fault))
 	})
+	return out
+}
+
+func findings(w *world) []Finding {
+	var out []Finding
+	for _, c := range checks() {
+		for _, f := range c(w) {
+			for _, g := range w.weighed(f) {
+				out = merge(out, g)
+			}
+		}
+	}
 	return out
 }
 

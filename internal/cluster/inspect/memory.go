@@ -109,7 +109,7 @@ func (w *world) killed(p *cluster.Pod) (string, Weight) {
 // word, whatever it holds.
 func tooSmall(e cluster.Event) bool {
 	switch {
-	case e.Type == "Normal" || e.From != "" && e.From != "kubelet":
+	case e.Type == "Normal":
 		return false
 	case e.Reason == "OOMKilling":
 		return true

@@ -80,7 +80,7 @@ func TestTextOfOutsidersStaysOutside(t *testing.T) {
 			s := wiredShop()
 			tt.edit(s)
 			for _, f := range All(s, tt.logs) {
-				if f.Fault == tt.fault && !f.Outside && f.Weight != Mismatch {
+				if f.Fault == tt.fault && !f.Outside && f.Weight != Hint {
 					t.Errorf("finding %+v: want it marked as from outside, or none", f)
 				}
 			}
@@ -97,8 +97,8 @@ func TestLinesDoNotReplaceObjects(t *testing.T) {
 	for _, f := range All(s, []Lines{{Workload: "web", Lines: []string{"lookup stock: no such host"}}}) {
 		weights[f.Outside] = f.Weight
 	}
-	if weights[false] != Mismatch || weights[true] != Observed {
-		t.Errorf("weights inside and outside = %v, want mismatch and observed", weights)
+	if weights[false] != Hint || weights[true] != Observed {
+		t.Errorf("weights inside and outside = %v, want hint and observed", weights)
 	}
 }
 

@@ -57,13 +57,10 @@ func (w *world) without(fault cause.Fault, node string) []string {
 
 // unplaced are the workloads with pods that no scheduler has spoken about.
 func (w *world) unplaced() []string {
-	if w.denied("events") {
-		return nil // what it says was not heard
-	}
 	var out []string
 	for _, x := range w.workloads {
 		if slices.ContainsFunc(w.pods[x.Name], func(p *cluster.Pod) bool {
-			return waiting(p) && p.Spec.Scheduler == "" && w.refusal(p) == "" && w.state.At.Sub(p.Created) > 30*time.Second
+			return waiting(p) && defaultScheduler(p) && w.refusal(p) == "" && w.state.At.Sub(p.Created) > 30*time.Second
 		}) {
 			out = append(out, x.Name)
 		}
@@ -71,11 +68,17 @@ func (w *world) unplaced() []string {
 	return out
 }
 
+// defaultScheduler reports whether a pod waits for the scheduler that comes with
+// Kubernetes, and for nothing before it.
+func defaultScheduler(p *cluster.Pod) bool {
+	return (p.Spec.Scheduler == "" || p.Spec.Scheduler == kubeScheduler) && condition(p.Conditions, podScheduled).Reason != gated
+}
+
 // silentScheduler sees from outside that the scheduler does nothing: pods wait
 // that a node would take, and it has said nothing about them.
 func (w *world) silentScheduler(known []Finding) []Finding {
-	if slices.ContainsFunc(known, func(f Finding) bool { return f.Fault == cause.FaultScheduler }) {
-		return nil
+	if !w.known("events", "nodes") || slices.ContainsFunc(known, func(f Finding) bool { return f.Fault == cause.FaultScheduler }) {
+		return nil // what it says was not heard, or where it might have put them is not known
 	}
 	names := w.unplaced()
 	names = slices.DeleteFunc(names, func(name string) bool {

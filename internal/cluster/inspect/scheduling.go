@@ -57,12 +57,23 @@ func (w *world) unschedulable(name string, p *cluster.Pod) (Finding, bool) {
 	return f, false
 }
 
-// refusal is the latest message of the scheduler about a pod.
+// What Kubernetes calls the condition of having a node, and why there is none.
+const (
+	podScheduled  = "PodScheduled"
+	gated         = "SchedulingGated" // somebody else holds it back
+	kubeScheduler = "default-scheduler"
+)
+
+// refusal is the latest message of the scheduler about a pod: in an event, or in
+// the pod's own condition, which stays when events are gone or can't be read.
 func (w *world) refusal(p *cluster.Pod) string {
 	for _, e := range w.recent("Pod", p.Name) {
 		if e.Reason == "FailedScheduling" {
 			return e.Message
 		}
+	}
+	if c := condition(p.Conditions, podScheduled); c.Status == "False" && c.Reason == "Unschedulable" {
+		return c.Message
 	}
 	return ""
 }

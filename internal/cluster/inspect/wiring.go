@@ -58,12 +58,12 @@ func (w *world) unselected(s *cluster.Service, ds []deployed) (Finding, bool) {
 		return Finding{}, false
 	}
 	if meant.name != s.Name {
-		if w.denied("pods", "deployments", "statefulsets", "daemonsets") || !w.state.Asked("pods") || w.served(meant, ds) {
+		if !w.known("pods", "deployments", "statefulsets", "daemonsets") || w.served(meant, ds) {
 			return Finding{}, false
 		}
 	}
 	return Finding{
-		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction,
+		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction, unseen: true, where: []address{{s.Name, 0}},
 		Text: fmt.Sprintf("service %s selects %s, which no pod has; the pods of %s have %s",
 			s.Name, labelText(s.Selector), meant.name, labelText(meant.labels)),
 		About:  append([]string{"services/" + s.Name}, meant.about()...),
@@ -91,7 +91,7 @@ func (w *world) astray(s *cluster.Service, chosen, ds []deployed) (Finding, bool
 		return Finding{}, false
 	}
 	return Finding{
-		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction,
+		Fault: cause.FaultSelector, Kind: "Service", Name: s.Name, Weight: Contradiction, unseen: true, where: []address{{s.Name, 0}},
 		Text: fmt.Sprintf("service %s selects %s, the pods of %s; no service selects those of %s",
 			s.Name, labelText(s.Selector), chosen[0].name, meant.name),
 		About:  append([]string{"services/" + s.Name}, meant.about()...),
@@ -263,11 +263,8 @@ func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []d
 		case named || closed:
 			return w.portFinding(s, p, d, Contradiction, "its containers have "+portsText(d.spec)), true
 		case !asked:
-			weight := Hint // declaring a port is information only
-			if w.failing(d) {
-				weight = Mismatch
-			}
-			return w.portFinding(s, p, d, weight, "its containers declare "+portsText(d.spec)), true
+			// Declaring a port is information only.
+			return w.portFinding(s, p, d, Mismatch, "its containers declare "+portsText(d.spec)), true
 		}
 	}
 	return Finding{}, false
@@ -297,7 +294,7 @@ func (w *world) elsewhere(d deployed, p cluster.ServicePort) (string, bool) {
 
 func (w *world) portFinding(s *cluster.Service, p cluster.ServicePort, d deployed, weight Weight, but string) Finding {
 	return Finding{
-		Fault: cause.FaultPort, Kind: "Service", Name: s.Name, Weight: weight,
+		Fault: cause.FaultPort, Kind: "Service", Name: s.Name, Weight: weight, unseen: true, where: []address{{s.Name, p.Port}},
 		Text:   fmt.Sprintf("port %d of service %s goes to port %s of %s, but %s", p.Port, s.Name, targetOf(p), d.name, but),
 		About:  append([]string{"services/" + s.Name}, d.about()...),
 		Check:  []string{"kubectl -n " + s.Namespace + " describe service " + s.Name},
@@ -341,7 +338,7 @@ func (w *world) transport(s *cluster.Service, p cluster.ServicePort, chosen []de
 			continue
 		}
 		return Finding{
-			Fault: cause.FaultProtocol, Kind: "Service", Name: s.Name, Weight: Contradiction,
+			Fault: cause.FaultProtocol, Kind: "Service", Name: s.Name, Weight: Contradiction, unseen: true, where: []address{{s.Name, p.Port}},
 			Text: fmt.Sprintf("service %s forwards port %d as %s, but %s listens on port %s as %s",
 				s.Name, p.Port, orTCP(p.Protocol), d.name, targetOf(p), theirs),
 			About:  append([]string{"services/" + s.Name}, d.about()...),

@@ -17,16 +17,17 @@ const fresh = 10 * time.Minute
 type world struct {
 	state     *cluster.State
 	logs      []Lines
+	troubled  []string // workloads whose requests are measured to fail or to be late
 	workloads []*cluster.Workload // those that people name: no replica sets of deployments
 	pods      map[string][]*cluster.Pod
 	owners    map[string]string          // workload by pod
-	events    map[string][]cluster.Event // by kind/name
+	events    map[string][]cluster.Event // by kind/name; those of Kubernetes itself
 }
 
-func newWorld(s *cluster.State, logs []Lines) *world {
+func newWorld(s *cluster.State, logs []Lines, troubled ...string) *world {
 	w := &world{
-		state: s, logs: logs, pods: map[string][]*cluster.Pod{},
-		owners: map[string]string{}, events: map[string][]cluster.Event{},
+		state: s, logs: logs, troubled: troubled, pods: map[string][]*cluster.Pod{},
+		owners: map[string]string{},
 	}
 	sets := map[string]string{}
 	for i := range s.Workloads {
@@ -54,16 +55,32 @@ func newWorld(s *cluster.State, logs []Lines) *world {
 	for name, owner := range sets {
 		w.owners[name] = owner
 	}
-	for _, e := range s.Events {
-		k := e.Kind + "/" + e.Name
-		w.events[k] = append(w.events[k], e)
+	w.events = w.eventsWhere(w.genuine)
+	return w
+}
+
+// believing is the same world, with the events that anybody wrote.
+func (w *world) believing() *world {
+	all := *w
+	all.events = w.eventsWhere(func(cluster.Event) bool { return true })
+	return &all
+}
+
+// eventsWhere are the events by kind/name of their object, the latest first.
+func (w *world) eventsWhere(believed func(cluster.Event) bool) map[string][]cluster.Event {
+	out := map[string][]cluster.Event{}
+	for _, e := range w.state.Events {
+		if believed(e) {
+			k := e.Kind + "/" + e.Name
+			out[k] = append(out[k], e)
+		}
 	}
-	for _, es := range w.events {
+	for _, es := range out {
 		slices.SortStableFunc(es, func(a, b cluster.Event) int {
 			return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
 		})
 	}
-	return w
+	return out
 }
 
 // workload returns the workload called name.
@@ -106,6 +123,12 @@ func (w *world) denied(kinds ...string) bool {
 	return slices.ContainsFunc(w.state.Unread, func(what string) bool {
 		return slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(what, k) })
 	})
+}
+
+// known reports whether all these kinds were asked for and answered in full:
+// only then does absence say anything. A kind that nothing tells of was not.
+func (w *world) known(kinds ...string) bool {
+	return !w.denied(kinds...) && !slices.ContainsFunc(kinds, func(k string) bool { return !w.state.Asked(k) })
 }
 
 // broken lists the workloads that are down now, sorted.
