@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/audit"
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -152,13 +153,14 @@ func knownSchemas() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[signal.Kind]():            oneOf(signal.Alert, signal.Anomaly, signal.Declared, signal.Internal),
 		reflect.TypeFor[signal.Status]():          oneOf(signal.Firing, signal.Resolved),
 		reflect.TypeFor[diagnose.CauseClass]():    oneOf(diagnose.Classes()...),
+		reflect.TypeFor[cause.Fault]():            oneOf(cause.Faults()...),
 		reflect.TypeFor[diagnose.Basis]():         oneOf(diagnose.BasisEvidence, diagnose.BasisRunbook, diagnose.BasisCalibrated),
 		reflect.TypeFor[decide.Kind]():            oneOf(decide.Remediate, decide.Escalate, decide.Watch),
 		reflect.TypeFor[decide.Urgency]():         oneOf(decide.PageUrgency, decide.NotifyUrgency, decide.TicketUrgency, decide.NoUrgency),
 		reflect.TypeFor[action.Risk]():            oneOf(action.Low, action.Medium, action.High),
 		reflect.TypeFor[action.Lasting]():         oneOf(action.Undoable, action.Transient, action.Permanent),
 		reflect.TypeFor[action.State]():           oneOf(action.Intended, action.Started, action.Done, action.Failed, action.Unknown, action.Cancelled),
-		reflect.TypeFor[evidence.Kind]():          oneOf(evidence.KindMetric, evidence.KindLogs, evidence.KindAlerts, evidence.KindChanges, evidence.KindRuntime, evidence.KindFacts, evidence.KindLink, evidence.KindFailure),
+		reflect.TypeFor[evidence.Kind]():          oneOf(evidence.Kinds()...),
 	}
 }
 

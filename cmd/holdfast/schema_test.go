@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -118,18 +119,22 @@ func TestWhatHoldfastWritesFitsTheSchemas(t *testing.T) {
 	view := incident.NewView(incident.Parts{
 		Incident: incident.Incident{
 			ID: "INC-2026-0001", State: incident.Mitigating, Severity: severity.SEV2, StartedAt: now,
-			Hypotheses: []diagnose.Hypothesis{{ID: "h1", CauseClass: diagnose.ExhaustPool, Probability: .91, Basis: diagnose.BasisRunbook}},
+			Hypotheses: []diagnose.Hypothesis{{ID: "h1", CauseClass: diagnose.ExhaustPool, Fault: cause.FaultDBConnections, Probability: .91, Basis: diagnose.BasisRunbook}},
 		},
 		Signals: []signal.Signal{{ID: "sig_1", Kind: signal.Alert, Status: signal.Firing, Severity: severity.SEV2, StartsAt: now}},
 		Events:  []incident.Event{{At: now, Kind: incident.EventOpened, Actor: incident.ActorAgent}},
 	})
-	item, err := evidence.Item{Kind: evidence.KindFacts, Collector: "runbook", From: now, To: now}.Encode(evidence.Facts{Runbook: "r"})
-	if err != nil {
-		t.Fatal(err)
+	var items []evidence.Item
+	for _, k := range evidence.Kinds() {
+		item, err := evidence.Item{Kind: k, Collector: "runbook", From: now, To: now}.Encode(evidence.Facts{Runbook: "r"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, item)
 	}
 	for name, v := range map[string]any{
 		"incident": view,
-		"evidence": []evidence.Item{item},
+		"evidence": items,
 		"audit":    audit.Record{Seq: 1, At: now, Params: json.RawMessage("{}")},
 	} {
 		if err := resolved(t, name).Validate(asJSON(t, v)); err != nil {

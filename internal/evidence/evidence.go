@@ -38,6 +38,14 @@ const (
 	KindFailure  Kind = "failure"  // nothing: a source did not answer; Error says how
 )
 
+// Kinds returns every kind.
+func Kinds() []Kind {
+	return []Kind{
+		KindMetric, KindLogs, KindAlerts, KindChanges, KindRuntime, KindTraces, KindCluster, KindDatabase,
+		KindFacts, KindLink, KindFailure,
+	}
+}
+
 // Item is one observation with its provenance (evidence.json).
 type Item struct {
 	ID        string          `json:"id"` // ev_…

@@ -124,17 +124,21 @@ type Incident struct {
 	Impact          Impact                `json:"impact"`
 	Hypotheses      []diagnose.Hypothesis `json:"hypotheses"`
 	Abnormal        []diagnose.Abnormal   `json:"abnormal,omitempty"`
-	Trace           []TraceStep           `json:"trace"`
-	MergedInto      string                `json:"merged_into,omitempty"`
-	Earlier         []string              `json:"earlier,omitempty"` // recurrences within 30 days
-	Flapping        bool                  `json:"flapping,omitempty"`
-	Reopened        []time.Time           `json:"reopened,omitempty"`    // when a resolved signal fired again; the last eight
-	ReopenedAt      *time.Time            `json:"reopened_at,omitempty"` // when it last came back after it was resolved; flapping leaves it
-	Contexts        string                `json:"context,omitempty"`     // the context package, Markdown
-	Paged           []Page                `json:"paged,omitempty"`
-	LastSignalAt    time.Time             `json:"last_signal_at,omitzero"` // when a signal last joined or fired again
-	GroupKey        string                `json:"group_key,omitempty"`     // signal.LoneKey of an incident without a service
-	Revision        int64                 `json:"revision"`                // raised by each store; compared on update
+	// Observed is what the checks behind the hypotheses saw, RuledOut what they
+	// looked for and did not find.
+	Observed     []diagnose.Observation `json:"observed,omitempty"`
+	RuledOut     []diagnose.Observation `json:"ruled_out,omitempty"`
+	Trace        []TraceStep            `json:"trace"`
+	MergedInto   string                 `json:"merged_into,omitempty"`
+	Earlier      []string               `json:"earlier,omitempty"` // recurrences within 30 days
+	Flapping     bool                   `json:"flapping,omitempty"`
+	Reopened     []time.Time            `json:"reopened,omitempty"`    // when a resolved signal fired again; the last eight
+	ReopenedAt   *time.Time             `json:"reopened_at,omitempty"` // when it last came back after it was resolved; flapping leaves it
+	Contexts     string                 `json:"context,omitempty"`     // the context package, Markdown
+	Paged        []Page                 `json:"paged,omitempty"`
+	LastSignalAt time.Time              `json:"last_signal_at,omitzero"` // when a signal last joined or fired again
+	GroupKey     string                 `json:"group_key,omitempty"`     // signal.LoneKey of an incident without a service
+	Revision     int64                  `json:"revision"`                // raised by each store; compared on update
 }
 
 // Page is one notification to people, kept so that joining never pages less

@@ -6,6 +6,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/severity"
@@ -61,6 +62,8 @@ type View struct {
 	Impact          ImpactView        `json:"impact"`
 	Signals         []SignalView      `json:"signals"`
 	Hypotheses      []HypothesisView  `json:"hypotheses"` // descending, "unknown" last
+	Observed        []ObservationView `json:"observed"`   // what the checks behind them saw
+	RuledOut        []ObservationView `json:"ruled_out"`  // what they looked for and did not find
 	Trace           []TraceStep       `json:"trace"`
 	Verdict         *VerdictView      `json:"verdict"` // the first decision
 	Verdicts        []VerdictView     `json:"verdicts"`
@@ -101,6 +104,7 @@ type SignalView struct {
 type HypothesisView struct {
 	ID              string              `json:"id"`
 	CauseClass      diagnose.CauseClass `json:"cause_class"`
+	Fault           cause.Fault         `json:"fault,omitempty"` // finer than the class; absent when the evidence is not that fine
 	Mechanism       string              `json:"mechanism"`
 	Component       string              `json:"component"`
 	Probability     float64             `json:"probability"`
@@ -108,6 +112,13 @@ type HypothesisView struct {
 	EvidenceFor     []string            `json:"evidence_for"`
 	EvidenceAgainst []string            `json:"evidence_against"`
 	CheckNext       []string            `json:"check_next"`
+}
+
+// ObservationView is one thing that was checked, in a sentence, with the IDs
+// of the evidence that it rests on.
+type ObservationView struct {
+	Text     string   `json:"text"`
+	Evidence []string `json:"evidence"`
 }
 
 // VerdictView is one decision.
@@ -206,6 +217,8 @@ func NewView(p Parts) View {
 		Impact:     ImpactView{Summary: i.Impact.Summary, Values: list(i.Impact.Values)},
 		Signals:    each(p.Signals, signalView),
 		Hypotheses: each(i.Hypotheses, hypothesisView),
+		Observed:   each(i.Observed, observationView),
+		RuledOut:   each(i.RuledOut, observationView),
 		Trace:      list(i.Trace),
 		Verdicts:   each(p.Verdicts, verdictView),
 		Proposals:  each(p.Proposals, proposalView),
@@ -230,10 +243,14 @@ func signalView(s signal.Signal) SignalView {
 
 func hypothesisView(h diagnose.Hypothesis) HypothesisView {
 	return HypothesisView{
-		ID: h.ID, CauseClass: h.CauseClass, Mechanism: h.Mechanism, Component: h.Component,
+		ID: h.ID, CauseClass: h.CauseClass, Fault: h.Fault, Mechanism: h.Mechanism, Component: h.Component,
 		Probability: h.Probability, Basis: h.Basis, EvidenceFor: list(h.EvidenceFor),
 		EvidenceAgainst: list(h.EvidenceAgainst), CheckNext: list(h.CheckNext),
 	}
+}
+
+func observationView(o diagnose.Observation) ObservationView {
+	return ObservationView{Text: o.Text, Evidence: list(o.Evidence)}
 }
 
 func verdictView(d decide.Verdict) VerdictView {

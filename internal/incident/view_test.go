@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/severity"
@@ -57,9 +58,11 @@ func TestViewIsTheContract(t *testing.T) {
 	i.OnsetAt, i.Services, i.SeverityReasons = &onset, []string{"booking-api"}, []string{"alert A is mapped to SEV-3"}
 	i.Impact = Impact{Summary: "Cancels fail", Values: []Value{{Name: "errors", Value: 5.2, Unit: "%", Usual: .1}}}
 	i.Hypotheses = []diagnose.Hypothesis{
-		{ID: "h1", CauseClass: diagnose.ExhaustPool, Component: "outbox-relay", Probability: .91, EvidenceFor: []string{"ev_1"}},
+		{ID: "h1", CauseClass: diagnose.ExhaustPool, Fault: cause.FaultDBConnections, Component: "outbox-relay", Probability: .91, EvidenceFor: []string{"ev_1"}},
 		{ID: "unknown", CauseClass: diagnose.Unknown, Probability: .09},
 	}
+	i.Observed = []diagnose.Observation{{Text: "Deployment outbox-relay: 1 of 1 pods Ready", Evidence: []string{"ev_2"}}}
+	i.RuledOut = []diagnose.Observation{{Text: "Not the nodes: all 3 nodes are Ready"}}
 	target := catalog.Target{Environment: "prod", Kind: "process", Name: "outbox-relay"}
 	restart := action.Action{Name: "process.restart", Target: target, Risk: action.Low, Lasting: action.Transient}
 	v := NewView(Parts{

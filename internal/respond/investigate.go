@@ -170,7 +170,7 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 	}
 	s.progress.Hypotheses, s.progress.Abnormal = f.diagnose.Hypotheses, len(f.diagnose.Abnormal)
 	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses) {
-		s.inc.Hypotheses, s.inc.Abnormal = f.diagnose.Hypotheses, f.diagnose.Abnormal
+		s.inc.Diagnosed(f.diagnose)
 		if len(f.trace) > 0 {
 			s.inc.Trace = f.trace
 		}
