@@ -88,7 +88,7 @@ func Fit(ctx context.Context, cases []Case, command string) (Result, error) {
 	var h heldOut
 	r.Calibration, h, r.Allowance = calibrate(claims(cases, measures, byFold))
 	r.Claims = slices.DeleteFunc(h.seen, func(c Claim) bool { return c.calm })
-	r.LeftOut = leaveOut(cases, measures, byFold, h.curves)
+	r.LeftOut = leaveOut(cases, measures, byFold, h.unheard)
 	r.Calm = calm(cases, byFold, h.curves)
 	r.Calibration.Comment = fmt.Sprintf("Fitted on the answers to %d labelled development cases, each given by weights that never saw the case, by: %s", len(cases), command)
 	return r, nil

@@ -18,15 +18,15 @@ type LeftOut struct {
 }
 
 // leaveOut diagnoses every case without its own cause classes, by weights and
-// curves that never saw the case.
-func leaveOut(cases []Case, measures map[string]string, byFold [Folds]diagnose.Weights, curves [Folds]diagnose.Calibration) []LeftOut {
+// curves that never saw the case, nor any other without these classes.
+func leaveOut(cases []Case, measures map[string]string, byFold [Folds]diagnose.Weights, curves [Folds][Folds]diagnose.Calibration) []LeftOut {
 	var out []LeftOut
 	for _, c := range cases {
 		if c.calm {
 			continue
 		}
 		l := LeftOut{Set: c.Set, ID: c.ID, Classes: c.rightClasses()}
-		e := diagnose.New(byFold[c.fold], diagnose.WithCalibration(curves[c.fold]), diagnose.Without(l.Classes...))
+		e := diagnose.New(byFold[c.fold], diagnose.WithCalibration(curves[c.fold][groupOf(l.Classes)]), diagnose.Without(l.Classes...))
 		d := e.Diagnose(c.Input)
 		if h, ok := d.Top(); ok {
 			l.Answer, l.Probability = h, h.Probability
