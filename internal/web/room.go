@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/decide"
-	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/quantity"
@@ -37,6 +36,8 @@ type roomPage struct {
 	Merged    string
 	Earlier   []string
 	Causes    []causeRow
+	Observed  []evidenceRef // what the checks saw
+	RuledOut  []evidenceRef // what they looked for and did not find
 	Verdict   *verdictRow
 	Options   []optionRow
 	Actions   []actionRow
@@ -51,20 +52,6 @@ type roomPage struct {
 	Context   string
 	Signals   []signalRow
 }
-
-type causeRow struct {
-	Lead        bool
-	Unknown     bool
-	Confirmed   bool
-	Probability float64
-	Text, Class string
-	Component   string
-	For         []evidenceRef
-	Against     []evidenceRef
-	CheckNext   []string
-}
-
-type evidenceRef struct{ ID, Summary string }
 
 type verdictRow struct {
 	Text    string
@@ -115,6 +102,7 @@ type timelineRow struct {
 type evidenceRow struct {
 	ID, Kind, Source, Service string
 	Claim, Query, Unit, Link  string
+	Details                   []string
 	Error                     string
 	From, To                  moment
 	Stale, Outside            bool
@@ -150,6 +138,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	}
 	p.Evidence, p.Failed = evidenceRows(v, items, now)
 	p.Causes = causeRows(v, items)
+	p.Observed, p.RuledOut = checked(v.Observed, items), checked(v.RuledOut, items)
 	p.Verdict, p.Rules = verdictRows(v, now)
 	p.Options = optionRows(v)
 	p.Actions = actionRows(v, now)
@@ -158,34 +147,6 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	p.Timeline = timelineRows(v, now)
 	p.Signals = signalRows(v, now)
 	return p
-}
-
-func causeRows(v incident.View, items []evidence.Item) []causeRow {
-	summary := map[string]string{}
-	for _, it := range items {
-		summary[it.ID] = claim(it)
-	}
-	refs := func(ids []string) (out []evidenceRef) {
-		for _, id := range ids {
-			out = append(out, evidenceRef{ID: id, Summary: cmp.Or(summary[id], id)})
-		}
-		return out
-	}
-	confirmed := slices.ContainsFunc(v.Timeline, func(e incident.EventView) bool { return e.Kind == incident.EventCauseConfirmed })
-	out := make([]causeRow, 0, len(v.Hypotheses))
-	for i, h := range v.Hypotheses {
-		unknown := h.CauseClass == diagnose.Unknown
-		row := causeRow{
-			Lead: i == 0, Unknown: unknown, Confirmed: confirmed && i == 0 && !unknown, Probability: h.Probability,
-			Text: h.Mechanism, Class: words(h.CauseClass), Component: h.Component,
-			For: refs(h.EvidenceFor), Against: refs(h.EvidenceAgainst), CheckNext: h.CheckNext,
-		}
-		if row.Text == "" {
-			row.Text = strings.TrimSpace(row.Class + " " + row.Component)
-		}
-		out = append(out, row)
-	}
-	return out
 }
 
 // verdictRows shows the latest decision; the first one is on the timeline.
@@ -323,17 +284,12 @@ func evidenceRows(v incident.View, items []evidence.Item, now time.Time) (rows [
 			silent[it.Source] = true
 		}
 		rows = append(rows, evidenceRow{
-			ID: it.ID, Kind: string(it.Kind), Source: it.Source, Service: it.Service, Claim: claim(it), Query: it.Query,
+			ID: it.ID, Kind: string(it.Kind), Source: it.Source, Service: it.Service, Claim: claim(it), Details: details(it), Query: it.Query,
 			Unit: it.Unit, Link: httpOnly(it.Link), Error: it.Error, Stale: it.Stale, Outside: it.Outside, Strength: it.Strength,
 			From: newMoment(it.From, now), To: newMoment(it.To, now),
 		})
 	}
 	return rows, len(silent)
-}
-
-// claim is what an item says in one line.
-func claim(it evidence.Item) string {
-	return cmp.Or(it.Summary, it.Error, string(it.Kind)+" from "+it.Source)
 }
 
 func signalRows(v incident.View, now time.Time) []signalRow {

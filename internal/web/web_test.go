@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -19,7 +20,9 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/change"
+	"github.com/holdfast-sre/holdfast/internal/cluster"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -98,6 +101,12 @@ func fixture() *library {
 		encode(evidence.Item{Kind: evidence.KindChanges, Collector: "changes", Source: "supervisor", Service: "outbox-relay", From: at(-time.Hour), To: at(0), Summary: "outbox-relay 1.4.2 deployed 9 min ago, 1 min before the onset", Strength: .6},
 			evidence.Changes{Changes: []change.Change{{ID: "chg_1", Kind: change.Deploy, Service: "outbox-relay", Version: "1.4.2", At: at(-9 * time.Minute), Runtime: true}}}),
 		encode(evidence.Item{Kind: evidence.KindLogs, Collector: "loki", Source: "loki", Service: "booking-api", Query: `{app="booking-api"} |= "error"`, From: at(-10 * time.Minute), To: at(0), Summary: "new: 148 × FATAL: too many clients already (SQLSTATE 53300)", Strength: .7, Outside: true}, evidence.Logs{}),
+		encode(evidence.Item{Kind: evidence.KindDatabase, Collector: "postgres", Source: "bookings-pg", Service: "bookings-db", Query: "SELECT usename, count(*) FROM pg_stat_activity GROUP BY 1", From: at(-10 * time.Minute), To: at(0), Unit: "sessions", Summary: "97 of 100 connections in use (88 by outbox-relay, idle in transaction)", Strength: .8},
+			evidence.Database{Engine: "postgresql", MaxConnections: 100, Connections: []evidence.DBConnections{{Application: "outbox-relay", State: "idle in transaction", Count: 88, Oldest: 8 * time.Minute}, {Application: "booking-api", State: "active", Count: 9}}}),
+		encode(evidence.Item{Kind: evidence.KindTraces, Collector: "tempo", Source: "tempo", Service: "booking-api", Query: `{resource.service.name="booking-api"}`, From: at(-10 * time.Minute), To: at(0), Unit: "spans", Summary: "120 traces, 118 before; booking-api POST /cancel fails by itself in 5 %, 0 % before", Strength: .7},
+			evidence.Traces{Now: 120, Before: 118, Operations: []evidence.Operation{{Service: "booking-api", Name: "POST /cancel", Now: evidence.SpanStats{Count: 120, P95: 2.1, Errors: .052}, Before: evidence.SpanStats{Count: 118, P95: .18, Errors: .001}}}}),
+		encode(evidence.Item{Kind: evidence.KindCluster, Collector: "kubernetes", Source: "cluster", Query: "kubectl get pods,events -n booking -o wide", From: at(-10 * time.Minute), To: at(0), Summary: "namespace booking: 12 pods, 1 not well (search-1 ImagePullBackOff); 3 of 3 nodes ready", Strength: .6, Outside: true},
+			cluster.State{At: at(0), Namespace: "booking", Workloads: []cluster.Workload{{Meta: cluster.Meta{Name: "search"}, Kind: "Deployment", Desired: 2, Ready: 1}}, Events: []cluster.Event{{Kind: "Pod", Name: "search-1", Type: "Warning", Reason: "Failed", Message: "Failed to pull image \"registry/search:1.9\": not found", Count: 7, Last: at(-time.Minute)}}}),
 		{ID: "ev_dead", Kind: evidence.KindFailure, Collector: "alertmanager", Source: "alertmanager", Query: "GET /api/v2/alerts", Summary: "alertmanager did not answer in 3 s", Error: "context deadline exceeded", From: at(0), To: at(0)},
 	}
 	onset := at(-8 * time.Minute)
@@ -107,11 +116,13 @@ func fixture() *library {
 		SeverityReasons: []string{"5.2 % of requests fail"}, Services: []string{"booking-api"}, StartedAt: at(-6 * time.Minute), OnsetAt: &onset, ClaimedAt: &claimed,
 		Impact: incident.Impact{Summary: "booking-api POST /cancel: 150 failed cancellations in 5 min; PRD-015 story 2", Values: []incident.Value{{Name: "errors", Value: 5.2, Unit: "%", Usual: .1}, {Name: "p99", Value: 2.1, Unit: "s", Usual: .18}}},
 		Hypotheses: []diagnose.Hypothesis{
-			{ID: "h1", CauseClass: diagnose.ExhaustPool, Component: "outbox-relay", Probability: .91, Mechanism: "outbox-relay holds 96 of 100 connections of bookings-db since 13:58, 1 min after deploy 1.4.2", EvidenceFor: []string{items[2].ID, items[5].ID, items[0].ID}, EvidenceAgainst: []string{items[3].ID}, CheckNext: []string{"SELECT usename, count(*) FROM pg_stat_activity GROUP BY 1"}},
-			{ID: "h2", CauseClass: diagnose.BadDeploy, Component: "booking-api", Probability: .05, Mechanism: "booking-api 1.4.2 fails on cancel"},
+			{ID: "h1", CauseClass: diagnose.ExhaustPool, Fault: cause.FaultDBConnections, Component: "outbox-relay", Probability: .91, Mechanism: "outbox-relay holds 96 of 100 connections of bookings-db since 13:58, 1 min after deploy 1.4.2", EvidenceFor: []string{items[2].ID, items[5].ID, items[0].ID}, EvidenceAgainst: []string{items[3].ID}, CheckNext: []string{"SELECT usename, count(*) FROM pg_stat_activity GROUP BY 1"}},
+			{ID: "h2", CauseClass: diagnose.BadDeploy, Component: "booking-api", Probability: .05, Mechanism: "booking-api 1.4.2 fails on cancel", EvidenceFor: []string{"ev_forgotten"}, CheckNext: []string{"git log --oneline 1.4.1..1.4.2"}},
 			{ID: "h3", CauseClass: diagnose.DependencyFailure, Component: "broker", Probability: .03, Mechanism: "the broker answers slowly"},
 			{ID: "unknown", CauseClass: diagnose.Unknown, Probability: .01, Mechanism: "something that the evidence does not show"},
 		},
+		Observed: []diagnose.Observation{{Text: "Deployment search: 1 of 2 pods Ready", Evidence: []string{items[8].ID}}},
+		RuledOut: []diagnose.Observation{{Text: "Not OOMKilled: none of 14 containers was killed for memory, so it is not an OOM", Evidence: []string{items[8].ID}}, {Text: "Not the nodes: all 3 nodes are Ready"}},
 		Trace: []incident.TraceStep{
 			{Kind: "code", ID: "code", Path: "outbox_worker.go", Line: 78, Title: "one transaction per event"},
 			{Kind: "bolt", ID: "BOLT-045", Title: "Outbox relay"},
@@ -215,14 +226,16 @@ func TestTheRoomShowsItsPartsInOrder(t *testing.T) {
 	order := []string{
 		"SEV-2", "mitigating", "6 min ago", known, "Cancelling bookings fails", "Acknowledge", "Take over",
 		`id="impact"`, "150 failed cancellations", "errors 5.2 % (usually 0.1 %)",
-		`id="cause"`, ".91", "likely", "outbox-relay holds 96 of 100", "for 3 · against 1", ".05", "possible", ".01",
+		`id="cause"`, ".91", "likely", "outbox-relay holds 96 of 100", "connection pool exhausted · outbox-relay · the database server has no connection left",
+		"Check next", "SELECT usename", "for 3 · against 1<", ".05", "possible", "for 1 · against 0 · check 1<", "ev_forgotten, which is not kept here", "1.4.1..1.4.2", ".01",
+		"ruled out 2", "Not OOMKilled", "<li>Not the nodes", "seen 1<", "1 of 2 pods Ready",
 		"1 source did not answer", "Verdict: escalate (page).",
 		`id="do"`, "restart outbox-relay", "recommended", "Approve…", "Exactly this will run", "process.restart", "grace", "0f3a9c77aa10", "Confirm:", "Not this…",
 		"raise the pool to 150", "Never run by Holdfast",
 		`id="why"`, "outbox_worker.go:78", "BOLT-045", "ADR-023", "(inferred)", "ADR-023 says nothing about pool size, broker timeout",
 		`id="charts"`, "booking-api errors", `class="band"`, "deploy 1.4.2",
 		`id="timeline"`, "proposed: restart outbox-relay", "BookingCancelErrors firing",
-		`id="evidence"`, `id="rules"`, "threshold=0.95", `id="signals"`, `id="documents"`, "/documents/timeline",
+		`id="evidence"`, "88 sessions of outbox-relay, idle in transaction for up to 8 min", "p95 2.1 s (usually 180 ms), errors 5.2 % (usually 0.1 %)", "Deployment search: 1 of 2 pods ready", `id="rules"`, "threshold=0.95", `id="signals"`, `id="documents"`, "/documents/timeline",
 	}
 	rest := body
 	for _, want := range order {
@@ -271,7 +284,10 @@ func TestHostileTextStaysText(t *testing.T) {
 	for i := range v.Hypotheses {
 		h := &v.Hypotheses[i]
 		h.Mechanism, h.Component, h.CheckNext, h.EvidenceFor = hostile, hostile, []string{hostile}, []string{hostile}
+		h.Fault = hostile
 	}
+	v.Observed = []incident.ObservationView{{Text: hostile, Evidence: []string{hostile}}}
+	v.RuledOut = v.Observed
 	for i := range v.Proposals {
 		p := &v.Proposals[i]
 		p.ID, p.Option, p.Why, p.Cost, p.Check, p.Pros, p.Cons, p.PlanSHA256 = hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile
@@ -294,6 +310,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		it := &l.items[i]
 		it.ID, it.Summary, it.Query, it.Source, it.Service, it.Unit, it.Error = hostile, hostile, hostile, hostile, hostile, hostile, hostile
 		it.Link = "javascript:alert(1)"
+		it.Data = bytes.ReplaceAll(it.Data, []byte(`"Failed to pull`), []byte(`"\u003cscript>alert(2)\u003c/script>`))
 	}
 	for i := range l.incs {
 		l.incs[i].Title, l.incs[i].Services, l.incs[i].Commander = hostile, []string{hostile}, hostile
@@ -431,6 +448,39 @@ func TestConfirmedIsForPeople(t *testing.T) {
 	_, _, body := page(h, "/incidents/"+known)
 	if strings.Count(body, ">confirmed<") != 1 {
 		t.Error("the leading cause is not marked as confirmed")
+	}
+}
+
+func TestEveryLinkWithinThePageLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	h, _ := serve(t, fixture())
+	_, _, body := page(h, "/incidents/"+known)
+	for _, m := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(body, -1) {
+		if strings.Count(body, `id="`+m[1]+`"`) != 1 {
+			t.Errorf("a link to #%s, which stands %d times on the page", m[1], strings.Count(body, `id="`+m[1]+`"`))
+		}
+	}
+}
+
+func TestASureCauseKeepsItsChecksFolded(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[float64]string{.94: `for 3 · against 1<`, .95: `for 3 · against 1 · check 1<`} {
+		l := fixture()
+		l.view.Hypotheses[0].Probability = p
+		h, _ := serve(t, l)
+		if _, _, body := page(h, "/incidents/"+known); !strings.Contains(body, want) {
+			t.Errorf("at %v the page lacks %q", p, want)
+		}
+	}
+}
+
+func TestHealthyIsNotCalledACause(t *testing.T) {
+	t.Parallel()
+	l := fixture()
+	l.view.Hypotheses[0].CauseClass = diagnose.Healthy
+	h, _ := serve(t, l)
+	if _, _, body := page(h, "/incidents/"+known); !strings.Contains(body, "Likely no failure") || strings.Contains(body, "Likely cause") {
+		t.Error("a healthy system has a likely cause")
 	}
 }
 

@@ -15,11 +15,13 @@ async function refresh() {
     const html = await res.text();
     const open = [...main.querySelectorAll("details[open][id]")].map((d) => d.id);
     const typed = [...main.querySelectorAll("input[id]")].map((i) => [i.id, i.value]);
-    const focus = document.activeElement && document.activeElement.id;
+    const focused = document.activeElement, within = focused && focused.tagName === "SUMMARY" ? focused.parentElement.id : "";
+    const focus = focused && focused.id;
     main.innerHTML = html; // made and escaped by the server
     for (const id of open) { const d = document.getElementById(id); if (d) d.open = true; }
     for (const [id, value] of typed) { const i = document.getElementById(id); if (i) i.value = value; }
-    if (focus) { const f = document.getElementById(focus); if (f) f.focus(); }
+    const f = focus ? document.getElementById(focus) : within && document.querySelector("#" + CSS.escape(within) + " > summary");
+    if (f) f.focus({ preventScroll: true });
     dress();
   } catch { /* the stream connects again by itself */ } finally {
     busy = false;
