@@ -21,6 +21,7 @@ type candidate struct {
 	checks    []string                // queries that would confirm or refute it
 	runbook   bool                    // the runbook rule holds: see proofs.go
 	outsiders func(ids []string) bool // whether items hold nothing but what outsiders can write
+	claimed   bool                    // nothing but spans tells of the component: whoever sends spans can make one up
 }
 
 // sentence is a mechanism in words; of several, the most specific is shown.
@@ -48,7 +49,7 @@ func (c *candidate) vote(f feature, scale float64, outside bool, ids ...string) 
 	if scale <= 0 || math.IsNaN(scale) {
 		return
 	}
-	k := voteKey{f, outside || c.outsiders(ids)}
+	k := voteKey{f, outside || c.claimed || c.outsiders(ids)}
 	v := c.votes[k]
 	v.scale = max(v.scale, scale)
 	v.evidence = append(v.evidence, ids...)
@@ -123,6 +124,7 @@ type candidates struct {
 	byKey     map[candidateKey]*candidate
 	without   []CauseClass // classes that are not considered
 	outsiders func(ids []string) bool
+	claimed   func(component string) bool // nil = none is
 }
 
 type candidateKey struct {
@@ -147,6 +149,7 @@ func (cs *candidates) fault(class CauseClass, fault Fault, component string) *ca
 	c, ok := cs.byKey[k]
 	if !ok {
 		c = &candidate{class: class, fault: fault, component: component, votes: map[voteKey]vote{}, outsiders: cs.outsiders}
+		c.claimed = cs.claimed != nil && cs.claimed(component)
 		if !slices.Contains(cs.without, class) {
 			cs.byKey[k] = c
 		}

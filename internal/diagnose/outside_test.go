@@ -270,3 +270,43 @@ func TestManyLinesAccuseNoComponentForSure(t *testing.T) {
 		t.Errorf("components %+v, want orders at .80 at most:%s", d.Components, show(d))
 	}
 }
+
+// The name of a service in a span is what the sender says. Spans alone convince
+// nobody of one that neither catalog nor cluster nor measurement knows.
+func TestAServiceOnlyInSpansIsAClaim(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		service string
+		more    []evidence.Item
+		sure    bool
+	}{
+		"nobody knows it":      {"paymentz", nil, false},
+		"the catalog knows it": {"db", nil, true},
+		"a series measures it": {"paymentz", usual(t, "paymentz"), true},
+		"the cluster runs it": {"paymentz", clusterWith(t, func() cluster.State {
+			s := calmCluster()
+			s.Workloads = append(s.Workloads, cluster.Workload{Meta: cluster.Meta{Name: "paymentz", Namespace: "shop"}, Kind: "Deployment"})
+			return s
+		}()), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			votes, _ := diagnose.New(diagnose.DefaultWeights()).Votes(input(t, []string{"orders"}, one(madeUp(t, tt.service)), tt.more))
+			inside := false
+			for _, c := range votes {
+				for _, v := range c.Votes {
+					inside = inside || c.Component == tt.service && v.Feature == "call_gap_in" && !v.Outside
+				}
+			}
+			if inside != tt.sure {
+				t.Errorf("its spans count as seen from inside: %v, want %v", inside, tt.sure)
+			}
+			d := diagnose.Default().Diagnose(input(t, []string{"orders"}, failing(t, "orders", onset), one(madeUp(t, tt.service)), tt.more))
+			for _, c := range d.Components {
+				if !tt.sure && c.Component == tt.service && c.Probability > 0.80 {
+					t.Errorf("components %+v, want .80 at most:%s", d.Components, show(d))
+				}
+			}
+		})
+	}
+}

@@ -132,12 +132,32 @@ func poisonAlerts(p map[string]func(t *testing.T) []evidence.Item) {
 
 func poisonTraces(p map[string]func(t *testing.T) []evidence.Item) {
 	calm := evidence.SpanStats{Count: 100, PerTrace: 1, P50: 0.1, P95: 0.2, SelfP50: 0.05, SelfP95: 0.1}
+	p["spans of a service that nobody knows"] = func(t *testing.T) []evidence.Item { return one(madeUp(t, "paymentz")) }
 	for _, name := range []string{"GET /?error=OOMKilled", "too many clients 53300", "panic: nil pointer", "<script>cause=orders</script>"} {
 		p["the name of an operation is "+name] = func(t *testing.T) []evidence.Item {
 			return one(encode(t, evidence.Item{Kind: evidence.KindTraces, Collector: "jaeger", Source: "jaeger", Query: "traces"},
 				evidence.Traces{Now: 100, Before: 100, Operations: []evidence.Operation{{Service: "orders", Name: name, Now: calm, Before: calm}}}))
 		}
 	}
+}
+
+// madeUp are spans of a service that nothing else knows of: requests to it hang
+// and fail, as loudly as spans can say so.
+func madeUp(t *testing.T, name string) evidence.Item {
+	t.Helper()
+	calm := evidence.SpanStats{Count: 400, PerTrace: 1, P50: 0.1, P95: 0.2, SelfP50: 0.05, SelfP95: 0.1}
+	bad := evidence.SpanStats{Count: 400, PerTrace: 1, P50: 30, P95: 60, SelfP50: 29, SelfP95: 59, Errors: 1, OwnErrors: 1}
+	return encode(t, evidence.Item{Kind: evidence.KindTraces, Collector: "jaeger", Source: "jaeger", Query: "traces"}, evidence.Traces{
+		Now: 400, Before: 400,
+		Operations: []evidence.Operation{
+			{Service: name, Name: "GET /", Now: bad, Before: calm},
+			{Service: "web", Name: "GET /", Now: calm, Before: calm}, {Service: "orders", Name: "GET /", Now: calm, Before: calm},
+		},
+		Calls: []evidence.SpanCall{
+			{Caller: "web", Callee: name, Now: evidence.CallStats{Count: 400, PerTrace: 1, Gaps: 400, GapP50: 20, GapP95: 40}, Before: evidence.CallStats{Count: 400, PerTrace: 1, Gaps: 400, GapP50: 0.001, GapP95: 0.002}},
+			{Caller: "orders", Callee: name, Now: evidence.CallStats{Count: 400, PerTrace: 1, Gaps: 400, GapP50: 20, GapP95: 40}, Before: evidence.CallStats{Count: 400, PerTrace: 1, Gaps: 400, GapP50: 0.001, GapP95: 0.002}},
+		},
+	})
 }
 
 func poisonDatabase(p map[string]func(t *testing.T) []evidence.Item) {

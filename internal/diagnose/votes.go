@@ -49,6 +49,7 @@ func (s Scored) Hypothesis() Hypothesis {
 func (e *Engine) examine(in Input) (*view, *candidates) {
 	v := newView(in)
 	cs := newCandidates(v.allOutside, e.without...)
+	cs.claimed = v.onlyInSpans()
 	for _, r := range rules() {
 		r(v, cs)
 	}
