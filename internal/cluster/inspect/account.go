@@ -13,7 +13,7 @@ import (
 // account does not exist. An account that was made later than its workload
 // leaves warnings behind that no longer hold.
 func accounts(w *world) []Finding {
-	if !w.state.Asked("serviceaccounts") {
+	if !w.known("serviceaccounts") {
 		return nil
 	}
 	var out []Finding
@@ -96,7 +96,7 @@ func (w *world) lacks(r cluster.Ref) (string, bool) {
 	default:
 		return "", false
 	}
-	if r.Optional || r.Name == "" || !w.state.Asked(kind) {
+	if r.Optional || r.Name == "" || !w.known(kind) {
 		return "", false
 	}
 	i := slices.IndexFunc(have, func(k cluster.Keyed) bool { return k.Name == r.Name })

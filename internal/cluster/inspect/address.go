@@ -137,7 +137,7 @@ func (w *world) serviceName(host string) (string, bool) {
 // addresses looks for variables that name a service which does not exist, or a
 // port which it does not have.
 func addresses(w *world) []Finding {
-	if len(w.state.Services) == 0 {
+	if !w.known("services") || len(w.state.Services) == 0 {
 		return nil
 	}
 	ds := w.deployments()

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func (w *world) strangeResolver(d deployed, spec cluster.PodSpec) (Finding, bool
 	case w.failing(d) && w.wasReady(d, same):
 		f.Weight, f.Idle = Hint, true
 		f.Text += "; they were ready with it"
-	case w.failing(d):
+	case w.failing(d) && w.needsClusterNames(spec):
 		f.Weight = Contradiction
 	}
 	return f, true
@@ -62,7 +63,7 @@ func (w *world) strangeResolver(d deployed, spec cluster.PodSpec) (Finding, bool
 // unresolved is how programs say that a name has no address.
 var unresolved = []string{ //nolint:gochecknoglobals // words that nothing changes
 	"unknownhostexception", "no such host", "name resolution", "could not resolve", "name or service not known",
-	"getaddrinfo", "nxdomain", "failed to resolve",
+	"getaddrinfo", "nxdomain", "failed to resolve", "dns resolution failed", "domain name not found",
 }
 
 // servesNames reports whether an address is a service that answers name
@@ -74,6 +75,9 @@ func (w *world) servesNames(ip string) bool {
 			return true
 		}
 	}
+	if w.ofCluster(ip) {
+		return true
+	}
 	users := 0
 	for _, d := range w.deployments() {
 		if slices.Contains(d.spec.Nameservers, ip) && !w.failing(d) {
@@ -83,18 +87,26 @@ func (w *world) servesNames(ip string) bool {
 	return users > 0
 }
 
+// ofCluster reports whether an address may be a name server of the cluster that
+// was not read: it is among the addresses of services, or local to each node,
+// where caches of names listen.
+func (w *world) ofCluster(ip string) bool {
+	at, err := netip.ParseAddr(ip)
+	if err != nil {
+		return false
+	}
+	return at.IsLinkLocalUnicast() || slices.ContainsFunc(w.state.Services, func(s cluster.Service) bool {
+		of, err := netip.ParseAddr(s.ClusterIP)
+		return err == nil && of.Is4() && at.Is4() && of.As4()[0] == at.As4()[0] && of.As4()[1] == at.As4()[1]
+	})
+}
+
 // needsClusterNames reports whether some variable names a service.
 func (w *world) needsClusterNames(spec cluster.PodSpec) bool {
-	for _, c := range spec.Containers {
-		for _, v := range w.variables(c) {
-			if a, ok := parseAddress(v.value); ok {
-				if _, _, ok := w.resolve(a.host); ok {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.addressesOf(deployed{spec: spec}), func(a address) bool {
+		_, _, ok := w.resolve(a.host)
+		return ok
+	})
 }
 
 func orNobody(servers []string) string {

@@ -26,12 +26,12 @@ func (w *world) weighed(f Finding) []Finding {
 	said := f
 	f.Weight, f.Idle = Hint, true
 	f.Text += "; nothing is seen to suffer from it"
-	clients := w.complaints(f.where)
+	clients := w.complaints(append(slices.Clone(f.where), w.fronts(f.Broken)...))
 	if len(clients) == 0 {
 		return []Finding{f}
 	}
 	said.Weight, said.Outside = Observed, true
-	said.Text += fmt.Sprintf("; %s can't reach it, by what it logs", strings.Join(clients, ", "))
+	said.Text += fmt.Sprintf("; %s can't connect, by what it logs", strings.Join(clients, ", "))
 	said.Broken = append(slices.Clone(f.Broken), clients...)
 	return []Finding{f, said}
 }
@@ -139,6 +139,19 @@ func (w *world) complaints(where []address) []string {
 	return slices.Compact(out)
 }
 
+// fronts are the addresses at which workloads are asked.
+func (w *world) fronts(workloads []string) []address {
+	ds := w.deployments()
+	var out []address
+	for i := range w.state.Services {
+		s := &w.state.Services[i]
+		if slices.ContainsFunc(behind(s, ds), func(d deployed) bool { return slices.Contains(workloads, d.name) }) {
+			out = append(out, address{host: s.Name})
+		}
+	}
+	return out
+}
+
 // spellings are the ways in which a log line writes an address. One that no
 // service has stands for itself without its port: its name is what fails.
 func (w *world) spellings(a address) []string {
@@ -147,6 +160,9 @@ func (w *world) spellings(a address) []string {
 		return []string{a.host}
 	}
 	var out []string
+	if a.port == 0 {
+		out = append(out, "lookup "+a.host) // no port stands where the name does not resolve
+	}
 	for _, p := range portsOr(s, a.port) {
 		out = append(out, a.host+":"+strconv.Itoa(p))
 		if strings.ContainsAny(s.ClusterIP, ".:") {

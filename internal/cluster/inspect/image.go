@@ -112,7 +112,7 @@ func (w *world) absentSecret(p *cluster.Pod) string {
 			return "it names"
 		}
 	}
-	if !w.state.Asked("secrets") {
+	if !w.known("secrets") {
 		return ""
 	}
 	for _, s := range p.Spec.PullSecrets {

@@ -129,7 +129,7 @@ var hostPort = regexp.MustCompile(`^(?:[a-z]+://)?([a-z0-9]([-a-z0-9]*[a-z0-9])?
 // absentServices are names of workloads that no service has although another
 // workload's environment names it as an address.
 func (w *world) absentServices() []absent {
-	if !w.state.Asked("services") {
+	if !w.known("services") {
 		return nil
 	}
 	var out []absent
@@ -148,7 +148,7 @@ func (w *world) absentServices() []absent {
 
 // absentClaims are the workloads whose pods name a claim that does not exist.
 func (w *world) absentClaims() []string {
-	if !w.state.Asked("persistentvolumeclaims") {
+	if !w.known("persistentvolumeclaims") {
 		return nil
 	}
 	var out []string

@@ -86,6 +86,9 @@ type blocker struct {
 }
 
 func (w *world) blocker(p *cluster.Pod) (blocker, bool) {
+	if !w.known("nodes") {
+		return blocker{}, false // another node may well take it
+	}
 	open := w.nodesWhere(func(n *cluster.Node) bool { return !reserved(n) })
 	if len(open) == 0 {
 		open = w.nodesWhere(func(*cluster.Node) bool { return true })

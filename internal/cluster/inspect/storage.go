@@ -59,11 +59,14 @@ func (w *world) unmatched(c *cluster.Claim) (cause.Fault, string, bool) {
 	if class != nil && provisions(class) {
 		return w.provisioning(c, class)
 	}
-	if c.Class != "" && class == nil && w.state.Asked("storageclasses") && !w.offers(c.Class) {
+	if c.Class != "" && class == nil && w.known("storageclasses") && !w.offers(c.Class) {
 		return cause.FaultStorageClass, fmt.Sprintf("there is no storage class %s", c.Class), true
 	}
-	if c.Class != "" && class == nil && !w.state.Asked("storageclasses") {
+	if c.Class != "" && class == nil && !w.known("storageclasses") {
 		return "", "", false // it may well make volumes
+	}
+	if !w.known("persistentvolumes") {
+		return "", "", false // one that fits may well exist
 	}
 	best := -1
 	var fault cause.Fault
@@ -81,7 +84,7 @@ func (w *world) unmatched(c *cluster.Claim) (cause.Fault, string, bool) {
 		}
 	}
 	if best < 0 {
-		if len(w.state.Volumes) == 0 && w.state.Asked("persistentvolumes") {
+		if len(w.state.Volumes) == 0 {
 			return cause.FaultStorageClass, "no volume exists and no class provides one", true
 		}
 		return "", "", false

@@ -15,6 +15,9 @@ import (
 // does its selector find them, does its target port exist, does it speak their
 // transport?
 func serviceWiring(w *world) []Finding {
+	if !w.known("services") {
+		return nil
+	}
 	ds := w.deployments()
 	asked := w.demands(ds)
 	var out []Finding
@@ -253,6 +256,9 @@ func (w *world) targetPort(s *cluster.Service, p cluster.ServicePort, chosen []d
 	}
 	for _, d := range chosen {
 		have := declares(d.spec, p)
+		for _, pod := range d.pods { // sidecars are added to pods, not to templates
+			have = max(have, declares(pod.Spec, p))
+		}
 		if have == found || have == silent && !named {
 			if told, ok := w.elsewhere(d, p); ok && closed {
 				return w.portFinding(s, p, d, Contradiction, "the process is told to listen on "+told), true

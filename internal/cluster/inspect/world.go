@@ -112,7 +112,7 @@ func over(p *cluster.Pod) bool { return p.Phase == "Failed" || p.Phase == "Succe
 // made is how many pods a workload has: those seen, or where pods could not be
 // read what the workload itself reports.
 func (w *world) made(x *cluster.Workload) int {
-	if n := len(w.pods[x.Name]); n > 0 || w.state.Asked("pods") {
+	if n := len(w.pods[x.Name]); n > 0 || w.known("pods") {
 		return n
 	}
 	return x.Current
@@ -121,7 +121,8 @@ func (w *world) made(x *cluster.Workload) int {
 // denied reports whether some of these kinds were asked for and not answered.
 func (w *world) denied(kinds ...string) bool {
 	return slices.ContainsFunc(w.state.Unread, func(what string) bool {
-		return slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(what, k) })
+		kind, _, _ := strings.Cut(what, ":")
+		return slices.Contains(kinds, kind)
 	})
 }
 
