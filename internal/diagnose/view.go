@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/signal"
 )
@@ -138,14 +139,26 @@ func ordered(items []evidence.Item) []evidence.Item {
 		if a.ID != b.ID { // nearly always; the rest is dear to compare
 			return cmp.Compare(a.ID, b.ID)
 		}
-		return cmp.Or(
+		order := cmp.Or(
 			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Collector, b.Collector),
 			cmp.Compare(a.Source, b.Source), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Query, b.Query),
 			// Of two items with one ID the less trusted is kept.
 			-compareBool(a.Outside, b.Outside), -compareBool(a.Stale, b.Stale), -cmp.Compare(a.Error, b.Error),
-			bytes.Compare(a.Data, b.Data),
 		)
+		if order != 0 {
+			return order
+		}
+		return bytes.Compare(encoded(a), encoded(b))
 	})
+}
+
+// encoded is what an item holds, as text to compare. What can't be encoded can't
+// be told apart.
+func encoded(it evidence.Item) []byte {
+	if it.Value != nil {
+		it, _ = it.Encode(it.Value)
+	}
+	return it.Data
 }
 
 // read sorts one item into the view. An item that can't be decoded counts as a
@@ -192,7 +205,7 @@ func (v *view) readMetric(it evidence.Item) ([]usage, error) {
 		v.gauges = append(v.gauges, newGauge(it, m))
 		return nil, nil
 	}
-	b := judge(it, m)
+	b := judge(it, m, detect.Floor{})
 	v.together = max(v.together, clockSkew+min(b.step, time.Minute))
 	if m.Signal != evidence.Saturation {
 		p := v.part(it.Service)
@@ -289,6 +302,7 @@ func (v *view) consumer(label string) string {
 // summarise fills in the onset and score of each component.
 func (v *view) summarise() {
 	for _, p := range v.parts {
+		p.countRequests()
 		for _, b := range p.bands {
 			if !b.abnormal || b.item.Stale {
 				continue

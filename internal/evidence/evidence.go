@@ -67,6 +67,9 @@ type Item struct {
 	// written (log lines, request-derived labels, commit messages, deploy
 	// webhooks). It can't alone lift a hypothesis over .80.
 	Outside bool `json:"outside,omitempty"`
+	// Value stands in for Data, not encoded, in an item that is read in the
+	// process that made it; see Hold. It is neither stored nor shown.
+	Value any `json:"-"`
 }
 
 // WithID returns the item with an identifier that depends on what was asked.
@@ -82,13 +85,31 @@ func (it Item) Encode(v any) (Item, error) {
 	if err != nil {
 		return it, fmt.Errorf("encode %s evidence: %w", it.Kind, err)
 	}
-	it.Data = b
+	it.Data, it.Value = b, nil
 	return it, nil
 }
 
-// Decode reads Data as T, which must be the type that Kind names.
+// Hold keeps v, one of the types that Kind names and no pointer, as it is, in
+// place of Data. That spares a reader of many items that never leave the process
+// the way through JSON and back. Nobody may change v afterwards. What is stored
+// or shown is encoded: Redacted does it.
+func (it Item) Hold(v any) Item {
+	it.Data, it.Value = nil, v
+	return it
+}
+
+// Decode reads Data, or the value held in its place, as T, which must be the type
+// that Kind names. A value that is held is shared, so the result is only to be
+// read.
 func Decode[T any](it Item) (T, error) {
 	var v T
+	if it.Value != nil {
+		v, ok := it.Value.(T)
+		if !ok {
+			return v, fmt.Errorf("evidence %s: data is %T, not %T", it.ID, it.Value, v)
+		}
+		return v, nil
+	}
 	if err := json.Unmarshal(it.Data, &v); err != nil {
 		return v, fmt.Errorf("evidence %s: data is not %T: %w", it.ID, v, err)
 	}

@@ -137,8 +137,16 @@ func Links(req Request) []Item {
 	return items
 }
 
-// Redacted returns the item with every string in it redacted, Data included.
+// Redacted returns the item with every string in it redacted, Data included. A
+// value that is held becomes Data first; one that can't be encoded is left out.
 func (it Item) Redacted(r *redact.Redactor) Item {
+	if it.Value != nil {
+		encoded, err := it.Encode(it.Value)
+		if err != nil {
+			encoded = it.Hold(nil)
+		}
+		it = encoded
+	}
 	it.Query = r.String(it.Query)
 	it.Summary = r.String(it.Summary)
 	it.Link = r.String(it.Link)

@@ -328,7 +328,7 @@ func FuzzSnapshot(f *testing.F) {
 		if !json.Valid(b) && len(s.unread) == 0 {
 			t.Errorf("broken JSON, and nothing is named as unread")
 		}
-		in, err := s.input("c", nil, s.logs)
+		in, err := s.input("c", nil, s.logs, s.manifests)
 		if err != nil {
 			return
 		}

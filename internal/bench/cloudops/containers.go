@@ -2,6 +2,7 @@ package cloudops
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,8 +84,13 @@ func amounts(b *block) map[string]cluster.Quantity {
 var (
 	envKeyRE   = regexp.MustCompile(`^<set to the key '([^']*)' (?:in|of) (secret|config map) '([^']*)'>(?:\s+Optional: (\w+))?`)
 	envFieldRE = regexp.MustCompile(`\((?:v1:([\w.]+)|(limits\.\w+|requests\.\w+))\)$`)
-	secretName = regexp.MustCompile(`(?i)passw|secret|token|api_?key|credential`)
 )
+
+// secretName reports whether what stands under a name is likely a secret.
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"passw", "secret", "token", "api_key", "apikey", "credential"}, func(w string) bool { return strings.Contains(name, w) })
+}
 
 func env(b *block) []cluster.Env {
 	var out []cluster.Env
@@ -102,7 +108,7 @@ func env(b *block) []cluster.Env {
 			e.From = &cluster.Ref{Kind: kind, Name: m[3], Key: m[1], Optional: m[4] == "true"}
 		} else if m := envFieldRE.FindStringSubmatch(c.value); m != nil {
 			e.Value, e.From = "", &cluster.Ref{Kind: "Field", Key: m[1] + m[2]}
-		} else if secretName.MatchString(c.key) {
+		} else if secretName(c.key) {
 			e.Value, e.Secret = "", true
 		}
 		out = append(out, e)

@@ -50,9 +50,10 @@ type alertEntry struct {
 	RawError     string   `json:"raw_error"`
 }
 
-// input puts the parts together as evidence; logs waits for the lines.
-func (s *snapshot) input(id string, series []evidence.Item, logs func() logged) (diagnose.Input, error) {
-	state := readState(s, s.namespace())
+// input puts the parts together as evidence; logs waits for the lines, manifests
+// for what they say.
+func (s *snapshot) input(id string, series []evidence.Item, logs func() logged, manifests func() declared) (diagnose.Input, error) {
+	state := readState(s, s.namespace(), manifests)
 	said := logs()
 	state.Unread = append(state.Unread, said.unread...)
 	cat, err := s.catalog(state)
@@ -60,32 +61,20 @@ func (s *snapshot) input(id string, series []evidence.Item, logs func() logged) 
 		return diagnose.Input{}, err
 	}
 	in := diagnose.Input{Catalog: cat, Environment: "snapshot", Now: state.At}
-	add := func(it evidence.Item, v any) error {
+	add := func(it evidence.Item, v any) {
 		it.Source, it.From, it.To = source, state.At, state.At
-		it, err := it.WithID(id).Encode(v)
-		if err != nil {
-			return fmt.Errorf("case %s: %w", id, err)
-		}
-		in.Items = append(in.Items, it)
-		return nil
+		in.Items = append(in.Items, it.WithID(id).Hold(v))
 	}
-	if err := add(evidence.Item{Kind: evidence.KindCluster, Collector: "kubernetes", Query: "kubectl get all -n " + state.Namespace, Summary: "the objects of the cluster"}, state); err != nil {
-		return in, err
-	}
+	add(evidence.Item{Kind: evidence.KindCluster, Collector: "kubernetes", Query: "kubectl get all -n " + state.Namespace, Summary: "the objects of the cluster"}, *state)
 	alerts, measured := s.signals(cat, state.At)
 	if len(series) == 0 {
 		series = measured
 	}
 	if len(alerts.Alerts) > 0 {
-		if err := add(evidence.Item{Kind: evidence.KindAlerts, Collector: "alertmanager", Query: "alerts", Summary: "active alerts", Outside: true}, alerts); err != nil {
-			return in, err
-		}
+		add(evidence.Item{Kind: evidence.KindAlerts, Collector: "alertmanager", Query: "alerts", Summary: "active alerts", Outside: true}, alerts)
 	}
 	for _, l := range said.services {
-		it := evidence.Item{Kind: evidence.KindLogs, Collector: "kubernetes", Service: l.service, Query: "kubectl logs -n " + state.Namespace + " deploy/" + l.service, Summary: "log lines", Outside: true}
-		if err := add(it, l.logs); err != nil {
-			return in, err
-		}
+		add(evidence.Item{Kind: evidence.KindLogs, Collector: "kubernetes", Service: l.service, Query: "kubectl logs -n " + state.Namespace + " deploy/" + l.service, Summary: "log lines", Outside: true}, l.logs)
 	}
 	for _, it := range series {
 		if slices.ContainsFunc(state.Nodes, func(n cluster.Node) bool { return n.Name == it.Service }) {

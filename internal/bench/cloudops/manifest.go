@@ -117,22 +117,44 @@ var telling = []string{ //nolint:gochecknoglobals // a list that nothing changes
 	"terminationGracePeriodSeconds:", "appProtocol:", "kind: PersistentVolumeClaim", "kind: Secret",
 }
 
+// namedPort is a port of a container that has a name.
 var namedPort = regexp.MustCompile(`name: \S+\s+containerPort:|containerPort: \d+\s+(?:protocol: \w+\s+)?name:`)
 
-// manifests adds to the objects that exist what only their manifests say.
-func (r *reader) manifests() {
-	for _, e := range r.snap.yaml {
+// declared is what manifests say.
+type declared struct {
+	manifests []manifest
+	unread    []string // what could not be read, and why
+}
+
+// manifests reads the manifests that say more than a description does.
+func (s *snapshot) manifests() declared {
+	var out declared
+	for _, e := range s.yaml {
 		for text := range strings.SplitSeq("\n"+e.value, "\n---") {
-			if !slices.ContainsFunc(telling, func(k string) bool { return strings.Contains(text, k) }) && !namedPort.MatchString(text) {
+			if !tells(text) {
 				continue
 			}
 			var m manifest
 			if err := yaml.Unmarshal([]byte(text), &m); err != nil {
-				r.snap.unread = append(r.snap.unread, fmt.Sprintf("manifest %s: %v", e.key, err))
+				out.unread = append(out.unread, fmt.Sprintf("manifest %s: %v", e.key, err))
 			}
-			r.manifest(m)
+			out.manifests = append(out.manifests, m)
 		}
 	}
+	return out
+}
+
+func tells(text string) bool {
+	return slices.ContainsFunc(telling, func(k string) bool { return strings.Contains(text, k) }) ||
+		strings.Contains(text, "containerPort:") && namedPort.MatchString(text)
+}
+
+// declare adds to the objects that exist what only their manifests say.
+func (r *reader) declare(d declared) {
+	for _, m := range d.manifests {
+		r.manifest(m)
+	}
+	r.snap.unread = append(r.snap.unread, d.unread...)
 	cluster.Compare(r.state.Secrets, r.values)
 }
 

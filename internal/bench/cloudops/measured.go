@@ -54,10 +54,7 @@ func (a alertEntry) measured(owner string, zone *time.Location) []evidence.Item 
 			if !ok || err1 != nil || err2 != nil {
 				continue
 			}
-			it, ok := c.item(owner, []evidence.Point{{At: start.UTC(), Value: usual}}, []evidence.Point{{At: end.UTC(), Value: now}})
-			if ok {
-				out = append(out, it)
-			}
+			out = append(out, c.item(owner, []evidence.Point{{At: start.UTC(), Value: usual}}, []evidence.Point{{At: end.UTC(), Value: now}}))
 		}
 	}
 	return out

@@ -105,9 +105,7 @@ func items(head []string, points [][]evidence.Point) []evidence.Item {
 			if !ok || owner == "" {
 				continue
 			}
-			if it, ok := c.item(owner, nil, points[i]); ok {
-				out = append(out, it)
-			}
+			out = append(out, c.item(owner, nil, points[i]))
 			break
 		}
 	}
@@ -115,7 +113,7 @@ func items(head []string, points [][]evidence.Point) []evidence.Item {
 }
 
 // item makes the evidence of one column; before may be empty.
-func (c column) item(owner string, before, ps []evidence.Point) (evidence.Item, bool) {
+func (c column) item(owner string, before, ps []evidence.Point) evidence.Item {
 	slices.SortStableFunc(ps, func(a, b evidence.Point) int { return a.At.Compare(b.At) })
 	for _, points := range [][]evidence.Point{before, ps} {
 		for i := range points {
@@ -131,6 +129,5 @@ func (c column) item(owner string, before, ps []evidence.Point) (evidence.Item, 
 		Kind: evidence.KindMetric, Collector: "prometheus", Source: "metrics", Service: owner,
 		Query: cmp.Or(c.resource, string(c.signal)) + " of " + owner, Unit: c.unit, From: ps[0].At, To: ps[len(ps)-1].At,
 	}
-	it, err := it.Encode(m)
-	return it, err == nil
+	return it.Hold(m)
 }

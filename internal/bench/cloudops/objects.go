@@ -25,8 +25,9 @@ var kinds = []string{ //nolint:gochecknoglobals // a list that nothing changes
 	"storageclasses", "networkpolicies", "endpoints",
 }
 
-// readState reads every object of the snapshot.
-func readState(s *snapshot, namespace string) *cluster.State {
+// readState reads every object of the snapshot; manifests waits for what only
+// they say.
+func readState(s *snapshot, namespace string, manifests func() declared) *cluster.State {
 	r := &reader{snap: s, state: cluster.State{Namespace: namespace}}
 	for _, k := range kinds {
 		if _, ok := find(s.tables, k); ok {
@@ -35,9 +36,9 @@ func readState(s *snapshot, namespace string) *cluster.State {
 	}
 	r.nodes() // first: their leases tell the time of the snapshot
 	r.state.At = r.moment()
-	s.described("pods", r.pod)
+	r.pods()
 	r.workloads()
-	s.described("services", r.service)
+	r.services()
 	r.endpoints()
 	r.storage()
 	r.namespaced()
@@ -45,7 +46,7 @@ func readState(s *snapshot, namespace string) *cluster.State {
 	r.units()
 	r.reaches()
 	r.calls()
-	r.manifests()
+	r.declare(manifests())
 	r.dedupe()
 	r.state.Unread = s.unread
 	return &r.state
@@ -95,7 +96,14 @@ func meta(root *block) cluster.Meta {
 	return m
 }
 
-func (r *reader) pod(name string, root *block) {
+func (r *reader) pods() {
+	t, _ := r.snap.table("pods", "wide", "labels", "plain")
+	r.snap.described("pods", func(name string, root *block) {
+		r.pod(name, root, t)
+	})
+}
+
+func (r *reader) pod(name string, root *block, t table) {
 	p := cluster.Pod{
 		Meta: meta(root), Reason: root.text("Reason"), Message: root.text("Message"),
 		IP: root.text("IP"), Conditions: conditions(root.get("Conditions")),
@@ -107,7 +115,7 @@ func (r *reader) pod(name string, root *block) {
 	}
 	p.Spec = podSpec(root)
 	p.Containers = append(containers(root.get("Init Containers"), true), containers(root.get("Containers"), false)...)
-	if t, ok := r.snap.table("pods", "wide", "labels", "plain"); ok && p.Created.IsZero() {
+	if p.Created.IsZero() {
 		p.Created = r.ago(t.cell(t.row(name), "AGE"))
 	}
 	r.state.Pods = append(r.state.Pods, p)
@@ -246,7 +254,14 @@ func workload(kind string, root *block) cluster.Workload {
 	return w
 }
 
-func (r *reader) service(name string, root *block) {
+func (r *reader) services() {
+	t, _ := r.snap.table("services", "wide", "labels")
+	r.snap.described("services", func(name string, root *block) {
+		r.service(name, root, t)
+	})
+}
+
+func (r *reader) service(name string, root *block, t table) {
 	s := cluster.Service{
 		Meta: meta(root), Type: root.text("Type"), ClusterIP: root.text("IP"),
 		Selector: root.get("Selector").pairs(), External: root.text("External Name"),
@@ -273,8 +288,8 @@ func (r *reader) service(name string, root *block) {
 			s.Addresses = append(s.Addresses, addresses(b.value)...)
 		}
 	}
-	if t, ok := r.snap.table("services", "wide", "labels"); ok {
-		s.Created = r.ago(t.cell(t.row(name), "AGE"))
+	if row := t.row(name); row != nil {
+		s.Created = r.ago(t.cell(row, "AGE"))
 	}
 	r.state.Services = append(r.state.Services, s)
 	r.events("Service", name, root)

@@ -47,13 +47,14 @@ func load(data fs.FS, id string) (diagnose.Input, error) {
 	if err != nil {
 		return diagnose.Input{}, err
 	}
-	// Logs and metrics need nothing of what the objects say, and take as long.
-	logs := inParallel(snap.logs)
+	// Logs, manifests and metrics need nothing of what the objects say, and take
+	// as long.
+	logs, manifests := inParallel(snap.logs), inParallel(snap.manifests)
 	series, err := readSeries(data, path.Join(dir, "metrics.csv.gz"), snap.zone())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		snap.unread = append(snap.unread, err.Error())
 	}
-	return snap.input(id, series, logs)
+	return snap.input(id, series, logs, manifests)
 }
 
 // inParallel starts f and returns a function that waits for its result. A panic

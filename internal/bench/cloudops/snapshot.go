@@ -3,6 +3,7 @@ package cloudops
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,23 +40,33 @@ type entry[T any] struct {
 // readSnapshot reads a gzipped snapshot. One that is cut short or has a part of
 // another shape yields what could be read; unread says what is missing.
 func readSnapshot(data fs.FS, name string) (*snapshot, error) {
-	f, err := data.Open(name)
+	packed, err := fs.ReadFile(data, name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	defer f.Close() //nolint:errcheck // only read
-	zip, err := gzip.NewReader(f)
+	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: want a gzip file: %w", name, err)
 	}
 	var b bytes.Buffer
-	b.Grow(1 << 20) // most are of about this size
+	b.Grow(unpackedSize(packed) + bytes.MinRead)
 	_, err = b.ReadFrom(io.LimitReader(zip, maxSnapshot))
 	s := parseSnapshot(b.Bytes())
 	if err != nil {
 		s.unread = append(s.unread, fmt.Sprintf("snapshot: the file ends early: %v", err))
 	}
 	return s, nil
+}
+
+// unpackedSize is what the end of a gzip file says that it unpacks to (RFC 1952,
+// ISIZE), at most maxSnapshot. It is a hint: a file that is cut short has
+// something else there.
+func unpackedSize(packed []byte) int {
+	const isize = 4
+	if len(packed) < isize {
+		return 0
+	}
+	return int(min(binary.LittleEndian.Uint32(packed[len(packed)-isize:]), maxSnapshot))
 }
 
 // parseSnapshot reads as much as there is.

@@ -153,7 +153,7 @@ func configMap(m cluster.Meta, text string) cluster.Keyed {
 	lines := strings.Split(data, "\n")
 	key, from := "", 0
 	flush := func(end int) {
-		if value := strings.Trim(strings.Join(lines[from:max(from, end)], "\n"), "\n"); key != "" && len(value) <= maxValue && !secretName.MatchString(key) {
+		if value := strings.Trim(strings.Join(lines[from:max(from, end)], "\n"), "\n"); key != "" && len(value) <= maxValue && !secretName(key) {
 			k.Data[key] = value
 		}
 	}

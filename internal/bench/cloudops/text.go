@@ -21,6 +21,7 @@ type block struct {
 func parseBlock(text string) *block {
 	root := &block{indent: -1}
 	stack := []*block{root}
+	all := make([]block, strings.Count(text, "\n")+1) // one piece of memory for all lines
 	n := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		n++
@@ -28,7 +29,8 @@ func parseBlock(text string) *block {
 		if strings.TrimSpace(rest) == "" {
 			continue
 		}
-		b := &block{raw: strings.TrimRight(rest, " \r"), indent: len(line) - len(rest), line: n}
+		b := &all[n-1]
+		*b = block{raw: strings.TrimRight(rest, " \r"), indent: len(line) - len(rest), line: n}
 		b.key, b.value = splitKey(b.raw)
 		for len(stack) > 1 && stack[len(stack)-1].indent >= b.indent {
 			stack = stack[:len(stack)-1]
