@@ -47,10 +47,6 @@ func Leak(points []evidence.Point, limit float64) (Trend, bool) {
 	if len(pts) < 8 {
 		return Trend{}, false
 	}
-	slope := Slope(pts)
-	if slope <= 0 {
-		return Trend{}, false
-	}
 	rise, jump, notFalling := 0.0, 0.0, 0
 	for i := 1; i < len(pts); i++ {
 		step := pts[i].Value - pts[i-1].Value
@@ -62,17 +58,22 @@ func Leak(points []evidence.Point, limit float64) (Trend, bool) {
 	}
 	last := pts[len(pts)-1]
 	t := Trend{
-		PerSecond: slope,
-		Growth:    growth(pts[0].Value, last.Value),
-		Steady:    float64(notFalling) / float64(len(pts)-1),
+		Growth: growth(pts[0].Value, last.Value),
+		Steady: float64(notFalling) / float64(len(pts)-1),
+	}
+	if t.Steady < steadyShare || !(t.Growth >= 0.1) || !(jump < rise/2) {
+		return t, false
+	}
+	t.PerSecond = Slope(pts) // last: it is dear, and hardly any series comes this far
+	if t.PerSecond <= 0 {
+		return t, false
 	}
 	if limit > last.Value {
 		// Bounded, so that a slope near zero does not overflow a duration.
-		seconds := min((limit-last.Value)/slope, (365 * 24 * time.Hour).Seconds())
+		seconds := min((limit-last.Value)/t.PerSecond, (365 * 24 * time.Hour).Seconds())
 		t.Until = time.Duration(seconds * float64(time.Second))
 	}
-	ok := t.Steady >= steadyShare && t.Growth >= 0.1 && jump < rise/2
-	return t, ok
+	return t, true
 }
 
 func growth(from, to float64) float64 {

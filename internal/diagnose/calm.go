@@ -200,7 +200,8 @@ func leftover(s *cluster.State, p cluster.Pod) bool {
 	if p.Phase != "Failed" {
 		return false
 	}
-	i := slices.IndexFunc(s.Workloads, func(x cluster.Workload) bool { return x.Kind != "ReplicaSet" && x.Name == ownerOf(s, p) })
+	owner := ownerOf(s, &p)
+	i := slices.IndexFunc(s.Workloads, func(x cluster.Workload) bool { return x.Kind != "ReplicaSet" && x.Name == owner })
 	return i >= 0 && s.Workloads[i].Ready >= s.Workloads[i].Desired
 }
 

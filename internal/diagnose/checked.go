@@ -43,19 +43,19 @@ func (v *view) checkWorkloads(c *clusterView) {
 // podsOf are the pods of a workload that are not on their way out.
 func podsOf(s *cluster.State, workload string) []cluster.Pod {
 	var out []cluster.Pod
-	for _, p := range s.Pods {
-		if p.Deleted.IsZero() && ownerOf(s, p) == workload {
-			out = append(out, p)
+	for i := range s.Pods {
+		if p := &s.Pods[i]; p.Deleted.IsZero() && ownerOf(s, p) == workload {
+			out = append(out, *p)
 		}
 	}
 	return out
 }
 
 // ownerOf is the workload that made a pod, through its replica set.
-func ownerOf(s *cluster.State, p cluster.Pod) string {
+func ownerOf(s *cluster.State, p *cluster.Pod) string {
 	if p.OwnerKind == "ReplicaSet" {
-		for _, x := range s.Workloads {
-			if x.Kind == "ReplicaSet" && x.Name == p.OwnerName && x.OwnerName != "" {
+		for i := range s.Workloads {
+			if x := &s.Workloads[i]; x.Kind == "ReplicaSet" && x.Name == p.OwnerName && x.OwnerName != "" {
 				return x.OwnerName
 			}
 		}

@@ -319,7 +319,7 @@ func (v *view) pressed(cs *candidates, c *clusterView) {
 				if p.Node != n.Name {
 					continue
 				}
-				v.link(ownerOf(&c.state, p), "node/"+n.Name)
+				v.link(ownerOf(&c.state, &p), "node/"+n.Name)
 				if p.Reason == "Evicted" {
 					cand.vote(fEvicted, 1, false, c.item.ID)
 				}
@@ -335,7 +335,7 @@ var lowOn = regexp.MustCompile(`low on resource: ?([a-z-]+)`)
 func (v *view) evicted(cs *candidates, c *clusterView) {
 	for _, p := range c.state.Pods {
 		m := lowOn.FindStringSubmatch(p.Message)
-		if p.Reason != "Evicted" || p.Node == "" || m == nil || !v.short(&c.state, ownerOf(&c.state, p)) {
+		if p.Reason != "Evicted" || p.Node == "" || m == nil || !v.short(&c.state, ownerOf(&c.state, &p)) {
 			continue
 		}
 		class := ExhaustDisk
@@ -349,7 +349,7 @@ func (v *view) evicted(cs *candidates, c *clusterView) {
 		cand.vote(fEvicted, 1, false, c.item.ID)
 		cand.say(2, "Node "+p.Node+" threw out "+p.Name+": "+quote(p.Message, 160))
 		cand.check("kubectl describe node " + p.Node)
-		v.link(ownerOf(&c.state, p), "node/"+p.Node)
+		v.link(ownerOf(&c.state, &p), "node/"+p.Node)
 	}
 }
 

@@ -89,8 +89,10 @@ func shortest(texts []string) int {
 // pairs of bytes occur, which rules out most of them without a search.
 type searchable struct {
 	text, lower string
-	pairs       [1 << 16 / 64]uint64 // a bit for each pair of bytes in lower
+	pairs       [manyPairs / 64]uint64 // a bit for the pairs of bytes in lower; some share one
 }
+
+const manyPairs = 1 << 12
 
 func newSearchable(text string) *searchable {
 	t := &searchable{text: text, lower: strings.ToLower(text)}
@@ -112,5 +114,6 @@ func (t *searchable) contains(needle string) bool {
 	return strings.Contains(t.lower, needle)
 }
 
-// pair is the byte at i and the one before as a number.
-func pair(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }
+// pair is the number of the bit for the byte at i and the one before: letters in
+// one case differ in their last five bits.
+func pair(s string, i int) uint16 { return (uint16(s[i-1])<<7 ^ uint16(s[i])) % manyPairs }
