@@ -31,7 +31,7 @@ type benchCmd struct {
 func (benchCmd) Help() string {
 	return `Measures the diagnosis on prepared public data (docs/accuracy.md): the engine is
 the one that investigates in production, and no language model takes part.
-Prediction never opens labels. Sets: ` + strings.Join(setNames(), ", ") + `.
+Prediction never opens labels. Sets: ` + strings.Join(allNames(), ", ") + `.
 
 Examples:
   holdfast bench predict petshop --data bench/petshop --out petshop.jsonl
@@ -55,6 +55,9 @@ func setNames() []string {
 	return names
 }
 
+// allNames are the names of all benchmarks.
+func allNames() []string { return append(setNames(), taskNames()...) }
+
 // findSet returns a set by name.
 func findSet(name string) (bench.Set, error) {
 	for _, s := range benchSets() {
@@ -62,8 +65,8 @@ func findSet(name string) (bench.Set, error) {
 			return s, nil
 		}
 	}
-	hint := "known sets: " + strings.Join(setNames(), ", ")
-	if near := problem.Nearest(name, setNames()); near != "" {
+	hint := "known sets: " + strings.Join(allNames(), ", ")
+	if near := problem.Nearest(name, allNames()); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return bench.Set{}, usage(problem.Hinted(fmt.Errorf("unknown set %q", name), hint))

@@ -43,6 +43,7 @@ type comparedRow struct {
 	Kind   string        `json:"kind"` // holdfast | comparator | baseline | measured | published
 	Groups []score.Group `json:"groups"`
 	Time   *timing       `json:"time,omitempty"`
+	Effort *effort       `json:"effort,omitempty"` // of a method that predicts files
 	// Check says whether a comparator reproduces what is known about it.
 	Check  comparator.Verdict `json:"check,omitempty"`
 	Why    string             `json:"why,omitempty"`
@@ -51,6 +52,9 @@ type comparedRow struct {
 
 // Run prints the comparison.
 func (c *benchCompareCmd) Run(e *env) error {
+	if t, ok := findTask(c.Set); ok {
+		return c.task(e, t)
+	}
 	set, data, err := benchSet(c.Set, c.Data)
 	if err != nil {
 		return err

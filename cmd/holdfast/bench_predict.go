@@ -14,7 +14,7 @@ type benchPredictCmd struct {
 	output
 	Set  string `arg:"" help:"Name of the set."`
 	Data string `required:"" placeholder:"DIR" help:"The set's own folder."`
-	Out  string `required:"" placeholder:"PATH" help:"File to write: one JSON object a case."`
+	Out  string `required:"" placeholder:"PATH" help:"File to write, one JSON object a case; for series and logs a folder, one file a case."`
 	Jobs int    `placeholder:"N" help:"Cases at once; as many as there are cores when left out."`
 }
 
@@ -42,12 +42,15 @@ type predictReport struct {
 
 // Run writes the predictions and prints how long they took.
 func (c *benchPredictCmd) Run(e *env) error {
+	if c.Jobs < 0 {
+		return usage(problem.Hinted(fmt.Errorf("--jobs %d is not a number of cases", c.Jobs), "leave it out for as many as there are cores"))
+	}
+	if t, ok := findTask(c.Set); ok {
+		return c.task(e, t)
+	}
 	set, data, err := benchSet(c.Set, c.Data)
 	if err != nil {
 		return err
-	}
-	if c.Jobs < 0 {
-		return usage(problem.Hinted(fmt.Errorf("--jobs %d is not a number of cases", c.Jobs), "leave it out for as many as there are cores"))
 	}
 	out, err := os.Create(c.Out)
 	if err != nil {

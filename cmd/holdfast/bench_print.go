@@ -88,8 +88,11 @@ func decimals(x float64) string {
 
 // written is a measure as tables show it.
 func written(m score.Measure) string {
-	if m.Of > 0 {
+	switch {
+	case m.Of > 0:
 		return fmt.Sprintf("%.0f of %d", m.Value, m.Of)
+	case m.OfHundred:
+		return strconv.FormatFloat(m.Value, 'f', 1, 64)
 	}
 	return decimals(m.Value)
 }

@@ -14,7 +14,7 @@ type benchScoreCmd struct {
 	output
 	Set    string `arg:"" help:"Name of the set."`
 	Data   string `required:"" placeholder:"DIR" help:"The set's own folder, with labels.csv in it."`
-	Pred   string `required:"" placeholder:"PATH" help:"Prediction file of any system."`
+	Pred   string `required:"" placeholder:"PATH" help:"Prediction file or folder of any system."`
 	Misses bool   `help:"Also list the cases whose first answer is wrong."`
 }
 
@@ -31,6 +31,9 @@ Examples:
 
 // Run prints the measures by group and what the probabilities were worth.
 func (c *benchScoreCmd) Run(e *env) error {
+	if t, ok := findTask(c.Set); ok {
+		return c.task(e, t)
+	}
 	_, data, err := benchSet(c.Set, c.Data)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ type Reference struct {
 	Kind   Kind   `json:"kind"`
 	Group  string `json:"group"`
 	Cases  int    `json:"cases"` // that it was measured on; 0 = not stated
-	// Figures by measure: a share from 0 to 1.
+	// Figures by measure: a share from 0 to 1, or points of a hundred.
 	Figures []Figure `json:"figures"`
 	Source  string   `json:"source"`
 }
@@ -45,6 +45,14 @@ type Figure struct {
 //
 //go:embed references.csv
 var referencesCSV string
+
+// scale is what the figure is a share of: figures above 1 are of a hundred.
+func (f Figure) scale() float64 {
+	if f.Value > 1 {
+		return 100
+	}
+	return 1
+}
 
 // References returns what is known about methods on a set, as references.csv
 // tells it: figures with their sources, no part of any prediction.
@@ -114,7 +122,7 @@ func Check(set, method, group string, cases int, get func(measure string) (float
 		v = Matches
 		for _, f := range r.Figures {
 			got, ok := get(f.Measure)
-			if !ok || math.Abs(got-f.Value) > Tolerance {
+			if !ok || math.Abs(got-f.Value) > Tolerance*f.scale() {
 				return Void, fmt.Sprintf("%s of %s is %.3f, %s says %.3f", f.Measure, group, got, r.Source, f.Value)
 			}
 		}

@@ -46,11 +46,13 @@ type Group struct {
 	Measures []Measure `json:"measures"`
 }
 
-// Measure is one figure of a group: a share from 0 to 1, or a count out of Of.
+// Measure is one figure of a group: a share from 0 to 1, points of a hundred, or
+// a count out of Of.
 type Measure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Of    int     `json:"of,omitempty"`
+	Name      string  `json:"name"`
+	Value     float64 `json:"value"`
+	Of        int     `json:"of,omitempty"`
+	OfHundred bool    `json:"of_hundred,omitempty"`
 }
 
 // Get returns a measure by name; ok is false when the group has none of it.
