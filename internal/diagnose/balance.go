@@ -178,7 +178,7 @@ func (k trouble) signals() []evidence.Golden {
 // the question is only what moved with it.
 func (k trouble) floor(b band) detect.Floor {
 	if k == troubleFail {
-		return detect.Floor{Abs: 0.001}
+		return detect.Floor{Abs: max(0.001, b.least.Abs)}
 	}
 	if strings.HasPrefix(b.item.Unit, "ms") || strings.HasPrefix(b.item.Unit, "milli") {
 		return detect.Floor{Abs: 0.5, Rel: 0.05}

@@ -32,18 +32,28 @@ type band struct {
 	step       time.Duration   // between samples
 	comparable bool            // there was something to compare with
 	reference  detect.Baseline // the usual band outside the window; without samples when nothing was kept
+	least      detect.Floor    // the least spread of this series, beside that of its kind
 }
 
 // judge compares a metric with its references. Where there are none, the part
 // of the window before a change of level serves, and failing that the
 // deviation that the collector computed.
-func judge(it evidence.Item, m evidence.Metric) band {
-	b := band{item: it, metric: m, value: latest(m), usual: m.Usual, step: step(m.Now.Points)}
+func judge(it evidence.Item, m evidence.Metric) band { return judgeAbove(it, m, detect.Floor{}) }
+
+// judgeAbove is the same for a series that has at least a given spread.
+func judgeAbove(it evidence.Item, m evidence.Metric, least detect.Floor) band {
+	b := band{item: it, metric: m, value: latest(m), usual: m.Usual, step: step(m.Now.Points), least: least}
 	dir, floor := directionOf(m.Signal), floorOf(m, it.Unit)
+	floor.Abs = max(floor.Abs, least.Abs)
 	base := detect.NewBaseline(detect.Values(m.Before.Points), detect.Values(m.Day.Points), detect.Values(m.Week.Points))
 	b.reference = base
 	if base.N == 0 {
 		base = baselineWithin(m.Now.Points)
+	}
+	if b.value > base.Median {
+		// What mostly stands still and now and then jumps has no spread around its
+		// median; there its tail tells how far up is usual.
+		base.Spread = max(base.Spread, base.Tail)
 	}
 	switch {
 	case base.N > 0:

@@ -74,7 +74,8 @@ func place(v *view, cs *candidates) {
 	}
 }
 
-// placeAffected compares what the candidate would break with what is broken.
+// placeAffected compares what the candidate would break with what is seen to be
+// broken.
 func (v *view) placeAffected(c *candidate) {
 	if len(v.in.Affected)+len(v.abnormalNames()) == 0 {
 		return // nobody knows what is affected
@@ -90,7 +91,22 @@ func (v *view) placeAffected(c *candidate) {
 			ids = append(ids, v.part(a).abnormalIDs(2)...)
 		}
 	}
-	c.vote(fExplains, share, false, ids...)
+	c.vote(fExplains, share*v.seenAt(c.component), false, ids...)
+}
+
+// seenAt is how far the trouble that a component would explain is seen: of the
+// affected components that may suffer from it, the one that shows most.
+func (v *view) seenAt(name string) float64 {
+	if len(v.in.Affected) == 0 {
+		return 1 // those that are out of band count as affected
+	}
+	seen := 0.0
+	for _, a := range v.in.Affected {
+		if slices.Contains(v.sources(a), name) {
+			seen = max(seen, v.seenTrouble(a))
+		}
+	}
+	return seen
 }
 
 // placeOrder compares when the candidate's trouble began with when that of the

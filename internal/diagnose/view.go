@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
-	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/signal"
 )
@@ -205,7 +204,7 @@ func (v *view) readMetric(it evidence.Item) ([]usage, error) {
 		v.gauges = append(v.gauges, newGauge(it, m))
 		return nil, nil
 	}
-	b := judge(it, m, detect.Floor{})
+	b := judge(it, m)
 	v.together = max(v.together, clockSkew+min(b.step, time.Minute))
 	if m.Signal != evidence.Saturation {
 		p := v.part(it.Service)
