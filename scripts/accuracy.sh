@@ -35,8 +35,13 @@ echo "alarms" >&2
 put alarms "$work/alarms.md"
 
 echo "learn by folds" >&2
-"$work/holdfast" bench fit --data "$data" >"$work/folds.md"
+"$work/holdfast" bench fit --data "$data" --out "$work/weights.json" >"$work/folds.md"
 put folds "$work/folds.md"
+for file in weights.json calibration.json; do
+	cmp "$work/$file" "internal/diagnose/$file" ||
+		{ echo "internal/diagnose/$file is not what these rules and data give: fit again (docs/accuracy.md)" >&2; exit 1; }
+done
+echo "weights and calibration are what the data give, byte for byte" >&2
 
 echo "calibrate" >&2
 "$work/holdfast" bench calibrate --held-back --data "$data" --svg docs/images/reliability.svg -o markdown >"$work/calibrate.md"
