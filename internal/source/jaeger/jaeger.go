@@ -37,25 +37,20 @@ type Options struct {
 // Source is one Jaeger.
 type Source struct {
 	o      Options
-	client *fetch.Client
-	public *url.URL
+	server *fetch.Server
 }
 
 // New checks the options; it does not connect.
 func New(o Options) (*Source, error) {
 	o.Limit = cmp.Or(o.Limit, traces.DefaultLimit)
-	client, err := fetch.New(o.URL, o.Token, o.Timeout, o.HTTP)
+	server, err := fetch.Open(fetch.Address{
+		Kind: "jaeger", Name: o.Name, URL: o.URL, PublicURL: o.PublicURL, Token: o.Token, Timeout: o.Timeout, HTTP: o.HTTP,
+		Header: map[string]string{"x-tenant": o.Tenant},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("jaeger %s: %w", o.Name, err)
+		return nil, err
 	}
-	if o.Tenant != "" {
-		client.Header("x-tenant", o.Tenant)
-	}
-	public, err := fetch.Base(cmp.Or(o.PublicURL, o.URL))
-	if err != nil {
-		return nil, fmt.Errorf("jaeger %s: public URL: %w", o.Name, err)
-	}
-	return &Source{o: o, client: client, public: public}, nil
+	return &Source{o: o, server: server}, nil
 }
 
 // Name is the configured name.
@@ -63,10 +58,8 @@ func (s *Source) Name() string { return s.o.Name }
 
 // Ready reports whether the server answers a query.
 func (s *Source) Ready(ctx context.Context) error {
-	if _, err := s.Services(ctx); err != nil {
-		return fmt.Errorf("jaeger %s: %w", s.o.Name, err)
-	}
-	return nil
+	_, err := s.Services(ctx)
+	return s.server.Failed(err)
 }
 
 // Collect compares the traces of the affected services now with those before.
@@ -79,7 +72,7 @@ func (s *Source) Services(ctx context.Context) ([]string, error) {
 	var a struct {
 		Data []string `json:"data"`
 	}
-	if err := s.client.JSON(ctx, "/api/services", nil, &a); err != nil {
+	if err := s.server.JSON(ctx, "/api/services", nil, &a); err != nil {
 		return nil, err
 	}
 	return append([]string{}, a.Data...), nil
@@ -87,7 +80,7 @@ func (s *Source) Services(ctx context.Context) ([]string, error) {
 
 // Spans returns the spans of at most limit traces that began in (from, to].
 func (s *Source) Spans(ctx context.Context, service string, from, to time.Time, limit int) ([]spans.Span, bool, error) {
-	body, err := s.client.Get(ctx, "/api/traces", search(service, from, to, limit))
+	body, err := s.server.Get(ctx, "/api/traces", search(service, from, to, limit))
 	if err != nil {
 		return nil, false, err
 	}
@@ -109,8 +102,7 @@ func (s *Source) Query(service string, from, to time.Time, limit int) string {
 
 // Link is the page of a trace.
 func (s *Source) Link(trace string) string {
-	u := *s.public
-	u.Path += "/trace/" + trace
+	u := s.server.Page("/trace/" + trace)
 	return u.String()
 }
 

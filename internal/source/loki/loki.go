@@ -45,25 +45,20 @@ type Options struct {
 // Source is one log store.
 type Source struct {
 	o      Options
-	client *fetch.Client
-	public *url.URL
+	server *fetch.Server
 }
 
 // New checks the options; it does not connect.
 func New(o Options) (*Source, error) {
 	o.Limit = cmp.Or(o.Limit, logs.DefaultLimit)
-	client, err := fetch.New(o.URL, o.Token, o.Timeout, o.HTTP)
+	server, err := fetch.Open(fetch.Address{
+		Kind: "loki", Name: o.Name, URL: o.URL, PublicURL: o.PublicURL, Token: o.Token, Timeout: o.Timeout, HTTP: o.HTTP,
+		Header: map[string]string{"X-Scope-OrgID": o.Tenant},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("loki %s: %w", o.Name, err)
+		return nil, err
 	}
-	if o.Tenant != "" {
-		client.Header("X-Scope-OrgID", o.Tenant)
-	}
-	public, err := fetch.Base(cmp.Or(o.PublicURL, o.URL))
-	if err != nil {
-		return nil, fmt.Errorf("loki %s: public URL: %w", o.Name, err)
-	}
-	return &Source{o: o, client: client, public: public}, nil
+	return &Source{o: o, server: server}, nil
 }
 
 // Name is the configured name.
@@ -71,10 +66,7 @@ func (s *Source) Name() string { return s.o.Name }
 
 // Ready reports whether the server answers a query.
 func (s *Source) Ready(ctx context.Context) error {
-	if err := s.client.JSON(ctx, "/loki/api/v1/labels", nil, &struct{}{}); err != nil {
-		return fmt.Errorf("loki %s: %w", s.o.Name, err)
-	}
-	return nil
+	return s.server.Failed(s.server.JSON(ctx, "/loki/api/v1/labels", nil, &struct{}{}))
 }
 
 // Collect gathers new and risen log templates of the request's services.
@@ -107,7 +99,7 @@ func (s *Source) Query(selector, pattern string) string { return filter(selector
 // whether there were more.
 func (s *Source) Lines(ctx context.Context, query string, from, to time.Time, limit int) ([]lines.Line, bool, error) {
 	var a answer
-	err := s.client.JSON(ctx, "/loki/api/v1/query_range", url.Values{
+	err := s.server.JSON(ctx, "/loki/api/v1/query_range", url.Values{
 		"query": {query}, "start": {nanos(from)}, "end": {nanos(to)},
 		"limit": {strconv.Itoa(limit)}, "direction": {"backward"},
 	}, &a)
@@ -135,7 +127,7 @@ func (s *Source) countOverTime(ctx context.Context, query string, from, to time.
 	window := max(int64(to.Sub(from)/time.Millisecond), 1)
 	query = fmt.Sprintf("sum(count_over_time(%s[%dms]))", query, window)
 	var a answer
-	if err := s.client.JSON(ctx, "/loki/api/v1/query", url.Values{"query": {query}, "time": {nanos(to)}}, &a); err != nil {
+	if err := s.server.JSON(ctx, "/loki/api/v1/query", url.Values{"query": {query}, "time": {nanos(to)}}, &a); err != nil {
 		return 0, fmt.Errorf("count %s: %w", query, err)
 	}
 	if len(a.Data.Result) == 0 {
@@ -157,8 +149,7 @@ func (s *Source) Failures(query string) string { return filter(query, failures) 
 
 // Link is the query as a URL of the API: Loki has no page of its own.
 func (s *Source) Link(query string, from, to time.Time) string {
-	u := *s.public
-	u.Path += "/loki/api/v1/query_range"
+	u := s.server.Page("/loki/api/v1/query_range")
 	u.RawQuery = url.Values{"query": {query}, "start": {nanos(from)}, "end": {nanos(to)}, "limit": {strconv.Itoa(s.o.Limit)}}.Encode()
 	return u.String()
 }

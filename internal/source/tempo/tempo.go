@@ -47,26 +47,20 @@ type Options struct {
 // Source is one Tempo.
 type Source struct {
 	o      Options
-	client *fetch.Client
-	public *url.URL
+	server *fetch.Server
 }
 
 // New checks the options; it does not connect.
 func New(o Options) (*Source, error) {
 	o.Limit = cmp.Or(o.Limit, defaultLimit)
-	client, err := fetch.New(o.URL, o.Token, o.Timeout, o.HTTP)
+	server, err := fetch.Open(fetch.Address{
+		Kind: "tempo", Name: o.Name, URL: o.URL, PublicURL: o.PublicURL, Token: o.Token, Timeout: o.Timeout, HTTP: o.HTTP,
+		Header: map[string]string{"Accept": "application/json", "X-Scope-OrgID": o.Tenant},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("tempo %s: %w", o.Name, err)
+		return nil, err
 	}
-	client.Header("Accept", "application/json")
-	if o.Tenant != "" {
-		client.Header("X-Scope-OrgID", o.Tenant)
-	}
-	public, err := fetch.Base(cmp.Or(o.PublicURL, o.URL))
-	if err != nil {
-		return nil, fmt.Errorf("tempo %s: public URL: %w", o.Name, err)
-	}
-	return &Source{o: o, client: client, public: public}, nil
+	return &Source{o: o, server: server}, nil
 }
 
 // Name is the configured name.
@@ -74,10 +68,8 @@ func (s *Source) Name() string { return s.o.Name }
 
 // Ready reports whether the server answers a query.
 func (s *Source) Ready(ctx context.Context) error {
-	if _, err := s.Services(ctx); err != nil {
-		return fmt.Errorf("tempo %s: %w", s.o.Name, err)
-	}
-	return nil
+	_, err := s.Services(ctx)
+	return s.server.Failed(err)
 }
 
 // Collect compares the traces of the affected services now with those before.
@@ -90,7 +82,7 @@ func (s *Source) Services(ctx context.Context) ([]string, error) {
 	var a struct {
 		Values []string `json:"tagValues"`
 	}
-	if err := s.client.JSON(ctx, "/api/search/tag/service.name/values", nil, &a); err != nil {
+	if err := s.server.JSON(ctx, "/api/search/tag/service.name/values", nil, &a); err != nil {
 		return nil, err
 	}
 	if len(a.Values) == 0 {
@@ -106,7 +98,7 @@ func (s *Source) Spans(ctx context.Context, service string, from, to time.Time, 
 			TraceID string `json:"traceID"`
 		} `json:"traces"`
 	}
-	if err := s.client.JSON(ctx, "/api/search", search(service, from, to, limit), &a); err != nil {
+	if err := s.server.JSON(ctx, "/api/search", search(service, from, to, limit), &a); err != nil {
 		return nil, false, err
 	}
 	results := make([][]spans.Span, len(a.Traces))
@@ -115,7 +107,7 @@ func (s *Source) Spans(ctx context.Context, service string, from, to time.Time, 
 	g.SetLimit(parallel)
 	for i, t := range a.Traces {
 		g.Go(func() error {
-			body, err := s.client.Get(ctx, "/api/traces/"+url.PathEscape(t.TraceID), nil)
+			body, err := s.server.Get(ctx, "/api/traces/"+url.PathEscape(t.TraceID), nil)
 			if err == nil {
 				results[i], err = Parse(t.TraceID, body)
 			}
@@ -157,8 +149,7 @@ func (s *Source) Query(service string, from, to time.Time, limit int) string {
 
 // Link is the trace as a URL of the API: Tempo has no page of its own.
 func (s *Source) Link(trace string) string {
-	u := *s.public
-	u.Path += "/api/traces/" + trace
+	u := s.server.Page("/api/traces/" + trace)
 	return u.String()
 }
 

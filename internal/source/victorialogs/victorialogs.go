@@ -42,22 +42,19 @@ type Options struct {
 // Source is one log store.
 type Source struct {
 	o      Options
-	client *fetch.Client
-	public *url.URL
+	server *fetch.Server
 }
 
 // New checks the options; it does not connect.
 func New(o Options) (*Source, error) {
 	o.Limit = cmp.Or(o.Limit, logs.DefaultLimit)
-	client, err := fetch.New(o.URL, o.Token, o.Timeout, o.HTTP)
+	server, err := fetch.Open(fetch.Address{
+		Kind: "victorialogs", Name: o.Name, URL: o.URL, PublicURL: o.PublicURL, Token: o.Token, Timeout: o.Timeout, HTTP: o.HTTP,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("victorialogs %s: %w", o.Name, err)
+		return nil, err
 	}
-	public, err := fetch.Base(cmp.Or(o.PublicURL, o.URL))
-	if err != nil {
-		return nil, fmt.Errorf("victorialogs %s: public URL: %w", o.Name, err)
-	}
-	return &Source{o: o, client: client, public: public}, nil
+	return &Source{o: o, server: server}, nil
 }
 
 // Name is the configured name.
@@ -65,10 +62,8 @@ func (s *Source) Name() string { return s.o.Name }
 
 // Ready reports whether the server answers.
 func (s *Source) Ready(ctx context.Context) error {
-	if _, err := s.client.Get(ctx, "/health", nil); err != nil {
-		return fmt.Errorf("victorialogs %s: %w", s.o.Name, err)
-	}
-	return nil
+	_, err := s.server.Get(ctx, "/health", nil)
+	return s.server.Failed(err)
 }
 
 // Collect gathers new and risen log templates of the request's services.
@@ -132,7 +127,7 @@ func (s *Source) query(ctx context.Context, query string, from, to time.Time, li
 	if limit > 0 {
 		values.Set("limit", strconv.Itoa(limit))
 	}
-	return s.client.Get(ctx, "/select/logsql/query", values)
+	return s.server.Get(ctx, "/select/logsql/query", values)
 }
 
 // Failures narrows a query to entries that look like failures.
@@ -142,8 +137,7 @@ func (s *Source) Failures(query string) string {
 
 // Link is the query in the store's own page.
 func (s *Source) Link(query string, from, to time.Time) string {
-	u := *s.public
-	u.Path += "/select/vmui/"
+	u := s.server.Page("/select/vmui/")
 	u.Fragment = "/?" + url.Values{
 		"query":          {query},
 		"g0.range_input": {to.Sub(from).Round(time.Second).String()},
