@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/cluster"
+	"github.com/holdfast-sre/holdfast/internal/cluster/inspect"
 	"github.com/holdfast-sre/holdfast/internal/signal"
 )
 
@@ -135,6 +136,12 @@ func (v *view) checkContainers(c *clusterView) {
 			}
 		}
 	}
+	for _, text := range slices.Concat(waits[:min(2, len(waits))], restarted[:min(3, len(restarted))]) {
+		v.note(text, c.item.ID)
+	}
+	if !asked(s, "pods") {
+		return // others may be there
+	}
 	of := " of " + number(float64(containers)) + " containers"
 	if killed == 0 {
 		v.clear("Not OOMKilled: none"+of+" was killed for memory, so it is not an OOM", c.item.ID)
@@ -148,9 +155,12 @@ func (v *view) checkContainers(c *clusterView) {
 	if len(restarted) == 0 {
 		v.clear("Not restarting: none"+of+" has a restart", c.item.ID)
 	}
-	for _, text := range slices.Concat(waits[:min(2, len(waits))], restarted[:min(3, len(restarted))]) {
-		v.note(text, c.item.ID)
-	}
+}
+
+// asked reports whether all objects of a kind were read: only then is none of
+// them a fact.
+func asked(s *cluster.State, kind string) bool {
+	return s.Asked(kind) && !slices.ContainsFunc(s.Unread, func(what string) bool { return before(what, ":") == kind })
 }
 
 func (v *view) restartText(s *cluster.State, p cluster.Pod, c cluster.Container) string {
@@ -172,7 +182,7 @@ func (v *view) restartText(s *cluster.State, p cluster.Pod, c cluster.Container)
 
 // checkRefusals looks for pods that were refused before they existed.
 func (v *view) checkRefusals(c *clusterView) {
-	if !c.state.Asked("events") && len(c.state.Events) == 0 {
+	if !asked(&c.state, "events") {
 		return
 	}
 	if !slices.ContainsFunc(c.state.Events, func(e cluster.Event) bool {
@@ -187,6 +197,7 @@ func (v *view) checkNodes(c *clusterView) {
 	if len(nodes) == 0 {
 		return
 	}
+	all := asked(&c.state, "nodes")
 	for _, n := range nodes {
 		if nodeWell(n) {
 			continue
@@ -199,7 +210,7 @@ func (v *view) checkNodes(c *clusterView) {
 		}
 		v.note("Node "+n.Name+": "+strings.Join(bad, ", "), c.item.ID)
 	}
-	if !slices.ContainsFunc(nodes, func(n cluster.Node) bool { return !nodeWell(n) }) {
+	if all && !slices.ContainsFunc(nodes, func(n cluster.Node) bool { return !nodeWell(n) }) {
 		v.clear("Not the nodes: all "+number(float64(len(nodes)))+" nodes are Ready without memory, disk or PID pressure", c.item.ID)
 	}
 }
@@ -213,6 +224,9 @@ func (v *view) checkWarnings(c *clusterView) {
 		}
 		if !e.Last.IsZero() {
 			text += ", last " + clock(e.Last)
+		}
+		if e.From != "" && !inspect.Genuine(e) {
+			text += ", says " + quote(e.From, 60)
 		}
 		v.note(text+": "+quote(e.Message, 260), c.item.ID)
 	}

@@ -1,12 +1,14 @@
 package diagnose
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
+	"github.com/holdfast-sre/holdfast/internal/cluster/inspect"
 )
 
 // The features of containers that do not stay up.
@@ -103,17 +105,20 @@ func (v *view) killedForMemory(cs *candidates, c *clusterView, x cluster.Workloa
 		if podWell(&c.state, p) {
 			continue
 		}
-		for _, e := range latestWarnings(&c.state) {
+		e, outside, ok := reported(&c.state, func(e cluster.Event) bool {
 			named := e.Kind == "Pod" && e.Name == p.Name || e.Kind == "Node" && e.Name == p.Node && strings.Contains(e.Message, p.Name)
-			if !named || !fresh(&c.state, e) || !slices.Contains(oomReasons[:], e.Reason) {
-				continue
-			}
-			cand := cs.at(ExhaustMemory, x.Name)
-			cand.vote(fOOM, 1, false, c.item.ID)
-			cand.vote(fCrashes, 0.6, false, c.item.ID)
-			cand.say(2, p.Name+" was killed for its memory use (OOM): "+quote(e.Message, 200))
-			cand.check("kubectl top pod " + p.Name + " --containers")
-			return true
+			return named && slices.Contains(oomReasons[:], e.Reason)
+		})
+		if !ok {
+			continue
+		}
+		cand := cs.at(ExhaustMemory, x.Name)
+		cand.vote(fOOM, 1, outside, c.item.ID)
+		cand.vote(fCrashes, 0.6, outside, c.item.ID)
+		cand.say(2, p.Name+" was killed for its memory use (OOM): "+quote(e.Message, 200))
+		cand.check("kubectl top pod " + p.Name + " --containers")
+		if !outside {
+			return true // what else is seen of it follows from that
 		}
 	}
 	return false
@@ -183,22 +188,43 @@ func (v *view) crashReason(name string) (mechanism, line) {
 	return best, at
 }
 
-// probeEvent returns the latest fresh warning of a failing probe of a pod.
-func probeEvent(s *cluster.State, pod, kind string) (cluster.Event, bool) {
-	for _, e := range latestWarnings(s) {
-		if e.Kind == "Pod" && e.Name == pod && fresh(s, e) && strings.Contains(strings.ToLower(e.Message), kind+" probe") {
-			return e, true
+// reported returns the latest fresh warning that fits: that of the component of
+// Kubernetes which reports such things, else anybody's, which counts as from
+// outside.
+func reported(s *cluster.State, fits func(cluster.Event) bool) (e cluster.Event, outside, ok bool) {
+	for _, o := range s.Events {
+		if o.Type == "Normal" || !fresh(s, o) || !fits(o) {
+			continue
+		}
+		strange := !inspect.Genuine(o)
+		if !ok || outside && !strange || outside == strange && newer(o, e) {
+			e, outside, ok = o, strange, true
 		}
 	}
-	return cluster.Event{}, false
+	return e, outside, ok
+}
+
+// newer orders events by their time; those of one time by what they say.
+func newer(a, b cluster.Event) bool {
+	return cmp.Or(a.Last.Compare(b.Last), cmp.Compare(b.Reason, a.Reason), cmp.Compare(b.Message, a.Message)) > 0
+}
+
+// probeEvent returns the latest fresh warning of a failing probe of a pod.
+func probeEvent(s *cluster.State, pod, kind string) (e cluster.Event, outside, ok bool) {
+	return reported(s, func(e cluster.Event) bool {
+		return e.Kind == "Pod" && e.Name == pod && e.Reason == "Unhealthy" && strings.HasPrefix(strings.ToLower(e.Message), kind+" probe")
+	})
 }
 
 // killedByProbe reports whether the kubelet ends a container because its
 // liveness or startup probe fails.
 func killedByProbe(s *cluster.State, p cluster.Pod) bool {
-	_, live := probeEvent(s, p.Name, "liveness")
-	_, start := probeEvent(s, p.Name, "startup")
-	return live || start
+	for _, kind := range []string{"liveness", "startup"} {
+		if _, outside, ok := probeEvent(s, p.Name, kind); ok && !outside {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *view) failingProbes(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) {
@@ -207,12 +233,14 @@ func (v *view) failingProbes(cs *candidates, c *clusterView, x cluster.Workload,
 			continue
 		}
 		for _, kind := range []string{"liveness", "startup", "readiness"} {
-			e, ok := probeEvent(&c.state, p.Name, kind)
+			e, outside, ok := probeEvent(&c.state, p.Name, kind)
 			if !ok || oomKilled(p) {
 				continue
 			}
-			v.voteProbe(cs, c, x, p, kind, e)
-			return
+			v.voteProbe(cs, c, x, p, probeFailure{kind, e, outside})
+			if !outside {
+				return
+			}
 		}
 	}
 }
@@ -220,12 +248,12 @@ func (v *view) failingProbes(cs *candidates, c *clusterView, x cluster.Workload,
 // voteProbe: the probe itself may be wrong; where the log names a reason why the
 // process can't answer, that is considered too, by the word of the log. An
 // answer of 5xx speaks against the probe.
-func (v *view) voteProbe(cs *candidates, c *clusterView, x cluster.Workload, p cluster.Pod, kind string, e cluster.Event) {
-	f := fProbeKills
-	if kind == "readiness" {
+func (v *view) voteProbe(cs *candidates, c *clusterView, x cluster.Workload, p cluster.Pod, failure probeFailure) {
+	f, e := fProbeKills, failure.event
+	if failure.kind == "readiness" {
 		f = fProbeFails
 	}
-	text := "The " + kind + " probe of " + p.Name + " fails: " + quote(e.Message, 200)
+	text := "The " + failure.kind + " probe of " + p.Name + " fails: " + quote(e.Message, 200)
 	scale := 1.0
 	if strings.Contains(e.Message, "statuscode: 5") {
 		scale = 0.6
@@ -238,9 +266,16 @@ func (v *view) voteProbe(cs *candidates, c *clusterView, x cluster.Workload, p c
 		cand.check("kubectl logs " + p.Name)
 	}
 	cand := cs.at(Probe, x.Name)
-	cand.vote(f, scale, false, c.item.ID)
+	cand.vote(f, scale, failure.outside, c.item.ID)
 	cand.say(2, text)
 	cand.check("kubectl describe pod " + p.Name)
+}
+
+// probeFailure is a failing probe by its kind, as reported.
+type probeFailure struct {
+	kind    string // liveness | readiness | startup
+	event   cluster.Event
+	outside bool // by nobody of Kubernetes itself
 }
 
 func oomKilled(p cluster.Pod) bool {
@@ -255,16 +290,17 @@ func (v *view) failingMounts(cs *candidates, c *clusterView, x cluster.Workload,
 		if podWell(&c.state, p) {
 			continue
 		}
-		for _, e := range latestWarnings(&c.state) {
-			if e.Kind != "Pod" || e.Name != p.Name || !fresh(&c.state, e) || e.Reason != "FailedMount" && e.Reason != "FailedAttachVolume" {
-				continue
-			}
-			cand := cs.at(Storage, x.Name)
-			cand.vote(fMountFails, 1, false, c.item.ID)
-			cand.say(2, p.Name+" waits for a volume: "+quote(e.Message, 200))
-			cand.check("kubectl describe pod " + p.Name)
-			return
+		e, outside, ok := reported(&c.state, func(e cluster.Event) bool {
+			return e.Kind == "Pod" && e.Name == p.Name && (e.Reason == "FailedMount" || e.Reason == "FailedAttachVolume")
+		})
+		if !ok {
+			continue
 		}
+		cand := cs.at(Storage, x.Name)
+		cand.vote(fMountFails, 1, outside, c.item.ID)
+		cand.say(2, p.Name+" waits for a volume: "+quote(e.Message, 200))
+		cand.check("kubectl describe pod " + p.Name)
+		return
 	}
 }
 

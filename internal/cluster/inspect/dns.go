@@ -49,7 +49,9 @@ func (w *world) strangeResolver(d deployed, spec cluster.PodSpec) (Finding, bool
 		Check:  []string{"kubectl -n " + d.namespace + " exec " + plural(d.kind) + "/" + d.name + " -- cat /etc/resolv.conf"},
 		Broken: []string{d.name},
 	}
-	same := func(p *cluster.PodSpec) bool { return p.DNSPolicy == spec.DNSPolicy && slices.Equal(p.Nameservers, spec.Nameservers) }
+	same := func(p *cluster.PodSpec) bool {
+		return p.DNSPolicy == spec.DNSPolicy && slices.Equal(p.Nameservers, spec.Nameservers)
+	}
 	switch {
 	case w.failing(d) && w.wasReady(d, same):
 		f.Weight, f.Idle = Hint, true

@@ -55,7 +55,9 @@ func (w *world) genuine(e cluster.Event) bool {
 	case Genuine(e):
 		return true
 	case e.Reason == "FailedScheduling" && e.Kind == "Pod":
-		return slices.ContainsFunc(w.state.Pods, func(p cluster.Pod) bool { return p.Name == e.Name && p.Spec.Scheduler != "" && p.Spec.Scheduler == e.From })
+		return slices.ContainsFunc(w.state.Pods, func(p cluster.Pod) bool {
+			return p.Name == e.Name && p.Spec.Scheduler != "" && p.Spec.Scheduler == e.From
+		})
 	case e.Reason == "ProvisioningFailed" && e.Kind == "PersistentVolumeClaim":
 		return slices.ContainsFunc(w.state.Claims, func(c cluster.Claim) bool {
 			class := w.class(c.Class)
@@ -66,7 +68,7 @@ func (w *world) genuine(e cluster.Event) bool {
 }
 
 // hearsay are the findings that hold only when the events of others than
-// Kubernetes itself are believed.
+// Kubernetes itself are believed: hints, which hide nothing that is seen.
 func hearsay(w *world, sure []Finding) []Finding {
 	if !slices.ContainsFunc(w.state.Events, func(e cluster.Event) bool { return e.Type != "Normal" && !w.genuine(e) }) {
 		return nil
@@ -74,11 +76,11 @@ func hearsay(w *world, sure []Finding) []Finding {
 	var out []Finding
 	for _, f := range findings(w.believing()) {
 		if slices.ContainsFunc(sure, func(s Finding) bool {
-			return s.Kind == f.Kind && s.Name == f.Name && s.Fault == f.Fault && (f.Outside == s.Outside || !s.Outside) && s.Weight.Rank() >= f.Weight.Rank()
+			return s.Kind == f.Kind && s.Name == f.Name && s.Fault == f.Fault
 		}) {
 			continue
 		}
-		f.Outside = true
+		f.Outside, f.Weight = true, Hint
 		out = append(out, f)
 	}
 	return out

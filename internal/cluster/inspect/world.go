@@ -17,7 +17,7 @@ const fresh = 10 * time.Minute
 type world struct {
 	state     *cluster.State
 	logs      []Lines
-	troubled  []string // workloads whose requests are measured to fail or to be late
+	troubled  []string            // workloads whose requests are measured to fail or to be late
 	workloads []*cluster.Workload // those that people name: no replica sets of deployments
 	pods      map[string][]*cluster.Pod
 	owners    map[string]string          // workload by pod
