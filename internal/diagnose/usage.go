@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"math"
 	"slices"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/detect"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -66,15 +68,14 @@ func (r *resource) uses() []usage {
 }
 
 // jump is by how much use exceeds its usual peaks: 1 from half of the limit on,
-// without a limit from three times the peaks on. One odd sample does not count.
+// without a limit from three times the peaks on. Only what lasts counts: pods
+// and batches make short peaks on any day.
 func jump(m evidence.Metric) float64 {
 	peak, ok := usualPeak(m)
-	now := detect.Values(m.Now.Points)
-	if !ok || len(now) == 0 {
+	x, lasts := lasting(m.Now.Points)
+	if !ok || !lasts {
 		return 0
 	}
-	slices.Sort(now)
-	x := now[max(len(now)-2, 0)]
 	room := m.Limit
 	if room <= 0 {
 		room = 4 * peak
@@ -83,6 +84,27 @@ func jump(m evidence.Metric) float64 {
 		return 0
 	}
 	return clamp(2 * (x - peak) / room)
+}
+
+// lastingTime is how long a level must hold, over two samples at least.
+const lastingTime = time.Minute
+
+// lasting is the highest level that a series held for a while: the largest of
+// the lowest values in a run of samples.
+func lasting(points []evidence.Point) (float64, bool) {
+	run := 2
+	if s := step(points); s > 0 {
+		run = max(run, int(lastingTime/s)+1)
+	}
+	values := detect.Values(slices.SortedStableFunc(slices.Values(points), func(a, b evidence.Point) int { return a.At.Compare(b.At) }))
+	if len(values) < run {
+		return 0, false
+	}
+	best := math.Inf(-1)
+	for i := range len(values) - run + 1 {
+		best = max(best, slices.Min(values[i:i+run]))
+	}
+	return best, true
 }
 
 // usualPeak is a high quantile of the same time of other days, or of the window
@@ -112,5 +134,9 @@ const minReference = 5
 
 func jumpSentence(u usage, r *resource) string {
 	peak, _ := usualPeak(u.metric)
-	return capital(r.name) + " use of " + u.by + " is " + quantity(u.value, u.item.Unit) + ", usually at most " + quantity(peak, u.item.Unit)
+	verb, level := " is ", u.value
+	if x, ok := lasting(u.metric.Now.Points); ok && x > level {
+		verb, level = " was up to ", x
+	}
+	return capital(r.name) + " use of " + u.by + verb + quantity(level, u.item.Unit) + ", usually at most " + quantity(peak, u.item.Unit)
 }
