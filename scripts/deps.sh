@@ -30,19 +30,41 @@ packages() {
 	done
 }
 
-install() {
-	local as=()
-	[[ $(id -u) -eq 0 ]] || as=(sudo -n)
-	# The packages bring services; the tests start their own on free ports. A
-	# policy keeps them from starting now, unless the machine has one already.
+as=()
+[[ $(id -u) -eq 0 ]] || as=(sudo -n)
+
+# The packages bring services; the tests start their own on free ports. A policy
+# keeps them from starting now, unless the machine has one already; it goes when
+# this script ends, however it ends.
+hold_services() {
 	local policy=/usr/sbin/policy-rc.d
-	if [[ ! -e $policy ]]; then
-		printf '#!/bin/sh\nexit 101\n' | "${as[@]}" tee "$policy" >/dev/null
-		"${as[@]}" chmod +x "$policy"
-		trap '"${as[@]}" rm -f "$policy"' RETURN
-	fi
-	"${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 &&
-		"${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >&2
+	[[ ! -e $policy ]] || return 0
+	trap '"${as[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${as[@]}" tee "$policy" >/dev/null
+	"${as[@]}" chmod +x "$policy"
+}
+
+# apt_get waits for another apt (a fresh machine updates itself), asks nothing, and
+# is silent unless it fails.
+apt_get() {
+	local said
+	said=$("${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1) || {
+		tail -n 5 <<<"$said" >&2
+		return 1
+	}
+}
+
+# install takes what the archive has: one package that it lacks (Ubuntu has no
+# Chromium but as a snap) must not keep the others away.
+install() {
+	hold_services
+	apt_get update || echo "going on with the package lists that are here" >&2
+	apt_get install -y --no-install-recommends "$@" && return
+	(($# > 1)) || return 1
+	local p
+	for p in "$@"; do
+		apt_get install -y --no-install-recommends "$p" || true
+	done
 }
 
 left=$(missing)
