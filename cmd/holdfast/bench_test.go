@@ -11,21 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/bench/comparator"
 )
-
-// benchRoot is the folder with the sets; CI leaves nothing out.
-func benchRoot(t *testing.T) string {
-	t.Helper()
-	root := os.Getenv("HOLDFAST_BENCH_DATA")
-	if root == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("HOLDFAST_BENCH_DATA is not set: CI leaves nothing out")
-		}
-		t.Skip("HOLDFAST_BENCH_DATA is not set: it names the folder with the benchmark sets")
-	}
-	return root
-}
 
 // benchRun runs a command line and returns what it printed.
 func benchRun(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -40,7 +28,7 @@ func benchRun(t *testing.T, args ...string) (code int, stdout, stderr string) {
 // where truth is false. Files of the set are linked, not copied.
 func sample(t *testing.T, set string, cases int, truth bool) string {
 	t.Helper()
-	from, to := filepath.Join(benchRoot(t), set), t.TempDir()
+	from, to := filepath.Join(benchtest.Root(t), set), t.TempDir()
 	entries, err := os.ReadDir(from)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +69,7 @@ func sample(t *testing.T, set string, cases int, truth bool) string {
 // predictions are the same, byte for byte, however many cases run at once.
 func TestPredictionNeedsNoTruth(t *testing.T) {
 	t.Parallel()
-	benchRoot(t)
+	benchtest.Root(t)
 	for _, set := range setNames() {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +100,7 @@ func TestPredictionNeedsNoTruth(t *testing.T) {
 // A comparator that does not reproduce what is known about it compares nothing.
 func TestComparatorsReproduceTheirFigures(t *testing.T) {
 	t.Parallel()
-	root := benchRoot(t)
+	root := benchtest.Root(t)
 	for _, set := range []string{"petshop", "nezha"} {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 )
 
 // What the engine knows are mechanisms. Names that occur in the data (cases,
@@ -22,7 +24,7 @@ import (
 // data, so that a new set is covered as soon as it is there.
 func TestNothingOfTheDataIsInTheCode(t *testing.T) {
 	t.Parallel()
-	root := benchData(t)
+	root := benchtest.Root(t)
 	leak := leaks{names: map[string]string{}, labels: map[string]string{}}
 	for _, set := range adapters(t) {
 		data := os.DirFS(filepath.Join(root, set))
@@ -72,7 +74,7 @@ type leaks struct{ names, labels words }
 // adapters are the folders of the sets: those of this folder that the data has.
 func adapters(t *testing.T) []string {
 	t.Helper()
-	entries, err := os.ReadDir(benchData(t))
+	entries, err := os.ReadDir(benchtest.Root(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,17 +328,4 @@ func records(t *testing.T, data fs.FS, name string) []map[string]string {
 		out = append(out, of)
 	}
 	return out
-}
-
-// benchData is the folder with the sets; CI leaves nothing out.
-func benchData(t *testing.T) string {
-	t.Helper()
-	root := os.Getenv("HOLDFAST_BENCH_DATA")
-	if root == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("HOLDFAST_BENCH_DATA is not set: CI leaves nothing out")
-		}
-		t.Skip("HOLDFAST_BENCH_DATA is not set: it names the folder with the benchmark sets")
-	}
-	return root
 }

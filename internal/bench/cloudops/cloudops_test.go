@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -282,18 +283,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestCasesAreRead(t *testing.T) {
 	t.Parallel()
-	root := os.Getenv("HOLDFAST_BENCH_DATA")
-	if root == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("HOLDFAST_BENCH_DATA is not set: name the folder with the benchmark data")
-		}
-		t.Skip("HOLDFAST_BENCH_DATA is not set")
-	}
-	sub, err := fs.Sub(os.DirFS(root), "cloudops")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := bench.Blind(sub)
+	data := bench.Blind(benchtest.Set(t, "cloudops"))
 	ids, err := Set().Cases(data)
 	if err != nil {
 		t.Fatal(err)

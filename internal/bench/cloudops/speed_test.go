@@ -1,8 +1,6 @@
 package cloudops
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
@@ -49,11 +48,7 @@ func TestWhatItemsHoldIsDiagnosedLikeJSON(t *testing.T) {
 //
 //	go test ./internal/bench/cloudops -run '^$' -bench Case -benchtime 394x
 func BenchmarkCase(b *testing.B) {
-	dir := os.Getenv("HOLDFAST_BENCH_DATA")
-	if dir == "" {
-		b.Skip("set HOLDFAST_BENCH_DATA to the directory of the sets")
-	}
-	data := bench.Blind(os.DirFS(filepath.Join(dir, "cloudops")))
+	data := bench.Blind(benchtest.Set(b, "cloudops"))
 	ids, err := cases(data)
 	if err != nil {
 		b.Fatal(err)

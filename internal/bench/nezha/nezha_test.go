@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/bench/nezha"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -210,14 +209,7 @@ func FuzzLoad(f *testing.F) {
 // commands that measure take them all.
 func TestRealCases(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("HOLDFAST_BENCH_DATA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("HOLDFAST_BENCH_DATA is not set: set it to the folder of the benchmark sets")
-		}
-		t.Skip("HOLDFAST_BENCH_DATA is not set: the benchmark sets are not part of the repository")
-	}
-	data := os.DirFS(filepath.Join(dir, nezha.Name))
+	data := benchtest.Set(t, nezha.Name)
 	set := nezha.Set()
 	all := set.Cases
 	set.Cases = func(data fs.FS) ([]string, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -216,14 +216,7 @@ func TestConnectionLimit(t *testing.T) {
 // TestDevelopmentPart holds what the engine reaches on the development part.
 func TestDevelopmentPart(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("HOLDFAST_BENCH_DATA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("HOLDFAST_BENCH_DATA is not set: want the folder of the benchmark data")
-		}
-		t.Skip("HOLDFAST_BENCH_DATA is not set: no benchmark data here")
-	}
-	data := os.DirFS(path.Join(dir, Name))
+	data := benchtest.Set(t, Name)
 	want, err := truths(data)
 	if err != nil {
 		t.Fatal(err)

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
@@ -198,25 +197,11 @@ func FuzzSeries(f *testing.F) {
 	})
 }
 
-// realData is the prepared set, or a skip with the reason.
-func realData(t *testing.T) fs.FS {
-	t.Helper()
-	dir := os.Getenv("HOLDFAST_BENCH_DATA")
-	switch {
-	case dir != "":
-	case os.Getenv("CI") == "true":
-		t.Fatal("HOLDFAST_BENCH_DATA is not set: name the folder that holds the petshop folder")
-	default:
-		t.Skip("HOLDFAST_BENCH_DATA is not set: it names the folder with the benchmark data")
-	}
-	return os.DirFS(dir + "/petshop")
-}
-
 // The weights set by hand are enough to be ahead of the published methods, also
 // without any history.
 func TestRankingOnTheRealCases(t *testing.T) {
 	t.Parallel()
-	data, set := realData(t), Set()
+	data, set := benchtest.Set(t, "petshop"), Set()
 	cases, err := Cases(data)
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-sre/holdfast/internal/bench"
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
 	"github.com/holdfast-sre/holdfast/internal/bench/score"
 )
 
@@ -24,7 +25,7 @@ import (
 // figure, on predictions that are right, wrong, incomplete and odd.
 func TestScorerOfTheDataAgrees(t *testing.T) {
 	t.Parallel()
-	root := benchData(t)
+	root := benchtest.Root(t)
 	python := interpreter(t)
 	for _, set := range score.Sets() {
 		t.Run(set, func(t *testing.T) {
@@ -165,19 +166,6 @@ func records(t *testing.T, data fs.FS, name string) []map[string]string {
 		out = append(out, of)
 	}
 	return out
-}
-
-// benchData is the folder with the sets; CI leaves nothing out.
-func benchData(t *testing.T) string {
-	t.Helper()
-	root := os.Getenv("HOLDFAST_BENCH_DATA")
-	if root == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("HOLDFAST_BENCH_DATA is not set: CI leaves nothing out")
-		}
-		t.Skip("HOLDFAST_BENCH_DATA is not set: it names the folder with the benchmark sets")
-	}
-	return root
 }
 
 // interpreter is a Python with what the scorer of the data imports. Debian's
