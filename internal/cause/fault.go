@@ -41,6 +41,8 @@ const (
 	FaultLivenessTiming    Fault = "liveness_timing"
 	FaultReadinessPort     Fault = "readiness_port"
 	FaultReadinessProtocol Fault = "readiness_protocol"
+	FaultLivenessPath      Fault = "liveness_path"
+	FaultReadinessPath     Fault = "readiness_path"
 	FaultSelector          Fault = "selector"
 	FaultPort              Fault = "port"
 	FaultProtocol          Fault = "protocol"
@@ -109,6 +111,8 @@ var table = []entry{
 	{FaultLivenessTiming, Probe, "the liveness probe gives up before the process can answer"},
 	{FaultReadinessPort, Probe, "the readiness probe asks a port that nothing listens on"},
 	{FaultReadinessProtocol, Probe, "the readiness probe speaks another protocol than the process"},
+	{FaultLivenessPath, Probe, "the liveness probe asks for a path that the process does not serve"},
+	{FaultReadinessPath, Probe, "the readiness probe asks for a path that the process does not serve"},
 	{FaultSelector, ServiceWiring, "the service selects no pod, or those of another workload"},
 	{FaultPort, ServiceWiring, "the service's target port is not the one that the process listens on"},
 	{FaultProtocol, ServiceWiring, "the service declares another transport protocol than its clients use"},

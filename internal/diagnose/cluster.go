@@ -179,10 +179,8 @@ func foundation(f inspect.Finding) bool { return f.Kind == "Node" || f.Kind == "
 // called, other kinds with their kind.
 func clusterComponent(f inspect.Finding) string {
 	switch f.Kind {
-	case "Node":
-		return "node/" + f.Name
-	case "Namespace":
-		return "namespace/" + f.Name
+	case "Node", "Namespace", "NetworkPolicy", "Ingress", "HTTPRoute", "VirtualService":
+		return strings.ToLower(f.Kind) + "/" + f.Name
 	}
 	return f.Name
 }

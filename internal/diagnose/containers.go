@@ -20,12 +20,13 @@ const (
 	fMountFails  feature = "mount_fails"        // wait for a volume
 	fPressure    feature = "node_pressure"      // a node is short of memory, disk or processes
 	fEvicted     feature = "pods_evicted"       // and throws pods out
+	fNoNode      feature = "pods_without_node"  // the scheduler found no node for them
 	fNamedCause  feature = "crash_names_reason" // the log of what crashes names the reason
 )
 
 // containersPriors are the hand-set log-odds of the features of this file.
 var containersPriors = priors{
-	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 3.4, fProbeFails: 2.2, fMountFails: 3.4, fPressure: 3.6, fEvicted: 2.4, fNamedCause: 1.8,
+	fCrashes: 3.4, fNewRevision: 0.8, fProbeKills: 3.4, fProbeFails: 2.2, fMountFails: 3.4, fNoNode: 3.4, fPressure: 3.6, fEvicted: 2.4, fNamedCause: 1.8,
 }
 
 // containers looks at pods that exist now and do not stay up, and at nodes that
@@ -48,6 +49,7 @@ func containers(v *view, cs *candidates) {
 			v.failingProbes(cs, c, x, pods)
 			v.failingMounts(cs, c, x, pods)
 			v.refusedConfig(cs, c, x, pods)
+			v.unplaced(cs, c, x, pods)
 		}
 		v.pressed(cs, c)
 		v.evicted(cs, c)
@@ -323,6 +325,28 @@ func (v *view) refusedConfig(cs *candidates, c *clusterView, x cluster.Workload,
 			cand.check("kubectl describe pod " + p.Name)
 			return
 		}
+	}
+}
+
+// unplaced: the scheduler says that it has no node for a pod, in the pod's own
+// condition, where neither nodes nor its words tell which constraint it is.
+func (v *view) unplaced(cs *candidates, c *clusterView, x cluster.Workload, pods []cluster.Pod) {
+	for _, p := range pods {
+		i := slices.IndexFunc(p.Conditions, func(x cluster.Condition) bool {
+			return x.Type == "PodScheduled" && x.Status == "False" && x.Reason == "Unschedulable"
+		})
+		if i < 0 || p.Node != "" || p.Phase != "Pending" {
+			continue
+		}
+		said, class := p.Conditions[i].Message, Scheduling
+		if strings.Contains(said, "persistentvolumeclaim") || strings.Contains(said, "volume node affinity") {
+			class = Storage
+		}
+		cand := cs.at(class, x.Name)
+		cand.vote(fNoNode, 1, false, c.item.ID)
+		cand.say(2, p.Name+" waits for a node; the scheduler says: "+quote(firstOf(said, p.Conditions[i].Reason), 200))
+		cand.check("kubectl describe pod " + p.Name)
+		return
 	}
 }
 

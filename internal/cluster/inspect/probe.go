@@ -21,6 +21,7 @@ const hastyStart = 10 * time.Second
 type probeRole struct {
 	name                   string
 	port, protocol, timing cause.Fault
+	path                   cause.Fault
 }
 
 // probes looks for health checks that can't pass however healthy the process
@@ -43,13 +44,16 @@ func probes(w *world) []Finding {
 
 // killer is a liveness or startup probe that kills a container that is well.
 func (w *world) killer(d deployed, c cluster.ContainerSpec) (Finding, bool) {
-	role := probeRole{"liveness", cause.FaultLivenessPort, cause.FaultLivenessProtocol, cause.FaultLivenessTiming}
+	role := probeRole{"liveness", cause.FaultLivenessPort, cause.FaultLivenessProtocol, cause.FaultLivenessTiming, cause.FaultLivenessPath}
 	died := slices.ContainsFunc(d.containersNamed(c.Name), w.diedLately)
 	for _, p := range []*cluster.Probe{c.Liveness, c.Startup} {
 		if p == nil || !died {
 			continue
 		}
 		if f, ok := w.misdirected(d, c, p, role); ok {
+			return f, true
+		}
+		if f, ok := w.unserved(d, c, p, role); ok {
 			return f, true
 		}
 		if f, ok := w.hasty(d, c, p, role); ok {
@@ -62,14 +66,28 @@ func (w *world) killer(d deployed, c cluster.ContainerSpec) (Finding, bool) {
 // unready is a readiness probe that keeps a container that runs out of its
 // services.
 func (w *world) unready(d deployed, c cluster.ContainerSpec) (Finding, bool) {
-	role := probeRole{"readiness", cause.FaultReadinessPort, cause.FaultReadinessProtocol, ""}
+	role := probeRole{"readiness", cause.FaultReadinessPort, cause.FaultReadinessProtocol, "", cause.FaultReadinessPath}
 	waits := slices.ContainsFunc(d.containersNamed(c.Name), func(x cluster.Container) bool {
 		return !x.Ready && x.State.Kind == "running"
 	})
 	if c.Readiness == nil || !waits {
 		return Finding{}, false
 	}
-	return w.misdirected(d, c, c.Readiness, role)
+	f, ok := w.misdirected(d, c, c.Readiness, role)
+	if !ok {
+		f, ok = w.unserved(d, c, c.Readiness, role)
+	}
+	same := func(s *cluster.PodSpec) bool {
+		return slices.ContainsFunc(s.Containers, func(x cluster.ContainerSpec) bool {
+			p := x.Readiness
+			return x.Name == c.Name && p != nil && p.Kind == c.Readiness.Kind && p.Port == c.Readiness.Port && p.Path == c.Readiness.Path
+		})
+	}
+	if ok && w.wasReady(d, same) {
+		f.Weight, f.Idle = Hint, true
+		f.Text += "; it was ready with that probe"
+	}
+	return f, ok
 }
 
 // misdirected compares a probe with the ports of its container and with what

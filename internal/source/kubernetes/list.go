@@ -38,6 +38,7 @@ type question struct {
 	field                    string // field selector
 	names                    bool   // only the metadata
 	limit                    int    // 0 = maxObjects
+	optional                 bool   // that it is not served or not allowed leaves no hole: nothing is concluded from absence
 	as                       string // key in lists; empty = resource
 }
 
@@ -51,7 +52,10 @@ func questions() []question {
 	endpoints.read = "endpoints"
 	secrets := core("secrets")
 	secrets.names = true
-	events := question{version: "v1", resource: "events", limit: 2 * maxObjects}
+	events := question{version: "v1", resource: "events", read: eventsRead, limit: 2 * maxObjects}
+	route := func(group, version, resource string) question {
+		return question{group: group, version: version, resource: resource, read: resource, optional: true}
+	}
 	ofNodes := question{version: "v1", resource: "events", namespace: metav1.NamespaceDefault, field: "involvedObject.kind=Node"}
 	return []question{
 		core("pods"), apps("apps", "deployments"), apps("apps", "replicasets"), apps("apps", "statefulsets"), apps("apps", "daemonsets"),
@@ -59,10 +63,14 @@ func questions() []question {
 		wide(core("nodes")), core("persistentvolumeclaims"), wide(core("persistentvolumes")), wide(apps("storage.k8s.io", "storageclasses")),
 		core("resourcequotas"), core("limitranges"), core("serviceaccounts"), core("configmaps"), secrets,
 		apps("networking.k8s.io", "networkpolicies"), events, ofNodes,
+		route("networking.k8s.io", "v1", "ingresses"), route("gateway.networking.k8s.io", "v1", "httproutes"),
+		route("networking.istio.io", "v1beta1", "virtualservices"),
 		{group: "coordination.k8s.io", version: "v1", resource: "leases", namespace: "kube-node-lease"},
 		{version: "v1", resource: "pods", namespace: metav1.NamespaceSystem, as: platformPods},
 	}
 }
+
+const eventsRead = "events"
 
 // gathered are the answers of one look, for several requests at once.
 type gathered struct {
@@ -91,7 +99,10 @@ func (s *Source) State(ctx context.Context, namespace string, at time.Time) (clu
 		}})
 	}
 	state := read(namespace, at, got.lists, s.o.Redact)
-	state.Events = state.Events[max(0, len(state.Events)-maxEvents):]
+	if n := len(state.Events); n > maxEvents {
+		state.Events = state.Events[n-maxEvents:]
+		got.read = slices.DeleteFunc(got.read, func(kind string) bool { return kind == eventsRead })
+	}
 	slices.Sort(got.read)
 	slices.Sort(got.unread)
 	state.Read = slices.Compact(got.read)
@@ -141,6 +152,8 @@ func (got *gathered) add(s *Source, q question, objects []json.RawMessage, more 
 		what += " in " + q.namespace
 	}
 	switch {
+	case err != nil && q.optional && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)):
+		return
 	case err != nil:
 		err = s.explain(err)
 		got.errs = append(got.errs, err)

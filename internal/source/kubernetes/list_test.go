@@ -39,6 +39,13 @@ func server(t *testing.T, pods func(page int) (items []any, next string)) *httpt
 		case "secrets":
 			w.WriteHeader(http.StatusForbidden)
 			list = map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "secrets is forbidden: no list"}
+		case "ingresses", "httproutes": // not allowed, and not there
+			code, reason := http.StatusForbidden, "Forbidden"
+			if resource == "httproutes" {
+				code, reason = http.StatusNotFound, "NotFound"
+			}
+			w.WriteHeader(code)
+			list = map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code, "message": resource}
 		case "pods":
 			page := 0
 			_, _ = fmt.Sscan(r.URL.Query().Get("continue"), &page)

@@ -31,6 +31,7 @@ func read(namespace string, at time.Time, in lists, red *redact.Redactor) cluste
 	m.workloads(in)
 	each(m, in, "pods", func(p wirePod) { m.state.Pods = append(m.state.Pods, m.pod(p)) })
 	m.network(in)
+	m.routes(in)
 	m.nodes(in)
 	each(m, in, platformPods, m.unit)
 	m.storage(in)
@@ -276,6 +277,7 @@ func (m *mapper) policy(p wirePolicy) cluster.Policy {
 		Meta: m.meta(p.Metadata), Selector: p.Spec.PodSelector.MatchLabels, Types: types,
 		DenyIn:  slices.Contains(types, "Ingress") && len(p.Spec.Ingress) == 0,
 		DenyOut: slices.Contains(types, "Egress") && len(p.Spec.Egress) == 0,
+		NoNames: slices.Contains(types, "Egress") && !allowsNames(p.Spec.Egress), Expressions: requirements(p.Spec.PodSelector.MatchExpressions),
 	}
 	var text []string
 	for _, t := range types {
@@ -462,12 +464,16 @@ func (m *mapper) configMap(c wireConfigMap) cluster.Keyed {
 	return out
 }
 
+// nobody reports an event without a reporter: it must not pass for one of a
+// source that does not record reporters.
+const nobody = "unknown"
+
 // event: those of core/v1 written by older and by newer components differ in
 // where they keep count and time.
 func (m *mapper) event(e wireEvent) {
 	out := cluster.Event{
 		Kind: e.InvolvedObject.Kind, Name: e.InvolvedObject.Name, Type: e.Type, Reason: e.Reason, Message: m.text(e.Message),
-		Count: max(e.Count, 1), First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, From: cmp.Or(e.Source.Component, e.ReportingComponent),
+		Count: max(e.Count, 1), First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, From: cmp.Or(e.Source.Component, e.ReportingComponent, nobody),
 	}
 	if out.First.IsZero() {
 		out.First = e.EventTime.Time

@@ -133,14 +133,14 @@ func TestServicesPoliciesAndEvents(t *testing.T) {
 		t.Errorf("services (-want +got):\n%s", diff)
 	}
 	p := s.Policies[0]
-	if !p.DenyIn || p.DenyOut || p.Text != `ingress: nothing; egress: {"to":[{"podSelector":{}}]}` {
+	if !p.DenyIn || p.DenyOut || !p.NoNames || p.Text != `ingress: nothing; egress: {"to":[{"podSelector":{}}]}` {
 		t.Errorf("policy is %+v", p)
 	}
 	var got []string
 	for _, e := range s.Events {
 		got = append(got, e.Name+" "+e.From+" "+e.Last.Format(time.TimeOnly))
 	}
-	if want := []string{"a kubelet 03:00:00", "b default-scheduler 03:04:00", "c  03:04:04"}; !slices.Equal(got, want) {
+	if want := []string{"a kubelet 03:00:00", "b default-scheduler 03:04:00", "c unknown 03:04:04"}; !slices.Equal(got, want) {
 		t.Errorf("events are %q, want %q", got, want)
 	}
 	if s.Events[2].Count != 9 || s.Events[1].Count != 1 {
