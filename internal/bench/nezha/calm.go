@@ -45,7 +45,7 @@ func calmIDs(data fs.FS) ([]string, error) {
 			return nil, err
 		}
 		for at := first.Add(2 * calmLength); !at.Add(calmLength).After(last); at = at.Add(calmStep) {
-			ids = append(ids, s.normal+"/"+strconv.Itoa(int(at.Sub(first).Minutes())))
+			ids = append(ids, s.normal+"/"+strconv.Itoa(minutes(at.Sub(first))))
 		}
 	}
 	return ids, nil
@@ -69,6 +69,9 @@ func stretch(data fs.FS, normal string) (first, last time.Time, err error) {
 	return first, last, err
 }
 
+// minutes are the whole minutes of d.
+func minutes(d time.Duration) int { return int(d / time.Minute) }
+
 func loadCalm(data fs.FS, id string) (diagnose.Input, error) {
 	normal, text, _ := strings.Cut(id, "/")
 	minute, err := strconv.Atoi(text)
@@ -83,9 +86,12 @@ func loadCalm(data fs.FS, id string) (diagnose.Input, error) {
 	if i < 0 {
 		return diagnose.Input{}, fmt.Errorf("%s: window %q: no case has that fault-free stretch", Name, id)
 	}
-	first, _, err := stretch(data, normal)
+	first, last, err := stretch(data, normal)
 	if err != nil {
 		return diagnose.Input{}, err
+	}
+	if most := last.Sub(first) - calmLength; minute < minutes(2*calmLength) || minute > minutes(most) {
+		return diagnose.Input{}, fmt.Errorf("%s: window %q: the fault-free stretch has room from minute %d to %d", Name, id, minutes(2*calmLength), minutes(most))
 	}
 	l := loader{data: data, spec: specs[i], specs: specs}
 	l.spec.id = id
