@@ -151,8 +151,12 @@ func beyond(dev, limit float64, dir Direction) bool {
 	return math.Abs(dev) >= limit
 }
 
-// finitePoints returns the finite samples in order of time.
+// finitePoints returns the finite samples in order of time: the samples
+// themselves where they are that already, so the result is only to be read.
 func finitePoints(points []evidence.Point) []evidence.Point {
+	if inOrder(points) {
+		return points
+	}
 	out := make([]evidence.Point, 0, len(points))
 	for _, p := range points {
 		if isFinite(p.Value) {
@@ -161,4 +165,15 @@ func finitePoints(points []evidence.Point) []evidence.Point {
 	}
 	slices.SortStableFunc(out, func(a, b evidence.Point) int { return a.At.Compare(b.At) })
 	return out
+}
+
+// inOrder reports whether all samples are finite and none is before the one that
+// precedes it.
+func inOrder(points []evidence.Point) bool {
+	for i, p := range points {
+		if !isFinite(p.Value) || i > 0 && p.At.Before(points[i-1].At) {
+			return false
+		}
+	}
+	return true
 }

@@ -66,6 +66,15 @@ func worst(xs []float64) float64 {
 // Strength returns how much of the symptom there was at a moment, from the
 // nearest sample; ok is false when none lies within one step.
 func (e Episode) Strength(at time.Time) (float64, bool) {
+	return e.strengthNear(at, 0)
+}
+
+// strengthNear is Strength, quick when the sample at guess is of that moment:
+// series of one source are mostly sampled together.
+func (e Episode) strengthNear(at time.Time, guess int) (float64, bool) {
+	if guess < len(e.at) && e.at[guess].Equal(at) && (guess == 0 || e.at[guess-1].Before(at)) {
+		return e.strength[guess], true
+	}
 	i, found := slices.BinarySearchFunc(e.at, at, time.Time.Compare)
 	if !found {
 		if i == len(e.at) || i > 0 && at.Sub(e.at[i-1]) <= e.at[i].Sub(at) {
@@ -101,8 +110,8 @@ const (
 // the episode, or nothing to compare with.
 func (e Episode) Excess(points []evidence.Point, usual Baseline, f Floor) (Excess, bool) {
 	var sick, strength, calm []float64
-	for _, p := range finitePoints(points) {
-		s, ok := e.Strength(p.At)
+	for i, p := range finitePoints(points) {
+		s, ok := e.strengthNear(p.At, i)
 		if !ok {
 			continue
 		}
@@ -138,8 +147,8 @@ func (e Episode) Excess(points []evidence.Point, usual Baseline, f Floor) (Exces
 // of the symptom; ok is false without samples in it.
 func (e Episode) Mean(points []evidence.Point) (float64, bool) {
 	var values, strength []float64
-	for _, p := range finitePoints(points) {
-		if s, ok := e.Strength(p.At); ok {
+	for i, p := range finitePoints(points) {
+		if s, ok := e.strengthNear(p.At, i); ok {
 			values, strength = append(values, p.Value), append(strength, s)
 		}
 	}

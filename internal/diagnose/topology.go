@@ -10,13 +10,18 @@ import (
 func (v *view) link(victim, source string) {
 	if victim != source && !slices.Contains(v.links[victim], source) {
 		v.links[victim] = append(v.links[victim], source)
+		v.reached = nil
 	}
 }
 
 // sources returns every component that trouble of name may come from, name
 // itself first: what it depends on, directly or not, and the holders of
-// resources that it shares.
+// resources that it shares. The list is kept until a link is added: it is only to
+// be read.
 func (v *view) sources(name string) []string {
+	if out, ok := v.reached[name]; ok {
+		return out
+	}
 	out := []string{name}
 	for i := 0; i < len(out); i++ {
 		next := slices.Concat(v.in.Catalog.Dependencies(out[i], false), v.links[out[i]])
@@ -26,6 +31,10 @@ func (v *view) sources(name string) []string {
 			}
 		}
 	}
+	if v.reached == nil {
+		v.reached = map[string][]string{}
+	}
+	v.reached[name] = out
 	return out
 }
 

@@ -101,6 +101,8 @@ type view struct {
 	silenced  []alert       // in force, and somebody knows
 	stale     []string      // sources with samples that are too old
 	links     map[string][]string
+	reached   map[string][]string // what sources found, by component
+	sorted    []string            // what names found
 	symptoms  []balance     // of the affected components
 	together  time.Duration // lags up to this are simultaneous
 }
@@ -315,15 +317,26 @@ func (v *view) summarise() {
 }
 
 // names returns the components, sorted; the empty one (items that belong to no
-// service) left out.
+// service) left out. The list is only to be read.
 func (v *view) names() []string {
-	names := slices.Sorted(maps.Keys(v.parts))
-	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	if len(v.sorted) != len(v.parts) {
+		v.sorted = slices.Sorted(maps.Keys(v.parts))
+	}
+	if len(v.sorted) > 0 && v.sorted[0] == "" {
+		return v.sorted[1:]
+	}
+	return v.sorted
 }
 
 // abnormalNames returns the abnormal components, sorted.
 func (v *view) abnormalNames() []string {
-	return slices.DeleteFunc(v.names(), func(n string) bool { return !v.parts[n].abnormal() })
+	var out []string
+	for _, n := range v.names() {
+		if v.parts[n].abnormal() {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // onset is the earliest moment at which an affected component, or one that it

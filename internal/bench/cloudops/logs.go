@@ -38,7 +38,6 @@ type logged struct {
 // before, and errors that were counted.
 func (s *snapshot) logs() logged {
 	var out logged
-	r := &redact.Redactor{}
 	c := collected{groups: map[string]*group{}}
 	for _, e := range s.recentLogs {
 		service, was := strings.CutSuffix(e.key, previous)
@@ -56,15 +55,12 @@ func (s *snapshot) logs() logged {
 			out.unread = append(out.unread, fmt.Sprintf("error_logs %s: %v", e.key, err))
 		}
 	}
+	waits := make([]func() serviceLogs, 0, len(c.order))
 	for _, name := range c.order {
-		g := c.groups[name]
-		mined := lines.Mine(g.sample(), nil, r)
-		for i, t := range mined.Templates {
-			if n := g.counts[shape(t.Sample)]; n > t.Count {
-				mined.Templates[i].Count = n
-			}
-		}
-		out.services = append(out.services, serviceLogs{name, mined})
+		waits = append(waits, inParallel(func() serviceLogs { return serviceLogs{name, c.groups[name].mine()} }))
+	}
+	for _, wait := range waits {
+		out.services = append(out.services, wait())
 	}
 	return out
 }
@@ -100,6 +96,17 @@ func (c *collected) add(service, container, text string, count int) {
 		g.lines = append(g.lines, lines.Line{At: at, Text: rest, Labels: map[string]string{"container": container}})
 	}
 	g.counts[k] += count
+}
+
+// mine makes templates of the lines, with how often each shape was said.
+func (g *group) mine() evidence.Logs {
+	mined := lines.Mine(g.sample(), nil, &redact.Redactor{})
+	for i, t := range mined.Templates {
+		if n := g.counts[shape(t.Sample)]; n > t.Count {
+			mined.Templates[i].Count = n
+		}
+	}
+	return mined
 }
 
 // edge is how many lines of a service are kept at its start and at its end,

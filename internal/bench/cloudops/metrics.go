@@ -67,6 +67,7 @@ func parseSeries(in io.Reader, zone *time.Location) ([]evidence.Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
+	r.ReuseRecord = true // the header is kept
 	points := make([][]evidence.Point, len(head))
 	var bad error
 	for {

@@ -2,6 +2,7 @@ package lines
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -55,8 +56,14 @@ func beforeDigit(chars string) func(string) bool {
 var numbered = regexp.MustCompile(`[A-Za-z0-9_]*\d[A-Za-z0-9_]*(?:[.,]\d+)*(?:[a-zµ%]+\b)?`)
 
 // kept are words whose digits carry the meaning: an error code, a protocol, a
-// class of status. They are followed by their code.
-var kept = regexp.MustCompile(`(?i)(?:SQLSTATE|status|code|errno|HTTP|ORA|error code)[\s=:(#-]*$`)
+// class of status.
+var kept = []string{"sqlstate", "status", "code", "errno", "http", "ora"}
+
+// keeps reports whether what follows head is the code of such a word.
+func keeps(head string) bool {
+	head = strings.ToLower(strings.TrimRight(head, " \t\n\f\r=:(#-"))
+	return slices.ContainsFunc(kept, func(w string) bool { return strings.HasSuffix(head, w) })
+}
 
 // Mask replaces the variable parts of a message and folds white space. Error
 // codes stay (SQLSTATE 53300, status 503), since they tell failures apart.
@@ -81,7 +88,7 @@ func maskNumbers(s string) string {
 		word := s[m[0]:m[1]]
 		b.WriteString(s[at:m[0]])
 		switch {
-		case len(word) <= 5 && kept.MatchString(s[max(0, m[0]-16):m[0]]):
+		case len(word) <= 5 && keeps(s[max(0, m[0]-16):m[0]]):
 			b.WriteString(word)
 		default:
 			b.WriteString(maskWord(word))

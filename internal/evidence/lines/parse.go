@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,16 +157,28 @@ func fromText(text string) parsed {
 	return parsed{message: line}
 }
 
+// What levelWord and errorWord look for, so that most messages are spared them.
+var (
+	levelParts = []string{"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERR", "FATAL", "CRITICAL", "PANIC", "LOG", "STATEMENT"}
+	errorParts = []string{"panic", "fatal", "exception", "traceback", "error", "fail"}
+)
+
+func hasAny(s string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(s, p) })
+}
+
 // guessLevel looks for a level written in capitals, then for words that only
 // failures use.
 func guessLevel(message string) string {
-	if m := levelWord.FindStringSubmatch(message); m != nil {
-		if l := level(m[1]); l != "" {
-			return l
+	if hasAny(message, levelParts) {
+		if m := levelWord.FindStringSubmatch(message); m != nil {
+			if l := level(m[1]); l != "" {
+				return l
+			}
+			return "info" // LOG, STATEMENT
 		}
-		return "info" // LOG, STATEMENT
 	}
-	if errorWord.MatchString(message) {
+	if hasAny(strings.ToLower(message), errorParts) && errorWord.MatchString(message) {
 		return "error"
 	}
 	return ""
