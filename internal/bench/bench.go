@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -59,21 +60,26 @@ type ObjectCause struct {
 	RootCause   string `json:"root_cause"`
 }
 
-// Blind hides what prediction must not see: labels, truth and published
-// figures. Opening one of them is an error, not an empty file.
+// Blind shows prediction the cases and what they came with, and nothing else: no
+// labels, no truth, no published figures, no file of a set that nobody has
+// thought of. Opening another is an error, not an empty file.
 func Blind(data fs.FS) fs.FS { return blindFS{data} }
 
 type blindFS struct{ fs.FS }
 
-var hidden = []string{"labels.csv", "truth", "windows.json", "anomalies.json", "published.csv", "readme.md"}
+// shown is what prediction may read of a folder of data. Below it, what is
+// called like the truth stays hidden.
+var (
+	shown  = []string{"cases.csv", "cases", "normal", "topology", "data", "logs"}
+	hidden = []string{"labels.csv", "truth", "windows.json", "anomalies.json", "published.csv", "readme.md"}
+)
 
 func (b blindFS) Open(name string) (fs.File, error) {
-	for part := range strings.SplitSeq(strings.ToLower(path.Clean(name)), "/") {
-		for _, h := range hidden {
-			if part == h {
-				return nil, fmt.Errorf("open %s: prediction must not read the truth: %w", name, fs.ErrPermission)
-			}
-		}
+	clean := path.Clean(name)
+	first, _, _ := strings.Cut(clean, "/")
+	parts := strings.Split(strings.ToLower(clean), "/")
+	if !slices.Contains(shown, first) || slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(hidden, p) }) {
+		return nil, fmt.Errorf("open %s: prediction must not read the truth: %w", name, fs.ErrPermission)
 	}
 	return b.FS.Open(name) //nolint:wrapcheck // the name is in the error already
 }

@@ -99,7 +99,7 @@ func TestPredictStopsWithItsContext(t *testing.T) {
 
 func TestBlindHidesTheTruth(t *testing.T) {
 	t.Parallel()
-	hidden := []string{"labels.csv", "truth/a.json", "published.csv", "README.md", "windows.json", "cases/a/Labels.CSV"}
+	hidden := []string{"labels.csv", "truth/a.json", "published.csv", "README.md", "windows.json", "cases/a/Labels.CSV", "answers.csv", "judge/a.json", "."}
 	data := bench.Blind(files(append(hidden, "cases.csv", "cases/truthful.json")...))
 	for _, n := range hidden {
 		if _, err := fs.ReadFile(data, n); !errors.Is(err, fs.ErrPermission) {
