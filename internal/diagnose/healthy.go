@@ -128,13 +128,19 @@ func bandsWell(v *view) (wellness, bool) {
 		}
 	}
 	for _, r := range v.resources {
-		if r.share() >= nearlyFull {
+		if r.scarce() {
 			return w, false
 		}
 	}
 	w.scale = min(float64(signals)/float64(3*len(v.in.Affected)), 1)
 	w.text = number(float64(signals)) + " signals of " + strings.Join(v.in.Affected, ", ") + " were compared and all are in their usual band"
 	return w, true
+}
+
+// scarce reports whether a resource is nearly used up and was not always so, or
+// has nothing left at all.
+func (r *resource) scarce() bool {
+	return r.share() >= full || r.share() >= nearlyFull && !r.total.asEver()
 }
 
 // troublesome is the strength of a fault from which a server is not well.

@@ -26,11 +26,18 @@ func asFull(v *view, cs *candidates) {
 			if !ok || !c.has(fExhausted) {
 				continue
 			}
-			if peak, known := usualPeak(u.metric); known && u.value <= 1.02*peak {
+			if u.asEver() {
 				c.vote(fAsFull, 1, false, u.item.ID)
 			}
 		}
 	}
+}
+
+// asEver reports whether no more is used than what is known to be usual at the
+// busiest.
+func (u usage) asEver() bool {
+	peak, known := usualPeak(u.metric)
+	return known && u.value <= 1.02*peak
 }
 
 // usedUp reports whether a resource ran out, rather than being as full as ever.
