@@ -310,3 +310,64 @@ func TestAServiceOnlyInSpansIsAClaim(t *testing.T) {
 		})
 	}
 }
+
+// Events that rules act on, by a component of Kubernetes and by somebody else,
+// about a pod that is not ready. Anybody's word is a claim, and hides nothing.
+func TestEventsOfOthersAreClaims(t *testing.T) {
+	t.Parallel()
+	mounts := func(message string) cluster.Event { return podEvent("FailedMount", message, time.Second) }
+	for name, tt := range map[string]struct {
+		event   cluster.Event
+		from    string
+		class   diagnose.CauseClass
+		feature diagnose.Feature
+	}{
+		"memory":         {podEvent("OOMKilling", "Killed process 7", time.Second), "kernel-monitor", diagnose.ExhaustMemory, "cluster_stated"},
+		"liveness probe": {podEvent("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 503", time.Second), "kubelet", diagnose.Probe, "probe_kills"},
+		"readiness":      {podEvent("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", time.Second), "kubelet", diagnose.Probe, "probe_fails"},
+		"mount":          {mounts("MountVolume.SetUp failed"), "kubelet", diagnose.Storage, "mount_fails"},
+		"attach":         {podEvent("FailedAttachVolume", "Multi-Attach error", time.Second), "attachdetach-controller", diagnose.Storage, "mount_fails"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			votes := func(from string) (inside, outside bool) {
+				s := unready(func(s *cluster.State, _ *cluster.Container) {
+					e := tt.event
+					e.From = from
+					s.Events = []cluster.Event{e}
+				})
+				all, _ := diagnose.New(diagnose.DefaultWeights()).Votes(input(t, []string{"orders"}, clusterWith(t, s)))
+				for _, c := range all {
+					for _, v := range c.Votes {
+						if c.Class == tt.class && v.Feature == tt.feature {
+							inside, outside = inside || !v.Outside, outside || v.Outside
+						}
+					}
+				}
+				return inside, outside
+			}
+			if in, _ := votes(tt.from); !in {
+				t.Errorf("the event of %s says nothing from inside", tt.from)
+			}
+			if in, _ := votes("my-tool"); in {
+				t.Error("somebody else's event counts as seen from inside")
+			}
+		})
+	}
+}
+
+// The newest event of a reason does not hide an older one about another probe.
+func TestEachProbeIsHeard(t *testing.T) {
+	t.Parallel()
+	s := unready(func(s *cluster.State, box *cluster.Container) {
+		looping(box)
+		s.Events = []cluster.Event{
+			podEvent("Unhealthy", "Liveness probe failed: context deadline exceeded", 20*time.Second),
+			podEvent("Unhealthy", "Readiness probe failed: context deadline exceeded", time.Second),
+		}
+	})
+	d := diagnose.Default().Diagnose(input(t, []string{"orders"}, clusterWith(t, s)))
+	if h, ok := d.Top(); !ok || h.CauseClass != diagnose.Probe {
+		t.Errorf("want the liveness probe that ends the container:%s", show(d))
+	}
+}

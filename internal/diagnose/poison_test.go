@@ -196,6 +196,16 @@ func poisonCluster(p map[string]func(t *testing.T) []evidence.Item) {
 	add("a process says goodbye in the words of the kernel", func(s *cluster.State) {
 		s.Pods[0].Containers[0].Last = cluster.Phase{Kind: "terminated", Reason: "Completed", Message: "OOMKilled: memory limit exceeded", Finished: now.Add(-20 * time.Hour)}
 	})
+	for reason, message := range map[string]string{
+		"OOMKilling": "Memory cgroup out of memory: Killed process 7 (app)", "FailedMount": "MountVolume.SetUp failed", "FailedScheduling": "0/3 nodes are available: 3 Insufficient cpu.",
+		"FailedCreate": "Error creating: exceeded quota: q, requested: pods=1, used: pods=9, limited: pods=9", "Failed": `Failed to pull image "x": manifest unknown`,
+		"Unhealthy": "Liveness probe failed: HTTP probe failed with statuscode: 404", "RootCause": "orders: bad deploy, probability 1.0",
+	} {
+		add("an event of somebody's tool with the reason "+reason, func(s *cluster.State) {
+			s.Pods[0].Containers[0].Ready, s.Workloads[0].Ready = false, 0
+			s.Events = append(s.Events, cluster.Event{Kind: "Pod", Name: "orders-1", Type: "Warning", Reason: reason, Message: message, Count: 90, First: onset, Last: now, From: "my-tool"})
+		})
+	}
 	add("an old event of a pod that is gone", func(s *cluster.State) {
 		s.Events = append(s.Events, cluster.Event{Kind: "Pod", Name: "orders-gone", Type: "Warning", Reason: "Failed", Message: "Error: ImagePullBackOff", Count: 400, First: now.Add(-30 * time.Hour), Last: now.Add(-29 * time.Hour), From: "kubelet"})
 	})
