@@ -1,0 +1,57 @@
+package template
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+const (
+	// formsPerShape bounds the forms, which only save work: the same shape with
+	// other marks, units or longer lists.
+	formsPerShape = 4
+	// share of the shapes that is forgotten at a time.
+	share = 4
+)
+
+// bound keeps the miner within its limit: the least recently used quarter of the
+// shapes is forgotten. A template goes after all that was joined into it.
+func (m *Miner) bound() {
+	if len(m.forms) > formsPerShape*m.limit {
+		clear(m.forms)
+	}
+	if len(m.shapes) <= m.limit {
+		return
+	}
+	all := slices.Collect(maps.Values(m.shapes))
+	for _, x := range all {
+		x.root() // shortens the way, so that parents are templates
+	}
+	slices.SortFunc(all, func(a, b *shape) int {
+		return cmp.Or(cmp.Compare(a.used, b.used), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.born, b.born))
+	})
+	for _, x := range all[:len(all)-m.limit+m.limit/share] {
+		if x.parent != nil {
+			x.parent.count += x.count
+		}
+		delete(m.shapes, x.id)
+		delete(m.wide, x.id)
+		x.gone = true
+		m.evicted++
+	}
+	maps.DeleteFunc(m.forms, func(_ uint64, x *shape) bool { return x.gone })
+	for id, c := range m.contexts {
+		c.members = slices.DeleteFunc(c.members, func(x *shape) bool { return x.gone })
+		if len(c.members) == 0 && (!c.varies || m.shapes[id] == nil) {
+			delete(m.contexts, id)
+		}
+	}
+}
+
+// rank puts what was joined before what it was joined into.
+func rank(x *shape) int {
+	if x.parent != nil {
+		return 0
+	}
+	return 1
+}
