@@ -151,7 +151,8 @@ func madeUp(t *testing.T, name string) evidence.Item {
 		Now: 400, Before: 400,
 		Operations: []evidence.Operation{
 			{Service: name, Name: "GET /", Now: bad, Before: calm},
-			{Service: "web", Name: "GET /", Now: calm, Before: calm}, {Service: "orders", Name: "GET /", Now: calm, Before: calm},
+			{Service: "web", Name: "GET /", Now: calm, Before: calm},
+			{Service: "orders", Name: "GET /", Now: calm, Before: calm},
 		},
 		Calls: []evidence.SpanCall{
 			{Caller: "web", Callee: name, Now: evidence.CallStats{Count: 400, PerTrace: 1, Gaps: 400, GapP50: 20, GapP95: 40}, Before: evidence.CallStats{Count: 400, PerTrace: 1, Gaps: 400, GapP50: 0.001, GapP95: 0.002}},

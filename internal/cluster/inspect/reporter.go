@@ -70,7 +70,7 @@ func (w *world) genuine(e cluster.Event) bool {
 // hearsay are the findings that hold only when the events of others than
 // Kubernetes itself are believed: hints, which hide nothing that is seen.
 func hearsay(w *world, sure []Finding) []Finding {
-	if !slices.ContainsFunc(w.state.Events, func(e cluster.Event) bool { return e.Type != "Normal" && !w.genuine(e) }) {
+	if !slices.ContainsFunc(w.state.Events, func(e cluster.Event) bool { return e.Type != "Normal" && reporters[e.Reason] != nil && !w.genuine(e) }) {
 		return nil
 	}
 	var out []Finding
