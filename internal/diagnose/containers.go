@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
@@ -85,9 +86,21 @@ func crashing(pods []cluster.Pod) (cluster.Pod, cluster.Container, bool) {
 }
 
 // replaced reports whether a pod failed for good and was made up for: its
-// workload has all that it wants, or its job has completed since.
+// workload has all that it wants, or its job has completed since or is at rest.
 func replaced(s *cluster.State, x cluster.Workload, p cluster.Pod) bool {
-	return leftover(s, p) || p.Phase == "Failed" && x.Kind == "Job" && x.Available >= x.Desired
+	return leftover(s, p) || p.Phase == "Failed" && x.Kind == "Job" && (x.Available >= x.Desired || atRest(s, p))
+}
+
+// atRest reports whether a pod that failed ended a while ago: nothing starts its
+// containers again, and what it left undone was left then.
+func atRest(s *cluster.State, p cluster.Pod) bool {
+	var last time.Time
+	for _, c := range p.Containers {
+		if c.State.Finished.After(last) {
+			last = c.State.Finished
+		}
+	}
+	return !last.IsZero() && s.At.Sub(last) > settled
 }
 
 // fresh reports whether a warning is recent enough to be about now; one without

@@ -127,6 +127,7 @@ func TestWhatIsOverIsNoCause(t *testing.T) {
 	}{
 		"a failed pod that was replaced": {dead, []diagnose.CauseClass{diagnose.ConfigChange, diagnose.BadDeploy}},
 		"a mount that failed days ago":   {mount, []diagnose.CauseClass{diagnose.Storage}},
+		"a job that failed hours ago":    {failedJob(4 * time.Hour), []diagnose.CauseClass{diagnose.ConfigChange, diagnose.BadDeploy}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,6 +138,26 @@ func TestWhatIsOverIsNoCause(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// failedJob has a job whose only pod failed some time ago.
+func failedJob(ago time.Duration) cluster.State {
+	s := calmCluster()
+	s.Workloads = append(s.Workloads, cluster.Workload{Meta: cluster.Meta{Name: "hook", Namespace: "shop"}, Kind: "Job", Desired: 1})
+	s.Pods = append(s.Pods, cluster.Pod{
+		Meta: cluster.Meta{Name: "hook-x", Namespace: "shop", OwnerKind: "Job", OwnerName: "hook"}, Phase: "Failed", Node: "n1",
+		Containers: []cluster.Container{{Name: "job", State: cluster.Phase{Kind: "terminated", ExitCode: 1, Reason: "Error", Finished: now.Add(-ago)}}},
+	})
+	return s
+}
+
+// A job that failed just now is not history.
+func TestAJobThatFailedJustNow(t *testing.T) {
+	t.Parallel()
+	d := diagnose.Default().Diagnose(input(t, []string{"hook"}, clusterWith(t, failedJob(time.Minute))))
+	if _, ok := ofClass(d, diagnose.ConfigChange); !ok {
+		t.Errorf("nothing is said of it:%s", show(d))
 	}
 }
 
