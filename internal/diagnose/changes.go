@@ -100,7 +100,8 @@ func changed(v *view, cs *candidates) {
 			}
 			continue
 		}
-		if near := proximity(late); near > 0 {
+		// A change explains trouble that began after it: as far as there is any.
+		if near := proximity(late) * v.trouble(ch.Service); near > 0 {
 			v.voteChange(cs.at(class, ch.Service), ch, near, late)
 		}
 	}

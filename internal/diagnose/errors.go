@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,6 +67,20 @@ func (l line) novel() bool {
 	return l.New || l.Count >= 3*(l.Before+1)
 }
 
+// risen is how sure it is that a line comes more often than before, 0…1: one that
+// is seen for the first time may come once a day.
+func (l line) risen() float64 {
+	now, before := float64(l.Count), float64(l.Before)
+	if now <= before {
+		return 0
+	}
+	nats := now * math.Log(2*now/(now+before))
+	if before > 0 {
+		nats += before * math.Log(2*before/(now+before))
+	}
+	return clamp(nats / chance)
+}
+
 // recognise returns the mechanism that a line names.
 func recognise(l line) (mechanism, bool) {
 	text := newSearchable(l.Text + "\n" + l.Sample)
@@ -110,9 +125,9 @@ func (v *view) voteLine(cs *candidates, service string, l line, m mechanism) {
 			class = v.failureOf(v.part(target))
 		}
 		c := cs.at(class, target)
-		strength := 1.0
+		strength := l.risen()
 		if m.generic {
-			strength = 0.7
+			strength *= 0.7
 		}
 		c.vote(fErrorClass, strength, true, l.item.ID)
 		c.say(1, text)

@@ -26,5 +26,25 @@ func noEffect(v *view, cs *candidates) {
 		if c.class != Healthy {
 			c.vote(fNoEffect, scale, false, ids...)
 		}
+		if c.class == ExhaustCPU {
+			c.vote(fBusyUnhurt, v.unhurt(c.component), false, v.part(c.component).bandIDs(2)...)
+		}
 	}
+}
+
+// unhurt is how far a component answers as ever, by its own latency: a batch that
+// takes all the CPU there is harms nobody by that.
+func (v *view) unhurt(name string) float64 {
+	p := v.part(name)
+	b, ok := p.telling(troubleSlow)
+	if !ok || !b.comparable || b.abnormal {
+		return 0
+	}
+	worst := b.score
+	for _, s := range v.symptoms {
+		if l, ok := s.losses[name]; ok && s.kind == troubleSlow {
+			worst = max(worst, l.Spreads)
+		}
+	}
+	return 1 - saturate(worst, clearRise)
 }

@@ -10,13 +10,36 @@ import (
 // there or not.
 const unmeasured = 0.5
 
-// seenTrouble is how far the trouble of an affected component is seen, 0…1: 1 where
-// nothing of it was measured, since an alert named it then and nothing speaks
-// against that; where it was measured, as far as it stands out of its own noise.
+// unwatched is how far trouble after a change counts as seen where nothing was
+// measured and no alert fires: most changes harm nobody.
+const unwatched = 0.2
+
+// trouble is how far anything is seen to be wrong with what is affected, or with
+// a component itself, 0…1.
+func (v *view) trouble(name string) float64 {
+	seen := unwatched
+	for _, a := range append(slices.Clone(v.in.Affected), name) {
+		if p := v.part(a); p.measured() || v.told(p) {
+			seen = max(seen, v.seenTrouble(a))
+		}
+	}
+	return seen
+}
+
+// told reports whether somebody says that a component is in trouble: the runtime,
+// or an alert that still fires.
+func (v *view) told(p *part) bool { return p.down() || v.paged() || len(p.alerts) > 0 }
+
+// seenTrouble is how far the trouble of an affected component is seen, 0…1: all
+// of it where an alert says so that still fires; where it was measured, as far as
+// it stands out of its own noise.
 func (v *view) seenTrouble(name string) float64 {
 	p := v.part(name)
-	if p.down() || !p.measured() {
+	switch {
+	case v.told(p):
 		return 1
+	case !p.measured():
+		return unmeasured
 	}
 	seen := 0.0
 	for _, kind := range troubles {
