@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -72,9 +71,9 @@ func unpackedSize(packed []byte) int {
 // parseSnapshot reads as much as there is.
 func parseSnapshot(b []byte) *snapshot {
 	s := &snapshot{}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	err := object(dec, func(key string) error {
-		err := s.part(key, dec)
+	c := &cursor{b: b}
+	err := c.object(func(key string) error {
+		err := s.part(key, c)
 		if misshapen(err) {
 			s.unread = append(s.unread, fmt.Sprintf("%s: %v", key, err))
 			return nil
@@ -85,66 +84,50 @@ func parseSnapshot(b []byte) *snapshot {
 		return nil
 	})
 	if err != nil {
-		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: %v", position(b, dec.InputOffset()), err))
+		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: %v", position(b, c.at), err))
 	}
-	if rest := bytes.TrimSpace(b[min(dec.InputOffset(), int64(len(b))):]); err == nil && len(rest) > 0 {
-		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: something follows its end", position(b, dec.InputOffset())))
+	if rest := bytes.TrimSpace(b[c.at:]); err == nil && len(rest) > 0 {
+		s.unread = append(s.unread, fmt.Sprintf("snapshot: %s: something follows its end", position(b, c.at)))
 	}
 	return s
 }
 
-// errShape reports a value of another shape, read to its end.
-var errShape = errors.New("want an object")
-
-// misshapen reports whether a value was read and has another shape than wanted.
-func misshapen(err error) bool {
-	var shape *json.UnmarshalTypeError
-	return errors.As(err, &shape) || errors.Is(err, errShape)
-}
-
 // part reads the value of one key of the file.
-func (s *snapshot) part(key string, dec *json.Decoder) error {
+func (s *snapshot) part(key string, c *cursor) error {
 	switch key {
 	case "collected_at":
-		return decode(dec, &s.collected)
+		return c.decode(&s.collected)
 	case "tables":
-		return list(dec, &s.tables)
+		return list(c, &s.tables)
 	case "describe":
-		return list(dec, &s.describe)
+		return list(c, &s.describe)
 	case "yaml":
-		return list(dec, &s.yaml)
+		return list(c, &s.yaml)
 	case "error_logs":
-		return list(dec, &s.errorLogs)
+		return list(c, &s.errorLogs)
 	case "recent_logs":
-		return list(dec, &s.recentLogs)
+		return list(c, &s.recentLogs)
 	case "dependencies":
-		return list(dec, &s.dependencies)
+		return list(c, &s.dependencies)
 	case "connectivity":
-		return list(dec, &s.connectivity)
+		return list(c, &s.connectivity)
 	case "node_services":
-		return list(dec, &s.nodeServices)
+		return list(c, &s.nodeServices)
 	case "alerts":
-		return decode(dec, &s.alerts)
+		return c.decode(&s.alerts)
 	default:
 		var skipped json.RawMessage
-		return decode(dec, &skipped)
+		return c.decode(&skipped)
 	}
-}
-
-func decode(dec *json.Decoder, v any) error {
-	if err := dec.Decode(v); err != nil {
-		return fmt.Errorf("not readable: %w", err)
-	}
-	return nil
 }
 
 // list reads an object as a list that keeps its order. Entries that were read
 // before an error stay; one of another shape is left out.
-func list[T any](dec *json.Decoder, out *[]entry[T]) error {
+func list[T any](c *cursor, out *[]entry[T]) error {
 	var odd error
-	err := object(dec, func(key string) error {
+	err := c.object(func(key string) error {
 		var v T
-		err := decode(dec, &v)
+		err := c.decode(&v)
 		if misshapen(err) {
 			odd = fmt.Errorf("%s: %w", key, err)
 			return nil
@@ -161,51 +144,9 @@ func list[T any](dec *json.Decoder, out *[]entry[T]) error {
 	return odd
 }
 
-// object calls read for each key of a JSON object, with dec before its value.
-func object(dec *json.Decoder, read func(key string) error) error {
-	open, err := dec.Token()
-	if err != nil {
-		return fmt.Errorf("want an object: %w", err)
-	}
-	if open != json.Delim('{') {
-		return skipRest(dec, open)
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return fmt.Errorf("want a key: %w", err)
-		}
-		name, _ := key.(string)
-		if err := read(name); err != nil {
-			return err
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return fmt.Errorf("want the end of an object: %w", err)
-	}
-	return nil
-}
-
-// skipRest leaves a value that should have been an object. Lists are read to
-// their end, so that what follows them can be read.
-func skipRest(dec *json.Decoder, open json.Token) error {
-	if open == json.Delim('[') {
-		for dec.More() {
-			var skipped json.RawMessage
-			if err := decode(dec, &skipped); err != nil {
-				return err
-			}
-		}
-		if _, err := dec.Token(); err != nil {
-			return fmt.Errorf("want the end of a list: %w", err)
-		}
-	}
-	return errShape
-}
-
 // position turns an offset into line and column.
-func position(b []byte, offset int64) string {
-	head := b[:min(int64(len(b)), offset)]
+func position(b []byte, offset int) string {
+	head := b[:offset]
 	line := bytes.Count(head, []byte("\n")) + 1
 	column := len(head) - bytes.LastIndexByte(head, '\n')
 	return fmt.Sprintf("line %d, column %d", line, column)
