@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/holdfast-sre/holdfast/internal/api"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 )
@@ -179,14 +180,20 @@ func (p *page) incident(v *incident.View, now time.Time) {
 	p.history(v)
 }
 
+// sureEnough is the probability from which nobody is told to check more.
+const sureEnough = 0.95
+
 func (p *page) causes(v *incident.View) {
 	if len(v.Hypotheses) > 0 {
 		p.heading("Likely cause")
 	}
-	for _, h := range v.Hypotheses {
+	for i, h := range v.Hypotheses {
 		what, basis := h.Mechanism, string(h.CauseClass)
 		if h.Component != "" {
 			basis += " · " + h.Component
+		}
+		if text := cause.Text(h.Fault); text != "" {
+			basis += " · " + text
 		}
 		if n := len(h.EvidenceFor) + len(h.EvidenceAgainst); n > 0 {
 			basis += fmt.Sprintf(" · evidence for %d, against %d", len(h.EvidenceFor), len(h.EvidenceAgainst))
@@ -198,7 +205,13 @@ func (p *page) causes(v *incident.View) {
 				chance = "not known" // a certainty of nothing reads as one
 			}
 		}
-		p.item(chance, what, basis)
+		more := []string{basis}
+		if i == 0 && v.State.Active() && (h.CauseClass == diagnose.Unknown || h.Probability < sureEnough) {
+			for _, c := range h.CheckNext {
+				more = append(more, "check: "+c)
+			}
+		}
+		p.item(chance, what, more...)
 	}
 	if len(v.Verdicts) == 0 {
 		return

@@ -20,6 +20,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
@@ -209,7 +210,7 @@ func room(now time.Time) incident.View {
 			StartedAt: now.Add(-6 * time.Minute), OnsetAt: &onset,
 			Impact: incident.Impact{Summary: "booking-api POST /cancel 5.2 % errors (usually 0.1 %)"},
 			Hypotheses: []diagnose.Hypothesis{
-				{ID: "h1", CauseClass: diagnose.ExhaustPool, Component: "outbox-relay", Probability: .91, Mechanism: "outbox-relay holds 96 of 100 connections of bookings-db", EvidenceFor: []string{"ev_1", "ev_2"}, EvidenceAgainst: []string{"ev_3"}},
+				{ID: "h1", CauseClass: diagnose.ExhaustPool, Fault: cause.FaultDBConnections, Component: "outbox-relay", Probability: .91, CheckNext: []string{"SELECT application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC\x1b[31m"}, Mechanism: "outbox-relay holds 96 of 100 connections of bookings-db", EvidenceFor: []string{"ev_1", "ev_2"}, EvidenceAgainst: []string{"ev_3"}},
 				{ID: "unknown", CauseClass: diagnose.Unknown, Probability: .09},
 			},
 			Trace: []incident.TraceStep{
