@@ -24,7 +24,7 @@ func learn(e *env, root string) (fit.Result, error) {
 		sources = append(sources, fit.Source{Set: s, Data: os.DirFS(dir)})
 	}
 	sources = append(sources,
-		fit.Source{Set: faultfree.Set(), Calm: true},
+		fit.Source{Set: faultfree.Set(faultfree.FitSeed, faultfree.Count), Calm: true},
 		fit.Source{Set: petshop.Calm(), Data: os.DirFS(filepath.Join(root, petshop.Set().Name)), Calm: true},
 		fit.Source{Set: nezha.Calm(), Data: os.DirFS(filepath.Join(root, nezha.Name)), Calm: true})
 	bar := newProgress(e, "learn")

@@ -9,16 +9,14 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 )
 
-// Waking someone for nothing is a defect: at most one in a hundred.
+// Waking someone for nothing is a defect: at most one in a hundred, on systems
+// that nothing was learnt from.
 func TestNobodyIsWokenForNothing(t *testing.T) {
 	t.Parallel()
-	set := faultfree.Set()
+	set := faultfree.Set(faultfree.FreshSeed, 300)
 	ids, err := set.Cases(nil)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if len(ids) < 200 {
-		t.Fatalf("%d cases, want at least 200", len(ids))
 	}
 	truths, err := set.Truths(nil)
 	if err != nil {
@@ -38,7 +36,8 @@ func TestNobodyIsWokenForNothing(t *testing.T) {
 		}
 		if faultfree.Alarmed(d) {
 			alarms++
-			t.Logf("%s (%s): %s %s at %s, %.3f: %s", id, truths[id].Group, h.CauseClass, h.Fault, h.Component, h.Probability, h.Mechanism)
+			t.Logf("%s (%s): %.3f at %s; %s %s at %s, %.3f: %s", id, truths[id].Group, d.Components[0].Probability, d.Components[0].Component,
+				h.CauseClass, h.Fault, h.Component, h.Probability, h.Mechanism)
 		}
 	}
 	t.Logf("called healthy: %v", healthy)
@@ -47,20 +46,27 @@ func TestNobodyIsWokenForNothing(t *testing.T) {
 	}
 }
 
-func TestACaseFollowsFromItsNumber(t *testing.T) {
+func TestACaseFollowsFromSeedAndNumber(t *testing.T) {
 	t.Parallel()
-	a, err := faultfree.Load("calm-013")
+	a, err := faultfree.Load("calm-7-013")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := faultfree.Load("calm-013")
+	b, err := faultfree.Load("calm-7-013")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(a.Items, b.Items); diff != "" {
 		t.Errorf("two readings differ:\n%s", diff)
 	}
-	for _, id := range []string{"", "calm", "calm-240", "calm--01", "hot-013"} {
+	other, err := faultfree.Load("calm-8-013")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cmp.Equal(a.Items, other.Items) {
+		t.Error("two seeds make the same system")
+	}
+	for _, id := range []string{"", "calm", "calm-013", "calm-7--01", "calm-7-13", "hot-7-013", "calm-7-013x"} {
 		if _, err := faultfree.Load(id); err == nil {
 			t.Errorf("there is a case %q", id)
 		}
