@@ -85,6 +85,7 @@ func (c *benchCompareCmd) Run(e *env) error {
 func compareOurs(e *env, set bench.Set, data fs.FS) (comparedRow, error) {
 	bar := newProgress(e, "Holdfast")
 	defer bar.end()
+	collectRarely(e)
 	run, err := bench.Predict(e.ctx, set, data, bench.Options{Engine: benchEngine(), Jobs: 1, Done: bar.step})
 	if err != nil {
 		return comparedRow{}, err

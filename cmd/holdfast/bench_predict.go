@@ -57,6 +57,7 @@ func (c *benchPredictCmd) Run(e *env) error {
 		return usage(fmt.Errorf("--out: %w", err))
 	}
 	bar := newProgress(e, set.Name)
+	collectRarely(e)
 	run, failed := bench.Predict(e.ctx, set, data, bench.Options{Engine: benchEngine(), Jobs: c.Jobs, Done: bar.step})
 	bar.end()
 	if err := errors.Join(bench.WritePredictions(out, run.Predictions), out.Close()); err != nil {
