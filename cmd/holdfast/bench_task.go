@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/bench"
 	"github.com/holdfast-sre/holdfast/internal/bench/cloudmon"
 	"github.com/holdfast-sre/holdfast/internal/bench/comparator"
+	"github.com/holdfast-sre/holdfast/internal/bench/loghub2k"
 	"github.com/holdfast-sre/holdfast/internal/bench/nab"
 	"github.com/holdfast-sre/holdfast/internal/bench/score"
 )
@@ -24,7 +25,8 @@ import (
 // file a case.
 func benchTasks() []bench.Task {
 	detectors := append([]bench.Detector{bench.Holdfast()}, comparator.Detectors()...)
-	return []bench.Task{nab.Task(detectors...), cloudmon.Task(detectors...)}
+	miners := append([]bench.LogMiner{bench.HoldfastMiner()}, comparator.Miners()...)
+	return []bench.Task{nab.Task(detectors...), cloudmon.Task(detectors...), loghub2k.Task(miners...)}
 }
 
 func taskNames() []string {

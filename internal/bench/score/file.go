@@ -26,6 +26,7 @@ func fileMeasures() map[string]func(data, predictions fs.FS) ([]Group, error) {
 	return map[string]func(data, predictions fs.FS) ([]Group, error){
 		"nab":      nab,
 		"cloudmon": cloudmon,
+		"loghub2k": loghub,
 	}
 }
 
