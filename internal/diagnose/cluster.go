@@ -32,7 +32,7 @@ var clusterPriors = priors{
 	fMismatch:      2.2,
 	fObserved:      2.2,
 	fHint:          1.0,
-	fIdle:          -1.5,
+	fIdle:          -4.0,
 	fCoversDown:    1.2,
 	fMissesDown:    -1.5,
 	fCovered:       -2.0,
@@ -94,7 +94,7 @@ func clusterFaults(v *view, cs *candidates) {
 	troubled := v.troubled()
 	for i := range v.clusters {
 		cv := &v.clusters[i]
-		findings := inspect.All(&cv.state, v.inspected(), troubled...)
+		findings := inspect.All(&cv.state, v.inspected(), inspect.Trouble{Measured: troubled, Alerted: v.in.Affected})
 		for j, f := range findings {
 			findings[j] = v.ofNow(f)
 		}

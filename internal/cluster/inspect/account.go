@@ -23,7 +23,7 @@ func accounts(w *world) []Finding {
 			continue
 		}
 		f := Finding{
-			Fault: cause.FaultServiceAccount, Kind: x.Kind, Name: x.Name, Weight: Mismatch,
+			Fault: cause.FaultServiceAccount, Kind: x.Kind, Name: x.Name, Weight: Mismatch, atStart: true,
 			Text:  fmt.Sprintf("%s runs as the service account %s, which does not exist", x.Name, name),
 			About: []string{"serviceaccounts/" + name}, Check: []string{"kubectl get serviceaccount " + name},
 		}
@@ -50,7 +50,7 @@ func references(w *world) []Finding {
 			continue
 		}
 		f := Finding{
-			Fault: cause.FaultSecretMissing, Kind: x.Kind, Name: x.Name, Weight: Mismatch,
+			Fault: cause.FaultSecretMissing, Kind: x.Kind, Name: x.Name, Weight: Mismatch, atStart: true,
 			Text:  fmt.Sprintf("%s needs %s, which does not exist", x.Name, missing),
 			About: []string{missing}, Check: []string{"kubectl get " + missing},
 		}

@@ -248,6 +248,9 @@ func (w *world) addressFinding(d deployed, fault cause.Fault, a address, what, f
 	if !w.failing(d) {
 		f.Weight = Mismatch // a program may never use it
 	}
+	if _, _, exists := w.resolve(a.host); !exists {
+		f.Since = since(d) // the port of a service that exists may have changed later
+	}
 	return f
 }
 

@@ -45,7 +45,7 @@ func TestDeadRoutes(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			tt.edit(s)
-			fs := All(s, nil, tt.troubled...)
+			fs := All(s, nil, Trouble{Measured: tt.troubled})
 			if d := cmp.Diff(tt.want, of(fs, cause.FaultGatewayRoute)); d != "" {
 				t.Errorf("weights (-want +got):\n%s\n%+v", d, fs)
 			}
@@ -110,7 +110,7 @@ func TestPoliciesThatCloseNames(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			tt.edit(s)
-			fs := All(s, nil)
+			fs := All(s, nil, Trouble{})
 			if d := cmp.Diff(tt.want, of(fs, cause.FaultDNS)); d != "" {
 				t.Errorf("weights (-want +got):\n%s\n%+v", d, fs)
 			}
@@ -166,7 +166,7 @@ func TestProbePaths(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			tt.edit(s)
-			fs := All(s, nil)
+			fs := All(s, nil, Trouble{})
 			if d := cmp.Diff(tt.want, of(fs, cause.FaultReadinessPath)); d != "" {
 				t.Errorf("weights (-want +got):\n%s\n%+v", d, fs)
 			}
@@ -182,12 +182,12 @@ func TestConditionSpeaksForTheScheduler(t *testing.T) {
 	p.Phase, p.Node, p.Containers = "Pending", "", nil
 	p.Conditions = []cluster.Condition{{Type: "PodScheduled", Status: "False", Reason: "Unschedulable", Message: "0/3 nodes are available: 3 Insufficient memory."}}
 	s.Unread = []string{"nodes: not allowed", "events: not allowed"}
-	if d := cmp.Diff([]Weight{Stated}, of(All(s, nil), cause.FaultMemoryCapacity)); d != "" {
+	if d := cmp.Diff([]Weight{Stated}, of(All(s, nil, Trouble{}), cause.FaultMemoryCapacity)); d != "" {
 		t.Errorf("weights (-want +got):\n%s", d)
 	}
 	// Nodes that were read in part only say nothing of the others.
 	s.Nodes = []cluster.Node{{Meta: cluster.Meta{Name: "n1"}, Unschedulable: true}}
-	if got := of(All(s, nil), cause.FaultCordoned); got != nil {
+	if got := of(All(s, nil, Trouble{}), cause.FaultCordoned); got != nil {
 		t.Errorf("cordoned: %v, want nothing of nodes that were not read", got)
 	}
 }
@@ -213,7 +213,7 @@ func TestWhatNobodyReadIsNotAbsent(t *testing.T) {
 	waits.Name, waits.Phase, waits.Node, waits.Containers, waits.Created = "web-2-y", "Pending", "", nil, wiredAt.Add(-time.Hour)
 	s.Pods = append(s.Pods, waits)
 	s.Nodes = []cluster.Node{{Meta: cluster.Meta{Name: "cp", Labels: map[string]string{"node-role.kubernetes.io/control-plane": ""}}}}
-	for _, f := range All(s, nil) {
+	for _, f := range All(s, nil, Trouble{}) {
 		t.Errorf("finding %s %s/%s %s: %s", f.Weight, f.Kind, f.Name, f.Fault, f.Text)
 	}
 }

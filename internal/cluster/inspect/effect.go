@@ -17,17 +17,22 @@ import (
 // weighed lowers to a hint what nothing is seen to suffer from. Clients that log
 // that they can't reach the very address speak for it, from outside.
 func (w *world) weighed(f Finding) []Finding {
-	switch {
-	case f.Outside, f.Weight == Contradiction && !f.unseen, f.Weight != Contradiction && f.Weight != Mismatch:
-		return []Finding{f}
-	case w.hurts(f), f.Weight == Contradiction && w.needed(f):
+	if f.Outside || f.Weight == Contradiction && !f.unseen || f.Weight != Contradiction && f.Weight != Mismatch {
 		return []Finding{f}
 	}
-	said := f
-	f.Weight, f.Idle = Hint, true
-	f.Text += "; nothing is seen to suffer from it"
-	clients := w.complaints(append(slices.Clone(f.where), w.fronts(f.Broken)...))
+	felt := w.hurts(f) || f.Weight == Contradiction && (w.needed(f) || slices.Contains(w.trouble.Alerted, f.Name))
+	if felt && f.Since.IsZero() {
+		return []Finding{f}
+	}
+	said, clients := f, w.complaints(append(slices.Clone(f.where), w.fronts(f.Broken)...))
+	if !felt {
+		f.Weight = Hint
+	}
 	if len(clients) == 0 {
+		if !felt {
+			f.Idle = true
+			f.Text += "; nothing is seen to suffer from it"
+		}
 		return []Finding{f}
 	}
 	said.Weight, said.Outside = Observed, true
@@ -39,9 +44,10 @@ func (w *world) weighed(f Finding) []Finding {
 // hurts reports whether a workload that a finding would break does not work
 // now: its pods are not all well, its service does not answer, or its requests
 // are measured to fail or to be late. What is wrong with a service that is one
-// of several breaks no workload: the others still lead there.
+// of several breaks no workload: the others still lead there. What pods need to
+// start does not trouble those that run.
 func (w *world) hurts(f Finding) bool {
-	if slices.ContainsFunc(f.where, w.closed) || slices.Contains(w.troubled, f.Name) {
+	if slices.ContainsFunc(f.where, w.closed) || !f.atStart && slices.Contains(w.trouble.Measured, f.Name) {
 		return true
 	}
 	ds := w.deployments()
@@ -49,7 +55,7 @@ func (w *world) hurts(f Finding) bool {
 		if f.Kind == "Service" && w.otherWay(f.Name, name, ds) {
 			return false
 		}
-		if x := w.workload(name); x != nil && w.down(x) || slices.Contains(w.troubled, name) || w.closed(address{host: name}) {
+		if x := w.workload(name); x != nil && w.down(x) || !f.atStart && slices.Contains(w.trouble.Measured, name) || w.closed(address{host: name}) {
 			return true
 		}
 		return slices.ContainsFunc(ds, func(d deployed) bool { return d.name == name && w.failing(d) })

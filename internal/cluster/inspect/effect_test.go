@@ -61,6 +61,7 @@ func TestWhatNothingSuffersFromIsAHint(t *testing.T) {
 		edit     func(*cluster.State)
 		logs     []Lines
 		troubled []string
+		alerted  []string
 		fault    cause.Fault
 		want     []Weight
 	}{
@@ -88,6 +89,9 @@ func TestWhatNothingSuffersFromIsAHint(t *testing.T) {
 			fault: cause.FaultSelector, want: []Weight{Contradiction},
 		},
 		"a selector, and its own component is measured to fail": {edit: nobody, troubled: []string{"attic"}, fault: cause.FaultSelector, want: []Weight{Contradiction}},
+		"a selector, and the incident is about its component":   {edit: nobody, alerted: []string{"attic"}, fault: cause.FaultSelector, want: []Weight{Contradiction}},
+		"a resolver, and the incident is about its workload":    {edit: resolver, alerted: []string{"mail"}, fault: cause.FaultDNS, want: []Weight{Hint}},
+		"a selector, and the incident is about something else":  {edit: nobody, alerted: []string{"mail"}, fault: cause.FaultSelector, want: []Weight{Hint}},
 		"a port, and the service was tried in vain": {
 			edit: both(unnamed, func(s *cluster.State) {
 				s.Reaches = append(s.Reaches, cluster.Reach{Service: "stock-admin", Port: 9000})
@@ -99,6 +103,12 @@ func TestWhatNothingSuffersFromIsAHint(t *testing.T) {
 		"a port, and a client logs its IP in vain":                       {edit: unnamed, logs: line("dial tcp 10.1.7.7:9000: i/o timeout"), fault: cause.FaultPort, want: []Weight{Hint, Observed}},
 		"a port, and a client logs another in vain":                      {edit: unnamed, logs: line("dial tcp 10.1.7.7:90001: i/o timeout"), fault: cause.FaultPort, want: []Weight{Hint}},
 		"a resolver, and the requests of its workload fail":              {edit: resolver, troubled: []string{"mail"}, fault: cause.FaultDNS, want: []Weight{Mismatch}},
+		"an account that is gone, and the requests of its workload fail": {
+			edit: func(s *cluster.State) {
+				s.Read = append(s.Read, "serviceaccounts")
+				change(s, "mail", func(p *cluster.PodSpec) { p.ServiceAccount = "gone" })
+			}, troubled: []string{"mail"}, fault: cause.FaultServiceAccount, want: []Weight{Hint},
+		},
 		"a resolver, and its pods are not ready": {
 			edit: both(resolver, func(s *cluster.State) { unready(s, "mail") }), fault: cause.FaultDNS, want: []Weight{Contradiction},
 		},
@@ -120,7 +130,7 @@ func TestWhatNothingSuffersFromIsAHint(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			tt.edit(s)
-			fs := All(s, tt.logs, tt.troubled...)
+			fs := All(s, tt.logs, Trouble{Measured: tt.troubled, Alerted: tt.alerted})
 			if d := cmp.Diff(tt.want, of(fs, tt.fault)); d != "" {
 				t.Errorf("weights (-want +got):\n%s\n%+v", d, fs)
 			}

@@ -55,8 +55,9 @@ type Finding struct {
 	// when it may have changed later.
 	Since time.Time
 
-	where  []address // that do not answer because of it
-	unseen bool      // the rule did not look whether anything suffers
+	where   []address // that do not answer because of it
+	unseen  bool      // the rule did not look whether anything suffers
+	atStart bool      // it keeps pods from starting, and does nothing to those that run
 }
 
 // Lines are log lines of one workload, for checks that need them: what the
@@ -69,10 +70,16 @@ type Lines struct {
 // check looks for one kind of fault.
 type check func(*world) []Finding
 
-// All runs every check. logs may be empty; troubled are the workloads whose
-// requests are measured to fail or to be late.
-func All(s *cluster.State, logs []Lines, troubled ...string) []Finding {
-	w := newWorld(s, logs, troubled...)
+// Trouble is who is known to suffer, beside what the state shows.
+type Trouble struct {
+	Measured []string // components whose requests are measured to fail or to be late
+	Alerted  []string // components that the incident is about
+}
+
+// All runs every check. logs and trouble may be empty.
+func All(s *cluster.State, logs []Lines, trouble Trouble) []Finding {
+	w := newWorld(s, logs)
+	w.trouble = trouble
 	out := findings(w)
 	for _, f := range hearsay(w, out) {
 		out = merge(out, f)

@@ -119,7 +119,7 @@ func TestOrdinaryIsNoFinding(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			edit(s)
-			for _, f := range All(s, nil) {
+			for _, f := range All(s, nil, Trouble{}) {
 				t.Errorf("finding %s %s/%s %s: %s", f.Weight, f.Kind, f.Name, f.Fault, f.Text)
 			}
 			if d := Down(s); len(d) > 0 {

@@ -79,7 +79,7 @@ func TestTextOfOutsidersStaysOutside(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			tt.edit(s)
-			for _, f := range All(s, tt.logs) {
+			for _, f := range All(s, tt.logs, Trouble{}) {
 				if f.Fault == tt.fault && !f.Outside && f.Weight != Hint {
 					t.Errorf("finding %+v: want it marked as from outside, or none", f)
 				}
@@ -94,7 +94,7 @@ func TestLinesDoNotReplaceObjects(t *testing.T) {
 	s := wiredShop()
 	change(s, "web", func(p *cluster.PodSpec) { p.DNSPolicy = "Default" })
 	weights := map[bool]Weight{}
-	for _, f := range All(s, []Lines{{Workload: "web", Lines: []string{"lookup stock: no such host"}}}) {
+	for _, f := range All(s, []Lines{{Workload: "web", Lines: []string{"lookup stock: no such host"}}}, Trouble{}) {
 		weights[f.Outside] = f.Weight
 	}
 	if weights[false] != Hint || weights[true] != Observed {
@@ -113,7 +113,7 @@ func TestScaledToZeroWithNobodyToNeedIt(t *testing.T) {
 		}},
 	}
 	weights := func() (out []Weight) {
-		for _, f := range All(s, nil) {
+		for _, f := range All(s, nil, Trouble{}) {
 			if f.Fault == cause.FaultNoReplicas {
 				out = append(out, f.Weight)
 			}

@@ -79,7 +79,7 @@ func TestEventsCountByTheirReporter(t *testing.T) {
 					s.Events = append(s.Events, cluster.Event{Kind: tt.kind, Name: tt.object, Type: "Warning", Reason: tt.reason, Message: tt.words, Last: s.At.Add(-time.Minute), From: from})
 				}
 				var out []Finding
-				for _, f := range All(s, nil) {
+				for _, f := range All(s, nil, Trouble{}) {
 					switch {
 					case !f.Outside:
 						out = append(out, f)

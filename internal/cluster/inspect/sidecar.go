@@ -25,7 +25,7 @@ func portConflicts(w *world) []Finding {
 			continue
 		}
 		f := Finding{
-			Fault: cause.FaultPortConflict, Kind: d.kind, Name: d.name, Weight: Mismatch, Since: since(d),
+			Fault: cause.FaultPortConflict, Kind: d.kind, Name: d.name, Weight: Mismatch, atStart: true,
 			Text:   fmt.Sprintf("%s and %s of %s both want port %d of the pod", one, other, d.name, port),
 			About:  d.about(),
 			Check:  []string{"kubectl -n " + d.namespace + " logs " + plural(d.kind) + "/" + d.name + " --all-containers --previous"},

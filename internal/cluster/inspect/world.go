@@ -17,16 +17,16 @@ const fresh = 10 * time.Minute
 type world struct {
 	state     *cluster.State
 	logs      []Lines
-	troubled  []string            // workloads whose requests are measured to fail or to be late
+	trouble   Trouble
 	workloads []*cluster.Workload // those that people name: no replica sets of deployments
 	pods      map[string][]*cluster.Pod
 	owners    map[string]string          // workload by pod
 	events    map[string][]cluster.Event // by kind/name; those of Kubernetes itself
 }
 
-func newWorld(s *cluster.State, logs []Lines, troubled ...string) *world {
+func newWorld(s *cluster.State, logs []Lines) *world {
 	w := &world{
-		state: s, logs: logs, troubled: troubled, pods: map[string][]*cluster.Pod{},
+		state: s, logs: logs, pods: map[string][]*cluster.Pod{},
 		owners: map[string]string{},
 	}
 	sets := map[string]string{}

@@ -130,10 +130,10 @@ func briefs(fs []Finding) []brief {
 
 func TestAllIsWell(t *testing.T) {
 	t.Parallel()
-	if got := All(shop(), []Lines{{Workload: "api", Lines: []string{"started", "GET /orders 200"}}}); len(got) != 0 {
+	if got := All(shop(), []Lines{{Workload: "api", Lines: []string{"started", "GET /orders 200"}}}, Trouble{}); len(got) != 0 {
 		t.Errorf("findings in a healthy cluster: %+v", got)
 	}
-	if got := All(&cluster.State{}, nil); len(got) != 0 {
+	if got := All(&cluster.State{}, nil, Trouble{}); len(got) != 0 {
 		t.Errorf("findings in nothing: %+v", got)
 	}
 	if got := Down(shop()); len(got) != 0 {
@@ -288,7 +288,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			s := shop()
 			tc.state(s)
-			if d := cmp.Diff(tc.want, briefs(All(s, tc.logs))); d != "" {
+			if d := cmp.Diff(tc.want, briefs(All(s, tc.logs, Trouble{}))); d != "" {
 				t.Errorf("findings (-want +got):\n%s", d)
 			}
 		})
@@ -305,7 +305,7 @@ func TestOldEvents(t *testing.T) {
 		Kind: "ReplicaSet", Name: "web-5d", Type: "Warning", Reason: "FailedCreate", Last: noon.Add(-2 * time.Minute),
 		Message: `Error creating: pods "web-5d-" is forbidden: error looking up service account shop/web: serviceaccount "web" not found`,
 	})
-	if got := All(s, nil); len(got) != 0 {
+	if got := All(s, nil, Trouble{}); len(got) != 0 {
 		t.Errorf("findings from what is over: %+v", got)
 	}
 }
@@ -321,7 +321,7 @@ func TestOrderOfLists(t *testing.T) {
 		tc.state(a)
 		tc.state(b)
 		shuffle(b, rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)))
-		if d := cmp.Diff(All(a, tc.logs), All(b, tc.logs), cmpopts.IgnoreUnexported(Finding{})); d != "" {
+		if d := cmp.Diff(All(a, tc.logs, Trouble{}), All(b, tc.logs, Trouble{}), cmpopts.IgnoreUnexported(Finding{})); d != "" {
 			rt.Errorf("%s: findings depend on the order:\n%s", tc.name, d)
 		}
 	})
