@@ -44,10 +44,12 @@ const until = async (what, ok) => {
     saw.push("script runs under the policy");
     w.same = true;
     find("#approve-prop_1").open = true;
+    find("#approve-prop_1 > summary").focus();
     await fetch("/poke", { method: "POST" });
     await until("refresh", () => find(".timeline").textContent.includes("something new"));
     saw.push(w.same ? "refreshed in place" : "reloaded");
     saw.push(find("#approve-prop_1").open ? "what was open stays open" : "closed");
+    saw.push(w.document.activeElement === find("#approve-prop_1 > summary") ? "the keyboard stays where it was" : "the keyboard starts over");
     find("[data-plan]").click();
     await until("dialog", () => find("#token").open);
     saw.push("asks for a token");
@@ -109,7 +111,7 @@ func TestThePageLivesInABrowser(t *testing.T) {
 	select {
 	case saw := <-report:
 		want := []string{
-			"script runs under the policy", "refreshed in place", "what was open stays open", "asks for a token",
+			"script runs under the policy", "refreshed in place", "what was open stays open", "the keyboard stays where it was", "asks for a token",
 			"a wrong token is refused", "approved", "nothing is left to press",
 		}
 		if diff := cmp.Diff(want, saw); diff != "" {
