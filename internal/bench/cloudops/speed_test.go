@@ -21,39 +21,63 @@ func TestWhatItemsHoldIsDiagnosedLikeJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asJSON := func() []evidence.Item {
-		var out []evidence.Item
-		for _, it := range in.Items {
-			it, err := it.Encode(it.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, it)
+	diagnosedLikeJSON(t, in)
+}
+
+func TestWhatRealItemsHoldIsDiagnosedLikeJSON(t *testing.T) {
+	t.Parallel()
+	data := bench.Blind(benchtest.Set(t, "cloudops"))
+	ids, err := cases(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(ids); i += 30 {
+		in, err := load(data, ids[i])
+		if err != nil {
+			t.Fatal(err)
 		}
-		return out
-	}
-	engine := diagnose.New(diagnose.DefaultWeights())
-	encoded := in
-	encoded.Items = asJSON()
-	if d := cmp.Diff(engine.Diagnose(encoded), engine.Diagnose(in)); d != "" {
-		t.Errorf("diagnosis (-from JSON +from values):\n%s", d)
-	}
-	if d := cmp.Diff(encoded.Items, asJSON()); d != "" {
-		t.Errorf("the diagnosis changed its input (-before +after):\n%s", d)
+		diagnosedLikeJSON(t, in)
 	}
 }
 
+func diagnosedLikeJSON(t *testing.T, in diagnose.Input) {
+	t.Helper()
+	engine := diagnose.Default()
+	fromJSON := in
+	fromJSON.Items = encoded(t, in.Items)
+	if d := cmp.Diff(engine.Diagnose(fromJSON), engine.Diagnose(in)); d != "" {
+		t.Errorf("diagnosis (-from JSON +from values):\n%s", d)
+	}
+	if !cmp.Equal(fromJSON.Items, encoded(t, in.Items)) {
+		t.Error("the diagnosis changed its input")
+	}
+}
+
+func encoded(t *testing.T, items []evidence.Item) []evidence.Item {
+	t.Helper()
+	var out []evidence.Item
+	for _, it := range items {
+		it, err := it.Encode(it.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
 // BenchmarkCase reads and diagnoses one case after another, as holdfast bench
-// compare does, and reports the time of the slower ones. All cases once:
+// compare does, and reports the time of the slower ones. All cases once, with
+// memory collected as there:
 //
-//	go test ./internal/bench/cloudops -run '^$' -bench Case -benchtime 394x
+//	GOGC=400 go test ./internal/bench/cloudops -run '^$' -bench Case -benchtime 394x
 func BenchmarkCase(b *testing.B) {
 	data := bench.Blind(benchtest.Set(b, "cloudops"))
 	ids, err := cases(data)
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine := diagnose.New(diagnose.DefaultWeights())
+	engine := diagnose.Default()
 	var times []time.Duration
 	for i := 0; b.Loop(); i++ {
 		start := time.Now()
