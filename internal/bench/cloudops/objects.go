@@ -37,6 +37,9 @@ func readState(s *snapshot, namespace string, manifests func() declared) *cluste
 	r.nodes() // first: their leases tell the time of the snapshot
 	r.state.At = r.moment()
 	r.pods()
+	if len(r.state.Pods) > 0 {
+		r.state.Read = append(r.state.Read, "events") // each pod is described with its own
+	}
 	r.workloads()
 	r.services()
 	r.endpoints()
