@@ -104,8 +104,10 @@ func TestALineThatComesOnceSaysLittle(t *testing.T) {
 func TestHowFarTroubleIsSeen(t *testing.T) {
 	t.Parallel()
 	banded := func(score float64) []band {
-		return []band{{metric: evidence.Metric{Signal: evidence.Errors}, comparable: true, score: score, abnormal: score >= outOfBand},
-			{metric: evidence.Metric{Signal: evidence.LatencyP99, Now: sampledAt(time.Minute, 1)}, comparable: true}}
+		return []band{
+			{metric: evidence.Metric{Signal: evidence.Errors}, comparable: true, score: score, abnormal: score >= outOfBand},
+			{metric: evidence.Metric{Signal: evidence.LatencyP99, Now: sampledAt(time.Minute, 1)}, comparable: true},
+		}
 	}
 	tests := map[string]struct {
 		p         part
