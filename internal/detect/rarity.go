@@ -1,0 +1,111 @@
+package detect
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	magnitudes = 64  // classes of size
+	perOctave  = 2.0 // classes for each doubling
+	tailShare  = 0.03
+	// A tail is taken to fall at least as slowly as a power law of exponent
+	// 1/leastShape: sizes vary by nature, and "never seen before" alone is weak.
+	leastShape = 0.3
+	// shapeTrust is how many values the first guess of the shape counts for.
+	shapeTrust = 2.0
+	// headRoom is how many classes are kept free above the largest value.
+	headRoom = 8
+)
+
+// rarity remembers how often which sizes of a quantity occur, on a logarithmic
+// scale that starts where the quantity starts, so that its unit does not
+// matter, and says how rare a size is. Old values fade.
+type rarity struct {
+	Unit  float64 // first size above 0; 0 = none yet
+	Base  int32   // class that the scale starts at
+	Total float32 // weight of all values
+	Count [magnitudes]float32
+}
+
+// share estimates how large a share of the values is v or larger: counted where
+// there are values enough, and beyond that by the shape of the tail (the
+// estimator of Hill, 1975).
+func (r *rarity) share(v float64) float64 {
+	switch {
+	case r.Total <= 0 || v <= 0:
+		return 1
+	case r.Unit == 0:
+		return 0.5 / (float64(r.Total) + 1)
+	}
+	total, x := float64(r.Total), r.class(v)
+	start, above := magnitudes, 0.0
+	for start > 1 && above+float64(r.Count[start-1]) <= tailShare*total {
+		start--
+		above += float64(r.Count[start])
+	}
+	if x > float64(start) {
+		octaves := (x - float64(start)) / perOctave
+		return (above + 0.5) / (total + 1) * math.Exp2(-octaves/r.shape(start, above))
+	}
+	i := start
+	for i > 1 && float64(i-1) >= x {
+		i--
+		above += float64(r.Count[i])
+	}
+	above += float64(r.Count[i-1]) * min(float64(i)-x, 1)
+	return min((above+0.5)/(total+1), 1)
+}
+
+// shape is how far the tail reaches: the mean logarithm of the values in it
+// over its start.
+func (r *rarity) shape(start int, n float64) float64 {
+	sum := 0.0
+	for i := start; i < magnitudes; i++ {
+		sum += float64(r.Count[i]) * (float64(i-start) + 0.5) * math.Ln2 / perOctave
+	}
+	return max((sum+shapeTrust*leastShape)/(n+shapeTrust), leastShape)
+}
+
+// class is where a size lies on the scale, not rounded; below 1 = the smallest.
+func (r *rarity) class(v float64) float64 {
+	return min(max(perOctave*(math.Log2(v)-math.Log2(r.Unit))-float64(r.Base), 0), magnitudes*4)
+}
+
+// add counts a value with a weight. What is larger than the scale moves it up;
+// the smallest classes become one.
+func (r *rarity) add(v float64, weight float32) {
+	r.Total += weight
+	if v <= 0 {
+		r.Count[0] += weight
+		return
+	}
+	if r.Unit == 0 {
+		r.Unit, r.Base = v, -magnitudes/2
+	}
+	x := int(perOctave*(math.Log2(v)-math.Log2(r.Unit))) - int(r.Base)
+	if x >= magnitudes {
+		r.raise(x - magnitudes + headRoom)
+		x = int(perOctave*(math.Log2(v)-math.Log2(r.Unit))) - int(r.Base)
+	}
+	r.Count[min(max(x, 1), magnitudes-1)] += weight
+}
+
+func (r *rarity) raise(by int) {
+	r.Base += int32(by) //nolint:gosec // at most the range of float64 in octaves
+	old := r.Count
+	r.Count = [magnitudes]float32{}
+	for i, n := range old {
+		r.Count[max(i-by, 0)] += n
+	}
+}
+
+// fade scales all weights.
+func (r *rarity) fade(by float32) {
+	r.Total *= by
+	for i := range r.Count {
+		r.Count[i] *= by
+	}
+}
+
+const halfLife = 30 * 24 * time.Hour // after which a value counts half

@@ -1,0 +1,72 @@
+package detect
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	dayBins  = 48     // half hours
+	weekBins = 7 * 24 // hours
+	// visits to a bin, on different days or weeks, before it predicts
+	dayVisits, weekVisits = 2, 2
+	// learn is how fast what is usual at a time of day follows, a visit.
+	learn = 0.15
+	// wild is how many usual errors a value may move a profile by.
+	wild = 3
+)
+
+// season knows what is usual at each time of the day, and what each hour of the
+// week adds to that. A single wild day moves it little.
+type season struct {
+	Day        [dayBins]float64
+	DayPoints  [dayBins]uint16
+	Week       [weekBins]float32 // over Day, which keeps the numbers small
+	WeekPoints [weekBins]uint8
+	Error      float64 // mean error of what Day says
+	Errors     uint32
+}
+
+// bins are UTC; a change of daylight saving time is learnt again like any other
+// change of habit.
+func bins(at time.Time) (day, week int) {
+	s := at.Unix() % (7 * 86400)
+	if s < 0 {
+		s += 7 * 86400
+	}
+	return int(s % 86400 / (86400 / dayBins)), int(s / 3600)
+}
+
+// predict returns what is usual at a moment by the time of day, and by the hour
+// of the week too; NaN where too few days or weeks are known. perDay is how many
+// points a day has.
+func (s *season) predict(at time.Time, perDay float64) (day, week float64) {
+	d, w := bins(at)
+	if float64(s.DayPoints[d]) < dayVisits*max(perDay/dayBins, 1) {
+		return math.NaN(), math.NaN()
+	}
+	if float64(s.WeekPoints[w]) < min(weekVisits*max(perDay/24, 1), math.MaxUint8) {
+		return s.Day[d], math.NaN()
+	}
+	return s.Day[d], s.Day[d] + float64(s.Week[w])
+}
+
+// learn takes a point in.
+func (s *season) learn(at time.Time, v, perDay float64) {
+	d, w := bins(at)
+	if s.DayPoints[d] == 0 {
+		s.Day[d], s.DayPoints[d] = v, 1
+		return
+	}
+	err := v - s.Day[d]
+	if s.Errors > 20 && s.Error > 0 {
+		err = min(max(err, -wild*s.Error), wild*s.Error)
+	}
+	s.Day[d] += err * max(1/float64(s.DayPoints[d]+1), learn/max(perDay/dayBins, 1))
+	s.Week[w] += float32((err - float64(s.Week[w])) * max(1/float64(s.WeekPoints[w]+1), learn/max(perDay/24, 1)))
+	s.Errors++
+	s.Error += (math.Abs(err) - s.Error) * max(1/float64(s.Errors), 0.002)
+	s.DayPoints[d] = min(s.DayPoints[d], math.MaxUint16-1) + 1
+	s.WeekPoints[w] = min(s.WeekPoints[w], math.MaxUint8-1) + 1
+	s.Errors = min(s.Errors, 1<<20)
+}

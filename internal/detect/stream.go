@@ -1,0 +1,318 @@
+package detect
+
+import (
+	"math"
+	"time"
+)
+
+// Alarm is the score from which a point raises an alarm.
+const Alarm = 0.5
+
+// Kind says in what way a point is unusual.
+type Kind uint8
+
+// The kinds, in the order of the senses.
+const (
+	KindUsual  Kind = iota
+	KindLevel       // several values in a row are far from what is usual at this time
+	KindSpike       // one value is
+	KindJump        // the step from the value before is
+	KindShift       // the last values lie elsewhere than the ones before
+	KindWobble      // values vary as they did not before
+	KindDrift       // values stay on one side of what is usual: a leak, a slow decline
+	KindStuck       // the value does not move any more
+	KindSilent      // values were missing
+)
+
+// String is the kind in lower case.
+func (k Kind) String() string {
+	names := [...]string{"usual", "level", "spike", "jump", "shift", "wobble", "drift", "stuck", "silent"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "unknown"
+}
+
+// Verdict is what a point of a series is.
+type Verdict struct {
+	// Score is 0…1; Alarm and more raises an alarm. What goes on after an alarm
+	// stays below it.
+	Score float64
+	// Unusual is the score without regard to alarms before.
+	Unusual float64
+	Kind    Kind // what contributes most
+	// Direction is where the value lies from what was expected; Either when that
+	// says nothing.
+	Direction Direction
+}
+
+// senses are the quantities whose sizes are judged, each by its own past.
+const senses = 6
+
+// patienceOf a sense is the return time, in days, at which it raises an alarm
+// alone: what happens more often is not unusual. A level lasts for several
+// points, which are counted each, so that it is reached sooner.
+func patienceOf(sense int) float64 {
+	return [senses]float64{1.3, 12, 6, 12, 6, 12}[sense]
+}
+
+const (
+	warmUp = 50 // points that are learnt from before anything is judged
+	// fewestPoints is what patience is at least, for the level: an alarm that
+	// comes every few points is none, however slowly they come.
+	fewestPoints = 50
+	agreement    = 0.5  // exponent of the mean over senses: several that are half surprised are surprised
+	quorum       = 2.25 // what the sum over senses is divided by
+	refractory   = 5 * time.Hour
+	// refractoryPoints is the least distance of two alarms in points.
+	refractoryPoints = 4
+	longGap          = 14 * 24 * time.Hour // after which everything is learnt anew
+	trackRecord      = 500                 // points over which predictors are compared
+)
+
+// Stream is what is known about one series after its points so far: a few
+// kilobytes, whatever its length. The zero value is a series without points. It
+// is not safe for concurrent use. Copying it saves the state; MarshalBinary
+// makes bytes of it.
+type Stream struct {
+	Last     int64   // time of the last point, Unix milliseconds
+	Value    float64 // last value
+	Points   uint32  // taken in
+	Same     uint32  // points in a row with the same value
+	SameMost uint32  // most of them so far
+	Step     float64 // mean distance of points, seconds
+	Gap      float64 // longest distance of points so far, seconds
+	Weight   float32 // of the next point; grows, so that old points fade
+
+	Recent recent
+	Season season
+	// Record is the mean error of each predictor and the points behind it: recent
+	// median, time of day, hour of the week.
+	Record  [3]float64
+	Records [3]uint32
+
+	Level   float64 // mean size of the last few errors
+	Signed  float64 // mean of the last errors with their signs
+	Jumps   float64 // mean size of the last steps
+	Rare    [senses]rarity
+	QuietTo int64  // until when no further alarm is raised, Unix milliseconds
+	QuietAt uint32 // until which point
+}
+
+// Next takes a point in and judges it by the points before. A value that is not
+// finite is a missing one. A point that is not younger than the one before it is
+// left out: its score is 0.
+func (s *Stream) Next(at time.Time, v float64) Verdict {
+	now := at.UnixMilli()
+	if s.Points > 0 && now <= s.Last || !isFinite(v) {
+		return Verdict{}
+	}
+	dt := 0.0
+	if s.Points > 0 {
+		dt = (float64(now) - float64(s.Last)) / 1000
+		if dt > longGap.Seconds() && dt > 100*s.Step {
+			*s = Stream{}
+			s.Next(at, v)
+			return Verdict{Score: Alarm, Unusual: Alarm, Kind: KindSilent}
+		}
+		s.pace(dt)
+	}
+	m := s.measure(at, v)
+	verdict := s.judge(m)
+	s.rest(&verdict, v, dt)
+	s.keep(at, v, dt, m)
+	s.quieten(now, &verdict)
+	return verdict
+}
+
+// pace follows the distance of points; a gap counts as ten of them.
+func (s *Stream) pace(dt float64) {
+	if s.Points > 10 {
+		dt = min(dt, 10*s.Step)
+	}
+	s.Step += (dt - s.Step) * max(1/float64(s.Points), 1.0/trackRecord)
+}
+
+// perDay is how many points a day has.
+func (s *Stream) perDay() float64 { return 86400 / max(s.Step, 1e-3) }
+
+// measured is what a point shows.
+type measured struct {
+	size    [senses]float64
+	guess   [predictors]float64 // NaN = none
+	err     float64             // from the best guess
+	known   bool                // there was a guess
+	level   float64             // Error4 with the point
+	signed  float64
+	jumps   float64
+	shifted float64 // how far the last values lie above the ones before
+}
+
+const (
+	predictors = 3
+	// few and some are how many points the means over the last points reach back.
+	few, some = 4, 24
+	// shiftNew values are compared with the shiftOld before them.
+	shiftNew, shiftOld = 3, 24
+	minRecord          = 50 // points after which a predictor may be preferred
+)
+
+// measure compares a point with what was expected.
+func (s *Stream) measure(at time.Time, v float64) measured {
+	m := measured{level: s.Level, signed: s.Signed, jumps: s.Jumps}
+	if s.Points == 0 {
+		m.guess = [predictors]float64{math.NaN(), math.NaN(), math.NaN()}
+		return m
+	}
+	day, week := s.Season.predict(at, s.perDay())
+	m.guess = [predictors]float64{s.Recent.median(), day, week}
+	n := float64(s.Points + 1)
+	if best := s.best(m.guess); best >= 0 {
+		m.known, m.err = true, v-m.guess[best]
+		m.level += (math.Abs(m.err) - m.level) / min(n, few)
+		m.signed += (m.err - m.signed) / min(n, some)
+	}
+	step := math.Abs(v - s.Value)
+	m.jumps += (step - m.jumps) / min(n, some)
+	m.size = [senses]float64{m.level, math.Abs(m.err), step, 0, m.jumps, math.Abs(m.signed)}
+	if s.Points >= shiftNew+shiftOld/4 {
+		old := min(shiftOld, int(s.Recent.Len)-shiftNew+1)
+		now := middle(v, s.Recent.back(0), s.Recent.back(1))
+		m.shifted = now - s.Recent.medianBack(shiftNew-1, old)
+		m.size[KindShift-1] = math.Abs(m.shifted)
+	}
+	return m
+}
+
+func middle(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
+
+// best is the predictor with the smallest error so far; -1 = there is none. The
+// recent median has the word until another has a record.
+func (s *Stream) best(guess [predictors]float64) int {
+	best := -1
+	for k, g := range guess {
+		if math.IsNaN(g) {
+			continue
+		}
+		if best < 0 || s.Records[k] > minRecord && s.Record[k] < s.Record[best] {
+			best = k
+		}
+	}
+	return best
+}
+
+// judge says how surprising the sizes are, each by how long its like takes to
+// come back.
+func (s *Stream) judge(m measured) Verdict {
+	if s.Points < warmUp {
+		return Verdict{}
+	}
+	days := s.Step / 86400
+	slow := max(1, fewestPoints*days/patienceOf(0))
+	sum, most, which := 0.0, 0.0, 0
+	for k := range senses {
+		back := days / s.Rare[k].share(m.size[k])
+		part := math.Sqrt(back / (patienceOf(k) * slow))
+		sum += part
+		if part > most {
+			most, which = part, k
+		}
+	}
+	r := sum / quorum
+	r *= r
+	v := Verdict{Unusual: r / (1 + r), Kind: Kind(which + 1)}
+	v.Score = v.Unusual
+	toward := m.err
+	if v.Kind == KindShift {
+		toward = m.shifted
+	}
+	switch {
+	case toward > 0:
+		v.Direction = Up
+	case toward < 0:
+		v.Direction = Down
+	}
+	return v
+}
+
+const (
+	// A run of equal values, or a gap, is unusual when it is this many times
+	// longer than any before.
+	longer = 4
+	// leastRun is the shortest run, in points, that longer is applied to.
+	leastRun = 12
+)
+
+// rest judges what is missing: movement and points.
+func (s *Stream) rest(v *Verdict, value, dt float64) {
+	if s.Points < warmUp {
+		return
+	}
+	raise := func(ratio float64, k Kind) {
+		if u := ratio / (1 + ratio); u > v.Unusual && u >= Alarm {
+			*v = Verdict{Score: u, Unusual: u, Kind: k}
+		}
+	}
+	raise(dt/(longer*max(s.Gap, leastRun*s.Step/longer)), KindSilent)
+	if longest := longer * max(s.SameMost, leastRun); value == s.Value && s.Points > s.Same+warmUp {
+		raise(float64(s.Same+1)/float64(longest), KindStuck)
+		if s.Same+1 > longest {
+			s.QuietAt = s.Points + refractoryPoints // one alarm a run
+		}
+	}
+}
+
+// keep learns from the point.
+func (s *Stream) keep(at time.Time, v, dt float64, m measured) {
+	if s.Weight == 0 {
+		s.Weight = 1
+	}
+	for k := range s.Rare {
+		s.Rare[k].add(m.size[k], s.Weight)
+	}
+	for k, g := range m.guess {
+		if math.IsNaN(g) {
+			continue
+		}
+		s.Records[k] = min(s.Records[k]+1, trackRecord)
+		s.Record[k] += (math.Abs(v-g) - s.Record[k]) / float64(s.Records[k])
+	}
+	if s.Points > 0 && v == s.Value {
+		s.Same++
+	} else {
+		s.SameMost, s.Same = max(s.SameMost, s.Same), 0
+	}
+	s.Level, s.Signed, s.Jumps = m.level, m.signed, m.jumps
+	s.Season.learn(at, v, s.perDay())
+	s.Recent.add(v)
+	s.Last, s.Value, s.Gap = at.UnixMilli(), v, max(s.Gap, dt)
+	s.Points = min(s.Points, math.MaxUint32-1) + 1
+	s.age(dt)
+}
+
+// age makes the points so far count less.
+func (s *Stream) age(dt float64) {
+	const heaviest = 1 << 20
+	s.Weight *= float32(math.Exp2(dt / halfLife.Seconds()))
+	if s.Weight < heaviest {
+		return
+	}
+	for k := range s.Rare {
+		s.Rare[k].fade(1 / s.Weight)
+	}
+	s.Weight = 1
+}
+
+// quieten lets one alarm stand for what goes on after it.
+func (s *Stream) quieten(now int64, v *Verdict) {
+	switch {
+	case v.Unusual < Alarm:
+		v.Score = 0.9 * v.Unusual
+	case now < s.QuietTo || s.Points < s.QuietAt:
+		v.Score = 0.45 + 0.0499*v.Unusual
+	default:
+		v.Score = v.Unusual
+		s.QuietTo = now + refractory.Milliseconds()
+		s.QuietAt = s.Points + refractoryPoints
+	}
+}
