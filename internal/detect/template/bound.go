@@ -40,10 +40,10 @@ func (m *Miner) bound() {
 		m.evicted++
 	}
 	maps.DeleteFunc(m.forms, func(_ uint64, x *shape) bool { return x.gone })
-	for id, c := range m.contexts {
+	for key, c := range m.contexts {
 		c.members = slices.DeleteFunc(c.members, func(x *shape) bool { return x.gone })
-		if len(c.members) == 0 && (!c.varies || m.shapes[id] == nil) {
-			delete(m.contexts, id)
+		if len(c.members) == 0 && (!c.varies || m.shapes[c.shape] == nil) {
+			delete(m.contexts, key)
 		}
 	}
 }

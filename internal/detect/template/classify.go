@@ -58,12 +58,31 @@ func classify(b []byte, port bool) (kind byte, ok bool) {
 		return variable, true // someone at a place
 	case f.digits == 0:
 		return named(b, f, port), true
+	case f.dots > 0 && f.digits <= 2 && f.slashes == 0 && !port && namesOnly(b) && !topLevel(b):
+		return dotted, true
 	case identifies(b, f):
 		return variable, true
 	case f.turns == 1 && numbered(b):
 		return word, true
 	}
 	return mixed, true
+}
+
+// namesOnly reports whether all that stands between dots are names: none begins
+// with a digit or holds a mark.
+func namesOnly(b []byte) bool {
+	begins := true
+	for _, c := range b {
+		switch k := classes[c]; {
+		case c == '.':
+			begins = true
+		case begins && k != letter, k != letter && k != digit && c != '_' && c != '$':
+			return false
+		default:
+			begins = false
+		}
+	}
+	return true
 }
 
 // named classifies a piece without digits.
@@ -91,8 +110,8 @@ func plain(b []byte) byte {
 // whole: a hash, a quantity, a version, a file, an ID.
 func identifies(b []byte, f look) bool {
 	switch {
-	case f.hex && f.digits > 1 && f.digits+f.letters >= 6:
-		return true
+	case f.hex && (f.digits > 1 && f.digits+f.letters >= 6 || f.digits+f.letters >= 7):
+		return true // a word of the letters a to f is shorter, or has no digit
 	case len(b) > 2 && b[0] == '0' && (b[1] == 'x' || b[1] == 'X'):
 		return true
 	case f.dots > 0, f.slashes > 1:

@@ -7,6 +7,7 @@ import (
 
 // context is a shape with one place left open: which shapes fill it.
 type context struct {
+	shape   ID  // with the place open
 	at      int // the place
 	members []*shape
 	varies  bool // there was evidence enough
@@ -22,6 +23,8 @@ const (
 	fewAnchors = 1.0
 	// valued is the weight of shapes that have a value there already.
 	valued = 2.0
+	// numberedValue is what a name with a digit adds where there are values.
+	numberedValue = 0.5
 	// alike is what two names add that differ in a digit only: "cpu0", "cpu1".
 	alike = 2.0
 )
@@ -69,8 +72,10 @@ func (m *Miner) insert(es []element) *shape {
 	x := &shape{id: id, elements: es, used: m.lines, born: m.made}
 	m.shapes[id] = x
 	m.relate(x, true)
-	if c := m.contexts[id]; c != nil {
-		m.judge(id, c)
+	for p, e := range es {
+		if c := m.contexts[contextID(id, p)]; c != nil && e.kind == variable {
+			m.judge(c)
+		}
 	}
 	m.widen(x)
 	return x
@@ -86,21 +91,31 @@ func (m *Miner) relate(x *shape, judge bool) {
 			continue
 		}
 		places++
-		id := open(x.id, x.elements, p)
-		c := m.contexts[id]
-		if c == nil {
-			c = &context{at: p}
-			m.contexts[id] = c
-		}
+		c := m.context(open(x.id, x.elements, p), p)
 		if !c.fits(x, p) {
 			continue
 		}
 		c.members = append(c.members, x)
 		if judge {
-			m.judge(id, c)
+			m.judge(c)
 		}
 	}
 }
+
+// context returns the context in which place p of a shape is open.
+func (m *Miner) context(id ID, p int) *context {
+	key := contextID(id, p)
+	c := m.contexts[key]
+	if c == nil {
+		c = &context{shape: id, at: p}
+		m.contexts[key] = c
+	}
+	return c
+}
+
+// contextID tells the places of a shape apart: two that are next to each other
+// can lead to the same shape.
+func contextID(id ID, p int) ID { return id + mix(uint64(p), -2) } //nolint:gosec // a place
 
 // fits reports whether a shape belongs to the context with place p open: false
 // when two hashes collide, so that outsiders can spoil templates but not break
@@ -121,15 +136,12 @@ func anchors(es []element) int {
 }
 
 // judge joins the members of a context once its place varies.
-func (m *Miner) judge(id ID, c *context) {
-	if len(c.members) == 0 {
-		return
-	}
-	if !c.varies && c.weigh(m.shapes[id] != nil) <= c.needed() {
+func (m *Miner) judge(c *context) {
+	joint := m.shapes[c.shape]
+	if len(c.members) == 0 || !c.varies && c.weigh(joint != nil) <= c.needed() {
 		return
 	}
 	c.varies = true
-	joint := m.shapes[id]
 	if joint == nil {
 		es := slices.Clone(c.members[0].elements)
 		es[c.at].kind, es[c.at].key = variable, variableKey
@@ -160,6 +172,9 @@ func (c *context) weigh(valuesToo bool) float64 {
 	for _, x := range c.members {
 		sum += x.weight(c.at)
 		if e := x.elements[c.at]; e.kind == mixed {
+			if valuesToo {
+				sum += numberedValue
+			}
 			name := withoutDigits(e.text)
 			if names[name]++; names[name] == 2 {
 				sum += alike
@@ -175,7 +190,7 @@ func (x *shape) weight(p int) float64 {
 	e, w := x.elements[p], 1.0
 	switch {
 	case e.kind == mixed && strings.Contains(e.text, mask):
-		w = 2
+		w = 3
 	case e.kind != mixed && capitals(e.text):
 		w = 0.5
 	case e.kind == dotted:

@@ -57,7 +57,7 @@ type Miner struct {
 	scan     scanner
 	forms    map[uint64]*shape // by hash of the masked line
 	shapes   map[ID]*shape
-	contexts map[ID]*context // by the ID of the shape in which the place varies
+	contexts map[ID]*context // by contextID
 	wide     map[ID]bool     // shapes that Settle made
 	lines    int64           // that were added
 	made     int64           // shapes that were ever made

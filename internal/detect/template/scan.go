@@ -161,7 +161,7 @@ func numberEnd(b []byte, i int) int {
 	for j < len(b) && classes[b[j]] == digit {
 		j++
 	}
-	if j == i+1 && i > 0 && classes[b[i-1]] == letter {
+	if j == i+1 && i > 0 && classes[b[i-1]] == letter && b[i-1] < 0x80 {
 		return i
 	}
 	return j
@@ -259,15 +259,25 @@ func (s *scanner) split(i, end int) {
 			continue
 		}
 		j := i
-		for j < end && classes[line[j]] != delim {
+		for j < end && classes[line[j]] != delim && !leader(line[i:end], j-i) {
 			j++
 		}
 		if line[i] == '/' && j > i+2 {
 			j = pathEnd(line[:end], j)
 		}
+		if j == i {
+			i++ // a leader
+			continue
+		}
 		s.piece(i, j, j+1 < end && line[j] == ':' && classes[line[j+1]] == digit)
 		i = j
 	}
+}
+
+// leader reports whether dots at i lead from a label to its value, as in
+// "free....12". In a path they do not.
+func leader(b []byte, i int) bool {
+	return b[i] == '.' && i+1 < len(b) && b[i+1] == '.' && b[0] != '/' && b[0] != '\\'
 }
 
 // pathEnd returns the end of a path that goes on behind a delimiter.

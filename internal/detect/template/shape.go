@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -31,7 +32,12 @@ type builder struct {
 // order, with every run of values as one place.
 func (s *scanner) elements() []element {
 	b := builder{scanner: s}
-	for i := range s.pieces {
+	for i := 0; i < len(s.pieces); i++ {
+		if end := b.quotedEnd(i); end > i+1 {
+			b.quoted(s.pieces[i:end])
+			i = end - 1
+			continue
+		}
 		b.place(i)
 	}
 	rest := strings.TrimRight(oneBlank(s.line[b.end:], len(b.out) > 0), " ")
@@ -59,7 +65,7 @@ func (b *builder) place(i int) {
 		last.kind, last.text = mixed, last.text+text
 		last.key, last.like = hashByte(last.key, 0), hashByte(last.like, '#')
 		return
-	case last != nil && last.kind == variable && (p.kind == variable || date || gap == " " && p.kind == word && belongsToNumber(core)):
+	case last != nil && last.kind == variable && (p.kind == variable || date || b.unit(i, gap)):
 		switch {
 		case p.kind == variable && strings.Trim(gap, ":,;./-_@") == "": // parts of one value
 		case date:
@@ -83,6 +89,51 @@ func (b *builder) place(i int) {
 	}
 }
 
+// quotedEnd returns the piece behind the value in quotes that begins with piece
+// i, as in name="two words": i when there is none.
+func (b *builder) quotedEnd(i int) int {
+	start := b.pieces[i].start
+	if start < b.end+2 || b.line[start-1] != '"' || b.line[start-2] != '=' {
+		return i
+	}
+	for n := i; n < len(b.pieces); n++ {
+		gapEnd := len(b.line)
+		if n+1 < len(b.pieces) {
+			gapEnd = b.pieces[n+1].start
+		}
+		if bytes.IndexByte(b.line[b.pieces[n].end:gapEnd], '"') >= 0 {
+			return n + 1
+		}
+	}
+	return i
+}
+
+// quoted adds the pieces of one value in quotes as one place.
+func (b *builder) quoted(ps []piece) {
+	text := oneBlank(b.line[b.end:ps[0].start], len(b.out) > 0)
+	e := element{kind: word, key: hashStart}
+	for i, p := range ps {
+		if i > 0 {
+			text += oneBlank(b.line[ps[i-1].end:p.start], true)
+			e.key = hashByte(e.key, ' ')
+		}
+		core := b.line[p.start:p.end]
+		text += masked(core, p.kind)
+		if p.kind == variable {
+			e.key = hashByte(e.key, 0)
+		} else {
+			e.key = hashMasked(e.key, core)
+		}
+		if p.kind == variable || p.kind == mixed {
+			e.kind = mixed
+		}
+	}
+	b.end = ps[len(ps)-1].end
+	e.like = e.key
+	e.text = strings.ToValidUTF8(text, "�")
+	b.out = append(b.out, e)
+}
+
 // index reports whether the value at b.end is the index of the word before it,
 // as in LOCAL(0): together they are one name.
 func (b *builder) index(last *element, gap string) bool {
@@ -103,6 +154,12 @@ func (b *builder) emptyValue() bool {
 	}
 	c := b.line[b.end+1]
 	return classes[c] == space || c == ',' || c == ';' || c == ')'
+}
+
+// unit reports whether piece i is the unit of the number before it.
+func (b *builder) unit(i int, gap string) bool {
+	p, before := b.pieces[i], b.pieces[i-1]
+	return gap == " " && p.kind == word && classes[b.line[before.end-1]] == digit && belongsToNumber(b.line[p.start:p.end])
 }
 
 // date reports whether piece i is the name of a day or a month in a date: a

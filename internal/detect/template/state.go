@@ -64,9 +64,9 @@ func (m *Miner) Save() State {
 		}
 		s.Shapes = append(s.Shapes, saved)
 	}
-	for _, id := range slices.Sorted(maps.Keys(m.contexts)) {
-		if c := m.contexts[id]; c.varies {
-			s.Varying = append(s.Varying, SavedPlace{id, c.at})
+	for _, key := range slices.Sorted(maps.Keys(m.contexts)) {
+		if c := m.contexts[key]; c.varies {
+			s.Varying = append(s.Varying, SavedPlace{c.shape, c.at})
 		}
 	}
 	s.Wide = slices.Sorted(maps.Keys(m.wide))
@@ -101,7 +101,7 @@ func Restore(s State) (*Miner, error) {
 		all[i].parent = all[p]
 	}
 	for _, v := range s.Varying {
-		m.contexts[v.ID] = &context{at: v.At, varies: true}
+		m.context(v.ID, v.At).varies = true
 	}
 	for _, x := range all {
 		m.relate(x, false)

@@ -45,6 +45,12 @@ func TestMaskHidesWhatVariesByItsLook(t *testing.T) {
 		"list of any length":   {"evict blk_11 now", "evict blk_<*> now"},
 		"colours":              {"\x1b[31mERROR\x1b[0m disk 3 full", "ERROR disk <*> full"},
 		"blanks":               {"  a\tb   c  ", "a b c"},
+		"dots lead to a value": {"pages free....12, dirty......none", "pages free....<*>, dirty......none"},
+		"class with a digit":   {"at org.log4j2.Logger of com.mysql.jdbc4.Pool", "at org.log4j2.Logger of com.mysql.jdbc4.Pool"},
+		"short hash":           {"at commit e7fabcd of facade", "at commit <*> of facade"},
+		"number after Chinese": {"耗时：0 ms，共 5", "耗时：<*> ms，共 <*>"},
+		"value in quotes":      {`state="not yet 7 ready" next`, `state="not yet <*> ready" next`},
+		"no unit":              {"run /bin/true b", "run <*> b"},
 		"marks only":           {"-----", "-----"},
 		"nothing":              {"", ""},
 		"key without value":    {"user= uid=0 host=", "user= uid=<*> host="},
@@ -107,6 +113,8 @@ func TestEvidenceDecidesWhatVaries(t *testing.T) {
 		"a word alone is a statement":      {[]string{"running", "stopping", "stopped", "failed", "idle", "lost"}, 6},
 		"units do not matter":              {[]string{"sent 12 bytes to peer", "sent 3 KB (3072 bytes) to peer"}, 1},
 		"lists of any length":              {[]string{"lost nodes n-12", "lost nodes n-13 n-14", "lost nodes n-1 n-2 n-33 n-45"}, 1},
+		"values in quotes":                 {[]string{`set tag="view lock" of job`, `set tag="main" of job`, `set tag="radio link of modem" of job`, `set tag="sync" of job`}, 1},
+		"IDs without a mask":               {[]string{"made order 4711 of shop", "made order jA9JBXgf of shop", "made order k3 of shop"}, 1},
 		"what is optional and varies":      {[]string{"connection from 10.0.0.1 () at 12:00:01", "connection from 10.0.0.2 (db.shop.local) at 12:00:02"}, 1},
 		"two places at once": {
 			[]string{
