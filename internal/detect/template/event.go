@@ -22,9 +22,10 @@ const maxEventLines = 1000
 // ready. It keeps the head and the cause of one event, whatever its length, and
 // is not safe for concurrent use.
 type Joiner struct {
-	open  bool
-	event Event
-	trace trace
+	open   bool
+	event  Event
+	trace  trace
+	indent int // blanks before the head
 }
 
 // trace is the kind of stack trace that an event is in.
@@ -41,13 +42,17 @@ const (
 // once that is complete.
 func (j *Joiner) Add(line []byte) (done Event, ok bool) {
 	line = bytes.TrimRight(line, "\r")
-	if j.open && j.event.Lines < maxEventLines && j.continues(line) {
+	goesOn := j.open && j.continues(line)
+	if goesOn && j.event.Lines < maxEventLines {
 		j.event.Lines++
 		return Event{}, false
 	}
 	done, ok = j.event, j.open
 	j.event, j.open = Event{Head: clipped(line), Lines: 1}, true
-	j.trace = noTrace
+	if goesOn {
+		return done, ok // cut off: what follows is told apart as before
+	}
+	j.trace, j.indent = noTrace, len(line)-len(bytes.TrimLeft(line, " \t"))
 	switch {
 	case bytes.HasPrefix(line, []byte("Traceback (most recent call")):
 		j.trace = python
@@ -77,7 +82,7 @@ func (j *Joiner) continues(line []byte) bool {
 	case trimmed == "":
 		return j.trace != noTrace
 	case len(trimmed) < len(text):
-		return true // indented
+		return j.trace != noTrace || j.indent < len(text)-len(trimmed) && !begins(trimmed)
 	case strings.HasPrefix(text, "Traceback (most recent call"):
 		j.trace = python
 		return true
@@ -102,6 +107,18 @@ func (j *Joiner) continues(line []byte) bool {
 		return true
 	}
 	return false
+}
+
+// begins reports whether an indented line is a statement of its own: some
+// programs align their levels to the right.
+func begins(trimmed string) bool {
+	first, _, _ := strings.Cut(trimmed, " ")
+	l := lower([]byte(strings.Trim(first, "[]:|")))
+	switch string(l.bytes()) {
+	case "trace", "debug", "info", "notice", "warn", "warning", "error", "fatal", "critical":
+		return true
+	}
+	return len(first) >= 10 && first[4] == '-' && first[7] == '-' && strings.Trim(first[:4], "0123456789") == ""
 }
 
 // names takes a line that names an error: the last line of a Python trace, or

@@ -54,6 +54,8 @@ func TestStackTracesAreOneEvent(t *testing.T) {
 			[]event{{"TimeoutError: a", "", 1}, {"TimeoutError: b", "", 1}, {"TimeoutError: c", "", 1}},
 		},
 		"printed over several lines": {"config: {\n  \"a\": 1\n}\nready\r\n", []event{{"config: {", "", 3}, {"ready", "", 1}}},
+		"levels to the right":        {"ERROR a\n INFO b\n  detail\n WARN c\n", []event{{"ERROR a", "", 1}, {" INFO b", "", 2}, {" WARN c", "", 1}}},
+		"all lines are indented":     {"  a\n  b\n  2026-03-01 c\n", []event{{"  a", "", 1}, {"  b", "", 1}, {"  2026-03-01 c", "", 1}}},
 		"begins in the middle":       {"\tat shop.Cart.take(Cart.java:12)\nready\n", []event{{"\tat shop.Cart.take(Cart.java:12)", "", 1}, {"ready", "", 1}}},
 	}
 	for name, tt := range tests {

@@ -6,9 +6,10 @@ import "bytes"
 // container runtime wraps lines of JSON in JSON.
 const maxNested = 3
 
-// Message returns the message of a structured line: of a JSON object the string
-// field that holds it, of a logfmt line msg or message. Any other line is its
-// own message. The result may share memory with line.
+// Message returns the message of a structured line: of a JSON object, possibly
+// behind a time, the string field that holds it, of a logfmt line msg or
+// message. Any other line is its own message. The result may share memory with
+// line.
 func Message(line []byte) []byte {
 	for range maxNested {
 		inner, ok := jsonMessage(line)
@@ -44,7 +45,7 @@ func messageRank(name []byte) int {
 // jsonMessage reads the fields of one JSON object as far as it is one; what is
 // cut off or broken counts up to there.
 func jsonMessage(line []byte) (message []byte, ok bool) {
-	r := jsonReader{bytes.TrimSpace(line[:min(len(line), maxObject)]), 0}
+	r := jsonReader{line[objectStart(line):min(len(line), maxObject)], 0}
 	if !r.next('{') {
 		return nil, false
 	}
@@ -71,6 +72,23 @@ func jsonMessage(line []byte) (message []byte, ok bool) {
 	}
 	return unescaped(message), true
 }
+
+// objectStart returns where the object of a line begins when nothing but a time
+// or a number stands before it; 0 otherwise.
+func objectStart(line []byte) int {
+	for i, c := range line[:min(len(line), maxStamp)] {
+		switch {
+		case c == '{':
+			return i
+		case classes[c] == letter && c != 'T' && c != 'Z', c == '"', c == '=':
+			return 0
+		}
+	}
+	return 0
+}
+
+// maxStamp bounds the time before an object.
+const maxStamp = 48
 
 // maxObject bounds how far into a line a message is looked for.
 const maxObject = 64 << 10

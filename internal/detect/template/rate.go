@@ -13,6 +13,45 @@ type Window struct {
 	Counts map[ID][]int // as many as Bins; a template without an entry did not occur
 }
 
+// Add counts a line of a template in a bin; a bin beyond Bins makes the window
+// longer.
+func (w *Window) Add(id ID, bin int) {
+	if bin < 0 || bin >= maxBins {
+		return
+	}
+	if w.Counts == nil {
+		w.Counts = map[ID][]int{}
+	}
+	w.Bins = max(w.Bins, bin+1)
+	c := w.Counts[id]
+	for len(c) <= bin {
+		c = append(c, 0)
+	}
+	c[bin]++
+	w.Counts[id] = c
+}
+
+// maxBins bounds a window.
+const maxBins = 100_000
+
+// Resolve returns the window with the lines of each template under the ID that
+// it has now: templates may have been joined since they were counted.
+func (m *Miner) Resolve(w Window) Window {
+	out := Window{Bins: w.Bins, Counts: make(map[ID][]int, len(w.Counts))}
+	for id, counts := range w.Counts {
+		now := m.Current(id)
+		sum := out.Counts[now]
+		for i, n := range counts {
+			for len(sum) <= i {
+				sum = append(sum, 0)
+			}
+			sum[i] += n
+		}
+		out.Counts[now] = sum
+	}
+	return out
+}
+
 // Change is what became of a template.
 type Change string
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/holdfast-sre/holdfast/internal/detect/template"
@@ -135,5 +136,24 @@ func TestMoreOfItIsLessLikely(t *testing.T) {
 	}
 	if last > 1e-9 {
 		t.Errorf("P of 100000 lines after one a bin is %v", last)
+	}
+}
+
+func TestCountsFollowTheirTemplates(t *testing.T) {
+	t.Parallel()
+	m := template.New(0)
+	var w template.Window
+	for i, user := range []string{"ana", "bo", "chen", "dede", "emil"} {
+		w.Add(m.Add([]byte("login of "+user+" was refused")), i%3)
+		w.Add(m.Add([]byte("took 3 ms")), 3)
+	}
+	w.Add(1, -1)
+	w.Add(1, 1<<40)
+	want := template.Window{Bins: 4, Counts: map[template.ID][]int{
+		m.Add([]byte("login of bo was refused")): {2, 2, 1},
+		m.Add([]byte("took 4 ms")):               {0, 0, 0, 5},
+	}}
+	if diff := cmp.Diff(want, m.Resolve(w)); diff != "" {
+		t.Errorf("window (-want, +got):\n%s", diff)
 	}
 }

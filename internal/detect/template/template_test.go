@@ -56,6 +56,7 @@ func TestMaskHidesWhatVariesByItsLook(t *testing.T) {
 		"key without value":    {"user= uid=0 host=", "user= uid=<*> host="},
 		"invalid UTF-8":        {"read \xff\xfe of disk", "read � of disk"},
 		"JSON":                 {`{"level":"info","msg":"took 5 ms","n":[1,{"a":"}"}]}`, "took <*> ms"},
+		"JSON behind a time":   {`2026-03-01T10:00:00.5Z {"message":"took 5 ms"}`, "took <*> ms"},
 		"JSON in JSON":         {`{"log":"{\"message\":\"took 5 ms\"}\n","stream":"stdout"}`, "took <*> ms"},
 		"JSON cut off":         {`{"a":{"b":1},"message":"disk 3 is fu`, "disk <*> is fu"},
 		"JSON without message": {`{"code":7}`, `{"code":<*>}`},
