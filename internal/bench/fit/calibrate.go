@@ -67,7 +67,7 @@ func vouchAs(c, whole diagnose.Calibration) diagnose.Calibration {
 
 // The promises that a size of the allowances must keep on held-back cases.
 const (
-	keepTest     = 0.10 // Spiegelhalter's p, two-sided, of all sets
+	keepTest     = 0.05 // Spiegelhalter's p, two-sided, of all sets
 	keepSet      = 0.01 // of each set that has enough cases: too high in one does not make up for too low in another
 	keepCoverage = 0.50 // share of cases that are given .95 or more
 	keepBound    = 0.95 // lower bound of how many of these are right
