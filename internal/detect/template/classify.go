@@ -60,7 +60,7 @@ func classify(b []byte, port bool) (kind byte, ok bool) {
 		return named(b, f, port), true
 	case f.dots > 0 && f.digits <= 2 && f.slashes == 0 && !port && namesOnly(b) && !topLevel(b):
 		return dotted, true
-	case identifies(b, f):
+	case port && f.turns < 2, identifies(b, f):
 		return variable, true
 	case f.turns == 1 && numbered(b):
 		return word, true

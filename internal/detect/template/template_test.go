@@ -28,6 +28,7 @@ func TestMaskHidesWhatVariesByItsLook(t *testing.T) {
 		"hardware address":     {"lease for 00:1b:44:11:3a:b7 ends", "lease for <*> ends"},
 		"machine":              {"lookup db-0.db.shop.svc.cluster.local: no such host", "lookup <*>: no such host"},
 		"machine with a port":  {"connect to redis.cache:6379 failed", "connect to <*> failed"},
+		"numbered machine":     {"connect to cart-7:8080 refused", "connect to <*> refused"},
 		"class":                {"java.io.IOException: broken pipe", "java.io.IOException: broken pipe"},
 		"URL":                  {`GET "https://shop.example/cart?id=7" failed`, `GET "<*>" failed`},
 		"path":                 {"open /var/lib/app/data.db: no space left", "open <*>: no space left"},
