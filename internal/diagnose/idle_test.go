@@ -33,7 +33,7 @@ func TestIdleSettingsBlameNobody(t *testing.T) {
 		"nothing else is wrong":               {odd(), nil, 0, 0.2},
 		"trouble that began long after it":    {odd(), failing(t, "orders", onset), 0, 0.8},
 		"trouble that began when pods did":    {fresh, failing(t, "orders", onset), 0.8, 1},
-		"trouble elsewhere, of what calls it": {fresh, failing(t, "web", onset), 0.5, 1},
+		"trouble elsewhere, of what calls it": {fresh, failing(t, "web", onset), 0.3, 1},
 		"trouble of what does not call it":    {fresh, failing(t, "mailer", onset), 0, 0.8},
 	} {
 		t.Run(name, func(t *testing.T) {

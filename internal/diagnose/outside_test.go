@@ -182,7 +182,7 @@ func TestARestartRecordsNoDeploy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := diagnose.Default().Diagnose(input(t, []string{"orders"}, told(t), []evidence.Item{runtime(t, "orders", tt.instances...)}))
+			d := diagnose.New(diagnose.DefaultWeights()).Diagnose(input(t, []string{"orders"}, told(t), []evidence.Item{runtime(t, "orders", tt.instances...)}))
 			h, ok := ofClass(d, diagnose.BadDeploy)
 			if !ok || h.Probability > 0.80 != tt.recorded {
 				t.Errorf("bad deploy has %.2f, recorded %v:%s", h.Probability, tt.recorded, show(d))
