@@ -183,7 +183,7 @@ func known(set string, rows []comparedRow) []comparedRow {
 		}
 		g := score.Group{Name: r.Group, Cases: r.Cases}
 		for _, f := range r.Figures {
-			g.Measures = append(g.Measures, score.Measure{Name: f.Measure, Value: f.Value})
+			g.Measures = append(g.Measures, score.Measure{Name: f.Measure, Value: f.Value, OfHundred: f.OfHundred()})
 		}
 		if n := len(out); n > 0 && out[n-1].Method == r.Method && out[n-1].Source == r.Source {
 			out[n-1].Groups = append(out[n-1].Groups, g)

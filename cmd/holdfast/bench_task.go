@@ -24,9 +24,11 @@ import (
 // benchTasks are the benchmarks of the senses: predictions are a folder with a
 // file a case.
 func benchTasks() []bench.Task {
-	detectors := append([]bench.Detector{bench.Holdfast()}, comparator.Detectors()...)
+	detectors := func(set string) []bench.Detector {
+		return append([]bench.Detector{bench.Holdfast()}, comparator.Detectors(set)...)
+	}
 	miners := append([]bench.LogMiner{bench.HoldfastMiner()}, comparator.Miners()...)
-	return []bench.Task{nab.Task(detectors...), cloudmon.Task(detectors...), loghub2k.Task(miners...)}
+	return []bench.Task{nab.Task(detectors(nab.Name)...), cloudmon.Task(detectors(cloudmon.Name)...), loghub2k.Task(miners...)}
 }
 
 func taskNames() []string {

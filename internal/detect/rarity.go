@@ -8,7 +8,7 @@ import (
 const (
 	magnitudes = 64  // classes of size
 	perOctave  = 2.0 // classes for each doubling
-	tailShare  = 0.03
+	tailShare  = 0.015
 	// A tail is taken to fall at least as slowly as a power law of exponent
 	// 1/leastShape: sizes vary by nature, and "never seen before" alone is weak.
 	leastShape = 0.3
@@ -30,7 +30,8 @@ type rarity struct {
 
 // share estimates how large a share of the values is v or larger: counted where
 // there are values enough, and beyond that by the shape of the tail (the
-// estimator of Hill, 1975).
+// estimator of Hill, 1975), but never less than what was counted. A value counts
+// with all of its class, so that what is seen again and again is not rare.
 func (r *rarity) share(v float64) float64 {
 	switch {
 	case r.Total <= 0 || v <= 0:
@@ -39,22 +40,27 @@ func (r *rarity) share(v float64) float64 {
 		return 0.5 / (float64(r.Total) + 1)
 	}
 	total, x := float64(r.Total), r.class(v)
+	own := min(max(int(x), 0), magnitudes)
 	start, above := magnitudes, 0.0
 	for start > 1 && above+float64(r.Count[start-1]) <= tailShare*total {
 		start--
 		above += float64(r.Count[start])
 	}
-	if x > float64(start) {
-		octaves := (x - float64(start)) / perOctave
-		return (above + 0.5) / (total + 1) * math.Exp2(-octaves/r.shape(start, above))
+	if own < start {
+		return min((above+r.sum(own, start)+0.5)/(total+1), 1)
 	}
-	i := start
-	for i > 1 && float64(i-1) >= x {
-		i--
-		above += float64(r.Count[i])
+	octaves := (x - float64(start)) / perOctave
+	beyond := (above + 0.5) / (total + 1) * math.Exp2(-octaves/r.shape(start, above))
+	return max(beyond, r.sum(own, magnitudes)/(total+1))
+}
+
+// sum of the weights of the classes from…to, to left out.
+func (r *rarity) sum(from, to int) float64 {
+	n := 0.0
+	for _, c := range r.Count[from:to] {
+		n += float64(c)
 	}
-	above += float64(r.Count[i-1]) * min(float64(i)-x, 1)
-	return min((above+0.5)/(total+1), 1)
+	return n
 }
 
 // shape is how far the tail reaches: the mean logarithm of the values in it
@@ -67,9 +73,11 @@ func (r *rarity) shape(start int, n float64) float64 {
 	return max((sum+shapeTrust*leastShape)/(n+shapeTrust), leastShape)
 }
 
-// class is where a size lies on the scale, not rounded; below 1 = the smallest.
+// class is where a size lies on the scale, not rounded; below 1 = among the
+// smallest. The first size lies in the middle of its class, where rounding does
+// not matter.
 func (r *rarity) class(v float64) float64 {
-	return min(max(perOctave*(math.Log2(v)-math.Log2(r.Unit))-float64(r.Base), 0), magnitudes*4)
+	return perOctave*(math.Log2(v)-math.Log2(r.Unit)) + 0.5 - float64(r.Base)
 }
 
 // add counts a value with a weight. What is larger than the scale moves it up;
@@ -83,10 +91,10 @@ func (r *rarity) add(v float64, weight float32) {
 	if r.Unit == 0 {
 		r.Unit, r.Base = v, -magnitudes/2
 	}
-	x := int(perOctave*(math.Log2(v)-math.Log2(r.Unit))) - int(r.Base)
+	x := int(r.class(v))
 	if x >= magnitudes {
 		r.raise(x - magnitudes + headRoom)
-		x = int(perOctave*(math.Log2(v)-math.Log2(r.Unit))) - int(r.Base)
+		x = int(r.class(v))
 	}
 	r.Count[min(max(x, 1), magnitudes-1)] += weight
 }

@@ -62,8 +62,10 @@ func (s *season) learn(at time.Time, v, perDay float64) {
 	if s.Errors > 20 && s.Error > 0 {
 		err = min(max(err, -wild*s.Error), wild*s.Error)
 	}
-	s.Day[d] += err * max(1/float64(s.DayPoints[d]+1), learn/max(perDay/dayBins, 1))
-	s.Week[w] += float32((err - float64(s.Week[w])) * max(1/float64(s.WeekPoints[w]+1), learn/max(perDay/24, 1)))
+	s.Day[d] += err * max(1/(float64(s.DayPoints[d])+1), learn/max(perDay/dayBins, 1))
+	week := float64(s.Week[w])
+	week += (err - week) * max(1/(float64(s.WeekPoints[w])+1), learn/max(perDay/24, 1))
+	s.Week[w] = float32(min(max(week, -math.MaxFloat32), math.MaxFloat32))
 	s.Errors++
 	s.Error += (math.Abs(err) - s.Error) * max(1/float64(s.Errors), 0.002)
 	s.DayPoints[d] = min(s.DayPoints[d], math.MaxUint16-1) + 1

@@ -44,6 +44,9 @@ type Verdict struct {
 	// Direction is where the value lies from what was expected; Either when that
 	// says nothing.
 	Direction Direction
+	// Onset is when the trouble began that the point is part of: the first point
+	// that stood out; zero for a point that is part of none.
+	Onset time.Time
 }
 
 // senses are the quantities whose sizes are judged, each by its own past.
@@ -53,16 +56,16 @@ const senses = 6
 // alone: what happens more often is not unusual. A level lasts for several
 // points, which are counted each, so that it is reached sooner.
 func patienceOf(sense int) float64 {
-	return [senses]float64{1.3, 12, 6, 12, 6, 12}[sense]
+	return [senses]float64{1, 10, 5, 10, 10, 10}[sense]
 }
 
 const (
 	warmUp = 50 // points that are learnt from before anything is judged
 	// fewestPoints is what patience is at least, for the level: an alarm that
 	// comes every few points is none, however slowly they come.
-	fewestPoints = 50
-	agreement    = 0.5  // exponent of the mean over senses: several that are half surprised are surprised
-	quorum       = 2.25 // what the sum over senses is divided by
+	fewestPoints = 45
+	agreement    = 0.5 // exponent of the mean over senses: several that are half surprised are surprised
+	quorum       = 2   // what the sum over senses is divided by
 	refractory   = 5 * time.Hour
 	// refractoryPoints is the least distance of two alarms in points.
 	refractoryPoints = 4
@@ -70,11 +73,19 @@ const (
 	trackRecord      = 500                 // points over which predictors are compared
 )
 
-// Stream is what is known about one series after its points so far: a few
-// kilobytes, whatever its length. The zero value is a series without points. It
-// is not safe for concurrent use. Copying it saves the state; MarshalBinary
-// makes bytes of it.
-type Stream struct {
+// Stream is what is known about one series after its points so far: less than
+// four kilobytes, whatever its length. The zero value is a series without
+// points. It is not safe for concurrent use. A copy is a saved state;
+// MarshalBinary makes bytes of it.
+type Stream struct{ s state }
+
+// Next takes a point in and judges it by the points before. A value that is not
+// finite is a missing one. A point that is not younger than the one before is
+// left out: its verdict is that of a usual point.
+func (s *Stream) Next(at time.Time, v float64) Verdict { return s.s.next(at, v) }
+
+// state is kept in fields of fixed size, so that it can be written as it is.
+type state struct {
 	Last     int64   // time of the last point, Unix milliseconds
 	Value    float64 // last value
 	Points   uint32  // taken in
@@ -97,23 +108,29 @@ type Stream struct {
 	Rare    [senses]rarity
 	QuietTo int64  // until when no further alarm is raised, Unix milliseconds
 	QuietAt uint32 // until which point
+	Calm    uint32 // points in a row that do not stand out; 0 = one stands out
+	Onset   int64  // when something began to stand out, Unix milliseconds
 }
 
-// Next takes a point in and judges it by the points before. A value that is not
-// finite is a missing one. A point that is not younger than the one before it is
-// left out: its score is 0.
-func (s *Stream) Next(at time.Time, v float64) Verdict {
+const (
+	standsOut = Alarm / 2
+	// calmPoints in a row end what stood out.
+	calmPoints = 3
+)
+
+func (s *state) next(at time.Time, v float64) Verdict {
 	now := at.UnixMilli()
 	if s.Points > 0 && now <= s.Last || !isFinite(v) {
 		return Verdict{}
 	}
+	v = min(max(v, -largest), largest)
 	dt := 0.0
 	if s.Points > 0 {
 		dt = (float64(now) - float64(s.Last)) / 1000
 		if dt > longGap.Seconds() && dt > 100*s.Step {
-			*s = Stream{}
-			s.Next(at, v)
-			return Verdict{Score: Alarm, Unusual: Alarm, Kind: KindSilent}
+			*s = state{}
+			s.next(at, v)
+			return Verdict{Score: Alarm, Unusual: Alarm, Kind: KindSilent, Onset: at}
 		}
 		s.pace(dt)
 	}
@@ -122,19 +139,38 @@ func (s *Stream) Next(at time.Time, v float64) Verdict {
 	s.rest(&verdict, v, dt)
 	s.keep(at, v, dt, m)
 	s.quieten(now, &verdict)
+	s.date(now, &verdict)
 	return verdict
 }
 
+// date says since when something has been standing out.
+func (s *state) date(now int64, v *Verdict) {
+	if v.Unusual < standsOut {
+		s.Calm = min(s.Calm+1, calmPoints+1)
+	} else {
+		if s.Calm > calmPoints {
+			s.Onset = now
+		}
+		s.Calm = 0
+	}
+	if s.Calm <= calmPoints && s.Points > warmUp {
+		v.Onset = time.UnixMilli(s.Onset).UTC()
+	}
+}
+
 // pace follows the distance of points; a gap counts as ten of them.
-func (s *Stream) pace(dt float64) {
+func (s *state) pace(dt float64) {
 	if s.Points > 10 {
 		dt = min(dt, 10*s.Step)
 	}
 	s.Step += (dt - s.Step) * max(1/float64(s.Points), 1.0/trackRecord)
 }
 
+// largest bounds values, so that differences of sums stay finite.
+const largest = 1e300
+
 // perDay is how many points a day has.
-func (s *Stream) perDay() float64 { return 86400 / max(s.Step, 1e-3) }
+func (s *state) perDay() float64 { return 86400 / max(s.Step, 1e-3) }
 
 // measured is what a point shows.
 type measured struct {
@@ -151,14 +187,14 @@ type measured struct {
 const (
 	predictors = 3
 	// few and some are how many points the means over the last points reach back.
-	few, some = 4, 24
+	few, some = 4, 30
 	// shiftNew values are compared with the shiftOld before them.
 	shiftNew, shiftOld = 3, 24
-	minRecord          = 50 // points after which a predictor may be preferred
+	minRecord          = 200 // points after which a predictor may be preferred
 )
 
 // measure compares a point with what was expected.
-func (s *Stream) measure(at time.Time, v float64) measured {
+func (s *state) measure(at time.Time, v float64) measured {
 	m := measured{level: s.Level, signed: s.Signed, jumps: s.Jumps}
 	if s.Points == 0 {
 		m.guess = [predictors]float64{math.NaN(), math.NaN(), math.NaN()}
@@ -188,7 +224,7 @@ func middle(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) 
 
 // best is the predictor with the smallest error so far; -1 = there is none. The
 // recent median has the word until another has a record.
-func (s *Stream) best(guess [predictors]float64) int {
+func (s *state) best(guess [predictors]float64) int {
 	best := -1
 	for k, g := range guess {
 		if math.IsNaN(g) {
@@ -203,7 +239,7 @@ func (s *Stream) best(guess [predictors]float64) int {
 
 // judge says how surprising the sizes are, each by how long its like takes to
 // come back.
-func (s *Stream) judge(m measured) Verdict {
+func (s *state) judge(m measured) Verdict {
 	if s.Points < warmUp {
 		return Verdict{}
 	}
@@ -244,7 +280,7 @@ const (
 )
 
 // rest judges what is missing: movement and points.
-func (s *Stream) rest(v *Verdict, value, dt float64) {
+func (s *state) rest(v *Verdict, value, dt float64) {
 	if s.Points < warmUp {
 		return
 	}
@@ -263,7 +299,7 @@ func (s *Stream) rest(v *Verdict, value, dt float64) {
 }
 
 // keep learns from the point.
-func (s *Stream) keep(at time.Time, v, dt float64, m measured) {
+func (s *state) keep(at time.Time, v, dt float64, m measured) {
 	if s.Weight == 0 {
 		s.Weight = 1
 	}
@@ -291,7 +327,7 @@ func (s *Stream) keep(at time.Time, v, dt float64, m measured) {
 }
 
 // age makes the points so far count less.
-func (s *Stream) age(dt float64) {
+func (s *state) age(dt float64) {
 	const heaviest = 1 << 20
 	s.Weight *= float32(math.Exp2(dt / halfLife.Seconds()))
 	if s.Weight < heaviest {
@@ -304,7 +340,7 @@ func (s *Stream) age(dt float64) {
 }
 
 // quieten lets one alarm stand for what goes on after it.
-func (s *Stream) quieten(now int64, v *Verdict) {
+func (s *state) quieten(now int64, v *Verdict) {
 	switch {
 	case v.Unusual < Alarm:
 		v.Score = 0.9 * v.Unusual

@@ -46,12 +46,15 @@ type Figure struct {
 //go:embed references.csv
 var referencesCSV string
 
-// scale is what the figure is a share of: figures above 1 are of a hundred.
-func (f Figure) scale() float64 {
-	if f.Value > 1 {
-		return 100
+// OfHundred tells points of a hundred from shares.
+func (f Figure) OfHundred() bool { return f.Value > 1 }
+
+// tolerance is how far a measured figure may be off.
+func (f Figure) tolerance() float64 {
+	if f.OfHundred() {
+		return 100 * Tolerance
 	}
-	return 1
+	return Tolerance
 }
 
 // References returns what is known about methods on a set, as references.csv
@@ -122,7 +125,7 @@ func Check(set, method, group string, cases int, get func(measure string) (float
 		v = Matches
 		for _, f := range r.Figures {
 			got, ok := get(f.Measure)
-			if !ok || math.Abs(got-f.Value) > Tolerance*f.scale() {
+			if !ok || math.Abs(got-f.Value) > f.tolerance() {
 				return Void, fmt.Sprintf("%s of %s is %.3f, %s says %.3f", f.Measure, group, got, r.Source, f.Value)
 			}
 		}

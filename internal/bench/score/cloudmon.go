@@ -102,11 +102,11 @@ func eventGroup(name string, all []labelled) Group {
 	if e.events > 0 {
 		best := countEvents(all, bestEventThreshold(all))
 		g.Measures = append(g.Measures,
-			Measure{Name: "event F1", Value: e.f1()}, Measure{Name: "P", Value: e.precision()}, Measure{Name: "R", Value: e.recall()},
-			Measure{Name: "event F1, best threshold", Value: best.f1()})
+			Measure{Name: "F1", Value: e.f1()}, Measure{Name: "P", Value: e.precision()}, Measure{Name: "R", Value: e.recall()},
+			Measure{Name: "best-F1", Value: best.f1()})
 	}
 	if e.cleanPoints > 0 {
-		g.Measures = append(g.Measures, Measure{Name: "false alerts/1000 clean", Value: 1000 * float64(e.cleanAlerts) / float64(e.cleanPoints)})
+		g.Measures = append(g.Measures, Measure{Name: "false/1000", Value: 1000 * float64(e.cleanAlerts) / float64(e.cleanPoints)})
 	}
 	return g
 }

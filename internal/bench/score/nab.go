@@ -22,7 +22,7 @@ type profile struct {
 }
 
 func profiles() []profile {
-	return []profile{{"standard", 0.11, 1}, {"low FP", 0.22, 1}, {"low FN", 0.11, 2}}
+	return []profile{{"standard", 0.11, 1}, {"low-FP", 0.22, 1}, {"low-FN", 0.11, 2}}
 }
 
 const (
@@ -87,8 +87,8 @@ func nabGroup(name string, files []nabFile) Group {
 		}
 		best := profiles()[0]
 		g.Measures = append(g.Measures,
-			Measure{Name: "standard, best threshold", Value: best.score(files, best.bestThreshold(files)), OfHundred: true},
-			Measure{Name: "windows found", Value: float64(found), Of: windows})
+			Measure{Name: "best", Value: best.score(files, best.bestThreshold(files)), OfHundred: true},
+			Measure{Name: "found", Value: float64(found), Of: windows})
 	}
 	g.Measures = append(g.Measures, Measure{Name: "false/1000", Value: 1000 * float64(falsely) / float64(max(outside, 1))})
 	return g
