@@ -203,6 +203,8 @@ func (x *shape) weight(p int) float64 {
 		w /= 2
 	case e.text[0] == ' ' && x.elements[p-1].kind == word && namesWhatFollows(bare(x.elements[p-1].text)):
 		w *= 2
+	case e.kind == word && strings.HasSuffix(strings.TrimRight(e.text[:lead(e.text)], " "), "="):
+		w *= 0.75 // the value of a key is a state more often, but not in quotes
 	}
 	return w
 }

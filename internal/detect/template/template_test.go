@@ -108,6 +108,8 @@ func TestEvidenceDecidesWhatVaries(t *testing.T) {
 		"three words may be states":        {fill("door to the archive is %s", "open", "shut", "ajar"), 3},
 		"names of users are values sooner": {fill("session closed for user %s", names[:3]...), 1},
 		"states in capitals are said":      {fill("task of the queue is %s now", "NEW", "QUEUED", "RUNNING", "FAILED", "DONE"), 5},
+		"values of a key may be states":    {fill("door of the archive state=%s now", "open", "shut", "ajar", "gone"), 4},
+		"but not so many":                  {fill("door of the archive state=%s now", names...), 1},
 		"a number among words":             {fill("invalid user %s from 10.0.0.7", append(names[:3:3], "4711")...), 1},
 		"two indexes":                      {fill("link of interface %s is down", "eth0", "eth1"), 1},
 		"two interfaces":                   {fill("link of interface %s is down", "eth0", "lo"), 2},
