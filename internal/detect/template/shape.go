@@ -135,7 +135,7 @@ func (b *builder) quoted(ps []piece) {
 }
 
 // index reports whether the value at b.end is the index of the word before it,
-// as in LOCAL(0): together they are one name.
+// as in POOL(0): together they are one name.
 func (b *builder) index(last *element, gap string) bool {
 	if last.kind != word || b.end >= len(b.line) {
 		return false
