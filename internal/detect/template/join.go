@@ -26,7 +26,7 @@ const (
 	// numberedValue is what a name with a digit adds where there are values.
 	numberedValue = 0.5
 	// alike is what two names add that differ in a digit only: "cpu0", "cpu1".
-	alike = 2.0
+	alike = 3.0
 )
 
 // maxPlaces bounds how many places of a shape can turn out to vary.
@@ -171,17 +171,30 @@ func (c *context) weigh(valuesToo bool) float64 {
 	names := map[string]int{}
 	for _, x := range c.members {
 		sum += x.weight(c.at)
-		if e := x.elements[c.at]; e.kind == mixed {
-			if valuesToo {
-				sum += numberedValue
-			}
-			name := withoutDigits(e.text)
-			if names[name]++; names[name] == 2 {
-				sum += alike
-			}
+		e := x.elements[c.at]
+		if e.kind == mixed && valuesToo {
+			sum += numberedValue
+		}
+		name, enough := series(e)
+		if names[name]++; name != "" && names[name] == enough {
+			sum += alike
 		}
 	}
 	return sum
+}
+
+// series is what the names of a series have in common, and how many of them it
+// takes to see one: two that differ in a number, as eth0 and eth1, or three
+// short ones that differ in the last letter, as sda, sdb and sdc.
+func series(e element) (name string, enough int) {
+	text := bare(e.text)
+	switch {
+	case e.kind == mixed:
+		return withoutDigits(text), 2
+	case e.kind == word && len(text) >= 3 && len(text) <= 5 && classes[text[len(text)-1]] == letter:
+		return text[:len(text)-1] + "?", 3
+	}
+	return "", 0
 }
 
 // weight is how much the word at place p speaks for a place that varies: names

@@ -112,6 +112,7 @@ func TestEvidenceDecidesWhatVaries(t *testing.T) {
 		"but not so many":                  {fill("door of the archive state=%s now", names...), 1},
 		"a number among words":             {fill("invalid user %s from 10.0.0.7", append(names[:3:3], "4711")...), 1},
 		"two indexes":                      {fill("link of interface %s is down", "eth0", "eth1"), 1},
+		"three disks":                      {fill("queue of disk %s is long", "sda", "sdb", "sdc"), 1},
 		"two interfaces":                   {fill("link of interface %s is down", "eth0", "lo"), 2},
 		"the subject makes the statement":  {fill("%s startup of the service succeeded", "cron", "syslog", "dns", "ntp", "cups"), 5},
 		"a word alone is a statement":      {[]string{"running", "stopping", "stopped", "failed", "idle", "lost"}, 6},
