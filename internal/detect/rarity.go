@@ -7,7 +7,7 @@ import (
 
 const (
 	magnitudes = 64  // classes of size
-	perOctave  = 2.0 // classes for each doubling
+	perOctave  = 3.0 // classes for each doubling
 	tailShare  = 0.015
 	// A tail is taken to fall at least as slowly as a power law of exponent
 	// 1/leastShape: sizes vary by nature, and "never seen before" alone is weak.

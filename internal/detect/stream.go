@@ -108,6 +108,7 @@ type state struct {
 	Rare    [senses]rarity
 	QuietTo int64  // until when no further alarm is raised, Unix milliseconds
 	QuietAt uint32 // until which point
+	Trusted uint8  // predictor that was used last
 	Calm    uint32 // points in a row that do not stand out; 0 = one stands out
 	Onset   int64  // when something began to stand out, Unix milliseconds
 }
@@ -177,7 +178,6 @@ type measured struct {
 	size    [senses]float64
 	guess   [predictors]float64 // NaN = none
 	err     float64             // from the best guess
-	known   bool                // there was a guess
 	level   float64             // Error4 with the point
 	signed  float64
 	jumps   float64
@@ -190,7 +190,10 @@ const (
 	few, some = 4, 30
 	// shiftNew values are compared with the shiftOld before them.
 	shiftNew, shiftOld = 3, 24
-	minRecord          = 200 // points after which a predictor may be preferred
+	// muchBetter is the share of another's error from which a predictor makes a
+	// new start, with so much of what was remembered.
+	muchBetter, remembered = 0.5, 0.02
+	minRecord              = 200 // points after which a predictor may be preferred
 )
 
 // measure compares a point with what was expected.
@@ -204,7 +207,9 @@ func (s *state) measure(at time.Time, v float64) measured {
 	m.guess = [predictors]float64{s.Recent.median(), day, week}
 	n := float64(s.Points + 1)
 	if best := s.best(m.guess); best >= 0 {
-		m.known, m.err = true, v-m.guess[best]
+		s.trust(best)
+		m.level = s.Level
+		m.err = v - m.guess[best]
 		m.level += (math.Abs(m.err) - m.level) / min(n, few)
 		m.signed += (m.err - m.signed) / min(n, some)
 	}
@@ -235,6 +240,20 @@ func (s *state) best(guess [predictors]float64) int {
 		}
 	}
 	return best
+}
+
+// trust goes over to another predictor. When that is much better, errors of the
+// one before say little about what is usual from now on.
+func (s *state) trust(best int) {
+	before := int(s.Trusted)
+	s.Trusted = uint8(best) //nolint:gosec // one of three
+	if best == before || s.Points <= shiftNew || s.Record[best] >= muchBetter*s.Record[before] {
+		return
+	}
+	for _, k := range [...]Kind{KindLevel, KindSpike, KindDrift} {
+		s.Rare[k-1].fade(remembered)
+	}
+	s.Level *= s.Record[best] / s.Record[before]
 }
 
 // judge says how surprising the sizes are, each by how long its like takes to
@@ -289,7 +308,10 @@ func (s *state) rest(v *Verdict, value, dt float64) {
 			*v = Verdict{Score: u, Unusual: u, Kind: k}
 		}
 	}
-	raise(dt/(longer*max(s.Gap, leastRun*s.Step/longer)), KindSilent)
+	if ratio := dt / (longer * max(s.Gap, leastRun*s.Step/longer)); ratio >= 1 {
+		u := max(v.Unusual, ratio/(1+ratio))
+		*v = Verdict{Score: u, Unusual: u, Kind: KindSilent}
+	}
 	if longest := longer * max(s.SameMost, leastRun); value == s.Value && s.Points > s.Same+warmUp {
 		raise(float64(s.Same+1)/float64(longest), KindStuck)
 		if s.Same+1 > longest {
