@@ -25,7 +25,7 @@ const (
 	valued = 2.0
 	// numberedValue is what a name with a digit adds where there are values.
 	numberedValue = 0.5
-	// alike is what two names add that differ in a digit only: "cpu0", "cpu1".
+	// alike is what a series of names adds: "cpu0", "cpu1".
 	alike = 3.0
 )
 
@@ -241,6 +241,7 @@ func (m *Miner) union(a, b *shape) {
 	for _, x := range [...]*shape{a.root(), b.root()} {
 		if x != joint {
 			x.parent = joint
+			joint.used = max(joint.used, x.used)
 		}
 	}
 }

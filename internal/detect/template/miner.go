@@ -110,16 +110,17 @@ func (x *shape) text() string {
 func (m *Miner) Add(line []byte) ID {
 	m.scan.scan(Message(line))
 	m.lines++
-	x, ok := m.forms[m.scan.form]
-	if !ok {
+	x, known := m.forms[m.scan.form]
+	if !known {
 		x = m.insert(m.scan.elements())
 		m.forms[m.scan.form] = x
+	}
+	r := x.root()
+	x.count++
+	x.used, r.used = m.lines, m.lines
+	if !known {
 		m.bound()
 	}
-	x.count++
-	x.used = m.lines
-	r := x.root()
-	r.used = m.lines
 	return r.id
 }
 

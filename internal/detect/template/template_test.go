@@ -260,8 +260,12 @@ func TestARestartChangesNothing(t *testing.T) {
 				one.Settle()
 				other.Settle()
 			}
-			if a, b := one.Add(line), other.Add(line); a != b {
+			a, b := one.Add(line), other.Add(line)
+			if a != b {
 				t.Fatalf("%q has ID %v, and %v after a restart", line, a, b)
+			}
+			if _, ok := one.Template(a); !ok {
+				t.Fatalf("%q has ID %v, which is forgotten at once", line, a)
 			}
 		}
 		if diff := cmp.Diff(one.Templates(), restarted(t, other).Templates()); diff != "" {
