@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure of what the tests need beside Go and git, on Debian and Ubuntu:
 # a C compiler for the race detector, Prometheus, Alertmanager, PostgreSQL (15
-# or later), Chromium, and pandas for the scorer that comes with the benchmark
+# or later), Chromium, and pandas with scikit-learn for the scorer of the benchmark
 # data. Prints, for the caller to eval, which of them are missing and
 # can't be installed: missing="cgo prometheus …". With CI=true that is a failure.
 set -euo pipefail
@@ -12,7 +12,7 @@ missing() {
 	command -v prometheus >/dev/null || out+=(prometheus)
 	command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || out+=(alertmanager)
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || out+=(postgres)
-	/usr/bin/python3 -c 'import numpy, pandas' 2>/dev/null || out+=(pandas)
+	/usr/bin/python3 -c 'import numpy, pandas, sklearn' 2>/dev/null || out+=(pandas)
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || out+=(chromium)
 	echo "${out[*]:-}"
 }
@@ -25,7 +25,7 @@ packages() {
 		alertmanager) echo prometheus-alertmanager ;;
 		postgres) echo postgresql ;;
 		chromium) echo chromium ;;
-		pandas) echo python3-pandas ;;
+		pandas) echo python3-pandas python3-sklearn ;;
 		esac
 	done
 }
