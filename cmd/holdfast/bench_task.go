@@ -53,7 +53,7 @@ func findTask(name string) (t bench.Task, ok bool) {
 func folder(dir string) func(file string) (io.WriteCloser, error) {
 	return func(file string) (io.WriteCloser, error) {
 		path := filepath.Join(dir, filepath.FromSlash(file))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			return nil, fmt.Errorf("folder of predictions: %w", err)
 		}
 		f, err := os.Create(path)

@@ -55,6 +55,9 @@ func (s *state) valid() bool {
 		}
 		seen[at] = true
 	}
+	if min(s.Step, s.Gap, float64(s.Weight), s.Level, s.Jumps, s.Season.Error, s.Record[0], s.Record[1], s.Record[2]) < 0 {
+		return false
+	}
 	numbers := []float64{s.Value, s.Step, s.Gap, float64(s.Weight), s.Level, s.Signed, s.Jumps, s.Season.Error}
 	numbers = append(append(append(numbers, s.Record[:]...), r.Value[:]...), s.Season.Day[:]...)
 	for _, w := range s.Season.Week {

@@ -64,9 +64,11 @@ const (
 	// fewestPoints is what patience is at least, for the level: an alarm that
 	// comes every few points is none, however slowly they come.
 	fewestPoints = 45
-	agreement    = 0.5 // exponent of the mean over senses: several that are half surprised are surprised
-	quorum       = 2   // what the sum over senses is divided by
-	refractory   = 5 * time.Hour
+	// quorum is what the sum of the surprises of the senses, each the root of how
+	// many times its patience its like takes to come back, is divided by: several
+	// senses that are half surprised are as good as one that is much surprised.
+	quorum     = 2
+	refractory = 5 * time.Hour
 	// refractoryPoints is the least distance of two alarms in points.
 	refractoryPoints = 4
 	longGap          = 14 * 24 * time.Hour // after which everything is learnt anew
@@ -136,9 +138,9 @@ func (s *state) next(at time.Time, v float64) Verdict {
 		s.pace(dt)
 	}
 	m := s.measure(at, v)
-	verdict := s.judge(m)
+	verdict := s.judge(&m)
 	s.rest(&verdict, v, dt)
-	s.keep(at, v, dt, m)
+	s.keep(at, v, dt, &m)
 	s.quieten(now, &verdict)
 	s.date(now, &verdict)
 	return verdict
@@ -178,7 +180,8 @@ type measured struct {
 	size    [senses]float64
 	guess   [predictors]float64 // NaN = none
 	err     float64             // from the best guess
-	level   float64             // Error4 with the point
+	step    float64             // from the value before
+	level   float64             // Level, Signed and Jumps with the point
 	signed  float64
 	jumps   float64
 	shifted float64 // how far the last values lie above the ones before
@@ -213,9 +216,9 @@ func (s *state) measure(at time.Time, v float64) measured {
 		m.level += (math.Abs(m.err) - m.level) / min(n, few)
 		m.signed += (m.err - m.signed) / min(n, some)
 	}
-	step := math.Abs(v - s.Value)
-	m.jumps += (step - m.jumps) / min(n, some)
-	m.size = [senses]float64{m.level, math.Abs(m.err), step, 0, m.jumps, math.Abs(m.signed)}
+	m.step = v - s.Value
+	m.jumps += (math.Abs(m.step) - m.jumps) / min(n, some)
+	m.size = [senses]float64{m.level, math.Abs(m.err), math.Abs(m.step), 0, m.jumps, math.Abs(m.signed)}
 	if s.Points >= shiftNew+shiftOld/4 {
 		old := min(shiftOld, int(s.Recent.Len)-shiftNew+1)
 		now := middle(v, s.Recent.back(0), s.Recent.back(1))
@@ -258,7 +261,7 @@ func (s *state) trust(best int) {
 
 // judge says how surprising the sizes are, each by how long its like takes to
 // come back.
-func (s *state) judge(m measured) Verdict {
+func (s *state) judge(m *measured) Verdict {
 	if s.Points < warmUp {
 		return Verdict{}
 	}
@@ -276,18 +279,31 @@ func (s *state) judge(m measured) Verdict {
 	r := sum / quorum
 	r *= r
 	v := Verdict{Unusual: r / (1 + r), Kind: Kind(which + 1)}
-	v.Score = v.Unusual
+	v.Direction = m.direction(v.Kind)
+	return v
+}
+
+// direction is the side that a kind of trouble lies on.
+func (m *measured) direction(k Kind) Direction {
 	toward := m.err
-	if v.Kind == KindShift {
+	switch k {
+	case KindJump:
+		toward = m.step
+	case KindShift:
 		toward = m.shifted
+	case KindDrift:
+		toward = m.signed
+	case KindWobble:
+		return Either
+	case KindUsual, KindLevel, KindSpike, KindStuck, KindSilent:
 	}
 	switch {
 	case toward > 0:
-		v.Direction = Up
+		return Up
 	case toward < 0:
-		v.Direction = Down
+		return Down
 	}
-	return v
+	return Either
 }
 
 const (
@@ -303,25 +319,25 @@ func (s *state) rest(v *Verdict, value, dt float64) {
 	if s.Points < warmUp {
 		return
 	}
-	raise := func(ratio float64, k Kind) {
-		if u := ratio / (1 + ratio); u > v.Unusual && u >= Alarm {
-			*v = Verdict{Score: u, Unusual: u, Kind: k}
-		}
-	}
-	if ratio := dt / (longer * max(s.Gap, leastRun*s.Step/longer)); ratio >= 1 {
+	replace := func(ratio float64, k Kind) {
 		u := max(v.Unusual, ratio/(1+ratio))
-		*v = Verdict{Score: u, Unusual: u, Kind: KindSilent}
+		*v = Verdict{Score: u, Unusual: u, Kind: k}
 	}
-	if longest := longer * max(s.SameMost, leastRun); value == s.Value && s.Points > s.Same+warmUp {
-		raise(float64(s.Same+1)/float64(longest), KindStuck)
-		if s.Same+1 > longest {
-			s.QuietAt = s.Points + refractoryPoints // one alarm a run
-		}
+	if ratio := dt / max(longer*s.Gap, leastRun*s.Step); ratio >= 1 {
+		replace(ratio, KindSilent)
+	}
+	longest := longer * max(s.SameMost, leastRun)
+	if value != s.Value || s.Points <= s.Same+warmUp || s.Same+1 < longest {
+		return
+	}
+	replace(float64(s.Same+1)/float64(longest), KindStuck)
+	if s.Same+1 > longest {
+		s.QuietAt = s.Points + refractoryPoints // one alarm a run
 	}
 }
 
 // keep learns from the point.
-func (s *state) keep(at time.Time, v, dt float64, m measured) {
+func (s *state) keep(at time.Time, v, dt float64, m *measured) {
 	if s.Weight == 0 {
 		s.Weight = 1
 	}

@@ -43,31 +43,38 @@ func TestTroubleIsSeen(t *testing.T) {
 	}{
 		"a spike": {
 			func(i int, v float64) float64 { return v + 80*when(i == 0) },
-			[]detect.Kind{detect.KindSpike, detect.KindJump, detect.KindLevel}, detect.Up, 0,
+			[]detect.Kind{detect.KindSpike, detect.KindJump, detect.KindLevel},
+			detect.Up, 0,
 		},
 		"a dip": {
 			func(i int, v float64) float64 { return v - 80*when(i == 0) },
-			[]detect.Kind{detect.KindSpike, detect.KindJump, detect.KindLevel}, detect.Down, 0,
+			[]detect.Kind{detect.KindSpike, detect.KindJump, detect.KindLevel},
+			detect.Down, 0,
 		},
 		"a new level": {
 			func(_ int, v float64) float64 { return v + 25 },
-			[]detect.Kind{detect.KindLevel, detect.KindJump, detect.KindShift, detect.KindSpike}, detect.Up, 6,
+			[]detect.Kind{detect.KindLevel, detect.KindJump, detect.KindShift, detect.KindSpike},
+			detect.Up, 6,
 		},
 		"noise": {
 			func(_ int, v float64) float64 { return v + 20*r.NormFloat64() },
-			[]detect.Kind{detect.KindWobble, detect.KindLevel, detect.KindJump, detect.KindSpike, detect.KindShift}, detect.Either, 12,
+			[]detect.Kind{detect.KindWobble, detect.KindLevel, detect.KindJump, detect.KindSpike, detect.KindShift},
+			detect.Either, 12,
 		},
 		"a leak": {
 			func(i int, v float64) float64 { return v + 0.5*float64(i) },
-			[]detect.Kind{detect.KindDrift, detect.KindLevel}, detect.Up, 96,
+			[]detect.Kind{detect.KindDrift, detect.KindLevel},
+			detect.Up, 96,
 		},
 		"no rhythm": {
 			func(i int, _ float64) float64 { return 100 + 3*r.NormFloat64() },
-			[]detect.Kind{detect.KindLevel, detect.KindDrift, detect.KindSpike, detect.KindShift}, detect.Down, 72,
+			[]detect.Kind{detect.KindLevel, detect.KindDrift, detect.KindSpike, detect.KindShift},
+			detect.Down, 72,
 		},
 		"a value that is stuck": {
 			func(int, float64) float64 { return 100 },
-			[]detect.Kind{detect.KindStuck}, detect.Either, 60,
+			[]detect.Kind{detect.KindStuck},
+			detect.Either, 60,
 		},
 	}
 	for name, tt := range tests {
