@@ -33,18 +33,18 @@ func packed(t *testing.T, text string) *fstest.MapFile {
 
 func TestColumns(t *testing.T) {
 	t.Parallel()
-	data := fstest.MapFS{"a.csv.gz": packed(t, "label,value,timestamp\n1,2.5,x\n0,,y\n"), "plain.gz": {Data: []byte("a")}, "empty.csv": {}}
-	got, err := bench.Columns(bench.Blind(data), "a.csv.gz", "timestamp", "value")
+	data := fstest.MapFS{"data/a.csv.gz": packed(t, "label,value,timestamp\n1,2.5,x\n0,,y\n"), "plain.gz": {Data: []byte("a")}, "empty.csv": {}}
+	got, err := bench.Columns(bench.Blind(data), "data/a.csv.gz", "timestamp", "value")
 	if diff := cmp.Diff([][]string{{"x", "2.5"}, {"y", ""}}, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	if _, err := bench.Columns(bench.Blind(data), "a.csv.gz", "label"); !errors.Is(err, fs.ErrPermission) {
+	if _, err := bench.Columns(bench.Blind(data), "data/a.csv.gz", "label"); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("the label was read blind: %v", err)
 	}
-	if got, err := bench.Columns(data, "a.csv.gz", "label"); err != nil || len(got) != 2 {
+	if got, err := bench.Columns(data, "data/a.csv.gz", "label"); err != nil || len(got) != 2 {
 		t.Errorf("the scorer reads %v, %v", got, err)
 	}
-	for name, want := range map[string]string{"a.csv.gz": `no column "colour"`, "plain.gz": "not a gzip file", "empty.csv": "no header", "none.csv": "none.csv"} {
+	for name, want := range map[string]string{"data/a.csv.gz": `no column "colour"`, "plain.gz": "not a gzip file", "empty.csv": "no header", "none.csv": "none.csv"} {
 		if _, err := bench.Columns(data, name, "colour"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q in it", name, err, want)
 		}
