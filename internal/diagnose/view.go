@@ -103,8 +103,8 @@ type view struct {
 	links     map[string][]string
 	reached   map[string][]string // what sources found, by component
 	sorted    []string            // what names found
-	symptoms  []balance     // of the affected components
-	together  time.Duration // lags up to this are simultaneous
+	symptoms  []balance           // of the affected components
+	together  time.Duration       // lags up to this are simultaneous
 }
 
 // newView reads the evidence.
