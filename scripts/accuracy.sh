@@ -21,12 +21,12 @@ put() {
 	' "$doc" >"$work/doc" && cp "$work/doc" "$doc"
 }
 
-for set in petshop nezha cloudops opensre-synth; do
+for set in petshop nezha cloudops opensre-synth nab cloudmon loghub2k; do
 	echo "compare $set" >&2
 	"$work/holdfast" bench compare "$set" --data "$data/$set" -o markdown >"$work/$set.md"
 	put "$set" "$work/$set.md"
-	"$work/holdfast" bench predict "$set" --data "$data/$set" --out "$work/$set.jsonl" >/dev/null
-	"$work/holdfast" bench score "$set" --data "$data/$set" --pred "$work/$set.jsonl" -o markdown >"$work/$set-score.md"
+	"$work/holdfast" bench predict "$set" --data "$data/$set" --out "$work/$set-pred" >/dev/null
+	"$work/holdfast" bench score "$set" --data "$data/$set" --pred "$work/$set-pred" -o markdown >"$work/$set-score.md"
 	put "$set groups" "$work/$set-score.md"
 done
 
