@@ -360,7 +360,8 @@ type Policy struct {
 	// lets questions for names (port 53) out to anywhere that may answer.
 	Expressions []Requirement `json:"expressions,omitempty"`
 	NoNames     bool          `json:"no_names,omitempty"`
-	Text        string        `json:"text,omitempty"` // rules in words
+	Edited      bool          `json:"edited,omitempty"` // after it was made, nobody knows when
+	Text        string        `json:"text,omitempty"`   // rules in words
 }
 
 // Route sends requests from outside, or from a mesh, to services.

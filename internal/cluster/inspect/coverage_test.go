@@ -22,16 +22,19 @@ func TestDeadRoutes(t *testing.T) {
 	tests := map[string]struct {
 		edit     func(*cluster.State)
 		troubled []string
+		alerted  []string
 		want     []Weight
 		text     string
 	}{
-		"to a service and its port":              {edit: to("stock", "7100")},
-		"to a service and its port by name":      {edit: to("stock", "grpc")},
-		"to a service, whatever its port":        {edit: to("stock", "")},
-		"to a service that is gone":              {edit: to("attic", "80"), want: []Weight{Hint}, text: "which does not exist"},
-		"to a name that is nearly one, in vain":  {edit: to("stocks", "7100"), troubled: []string{"stock"}, want: []Weight{Contradiction}, text: "nothing leads to stock"},
-		"to a port that the service lacks":       {edit: to("stock", "80"), want: []Weight{Hint}, text: "at port 80, which it does not have"},
-		"to a port that it lacks, and it is hit": {edit: to("stock", "80"), troubled: []string{"stock"}, want: []Weight{Contradiction}, text: "at port 80"},
+		"to a service and its port":                 {edit: to("stock", "7100")},
+		"to a service and its port by name":         {edit: to("stock", "grpc")},
+		"to a service, whatever its port":           {edit: to("stock", "")},
+		"to a service that is gone":                 {edit: to("attic", "80"), want: []Weight{Hint}, text: "which does not exist"},
+		"to a name that is nearly one, in vain":     {edit: to("stocks", "7100"), troubled: []string{"stock"}, want: []Weight{Contradiction}, text: "nothing leads to stock"},
+		"to a name that is nearly one, which pages": {edit: to("stocks", "7100"), alerted: []string{"stock"}, want: []Weight{Contradiction}, text: "nothing leads to stock"},
+		"to a name that is nearly one, others page": {edit: to("stocks", "7100"), alerted: []string{"mail"}, want: []Weight{Hint}, text: "nothing leads to stock"},
+		"to a port that the service lacks":          {edit: to("stock", "80"), want: []Weight{Hint}, text: "at port 80, which it does not have"},
+		"to a port that it lacks, and it is hit":    {edit: to("stock", "80"), troubled: []string{"stock"}, want: []Weight{Contradiction}, text: "at port 80"},
 		"to another namespace": {edit: func(s *cluster.State) {
 			s.Routes = []cluster.Route{{Meta: named("edge"), Kind: "HTTPRoute", Backends: []cluster.Backend{{Service: "far", Namespace: "other"}}}}
 		}},
@@ -45,7 +48,7 @@ func TestDeadRoutes(t *testing.T) {
 			t.Parallel()
 			s := wiredShop()
 			tt.edit(s)
-			fs := All(s, nil, Trouble{Measured: tt.troubled})
+			fs := All(s, nil, Trouble{Measured: tt.troubled, Alerted: tt.alerted})
 			if d := cmp.Diff(tt.want, of(fs, cause.FaultGatewayRoute)); d != "" {
 				t.Errorf("weights (-want +got):\n%s\n%+v", d, fs)
 			}
@@ -95,6 +98,16 @@ func TestPoliciesThatCloseNames(t *testing.T) {
 			unready(s, "mail")
 			change(s, "mail", func(p *cluster.PodSpec) { p.HostNetwork = true })
 		}, nil},
+		"one that was ready under it before it was edited": {func(s *cluster.State) {
+			closed(s, 48*time.Hour)
+			s.Policies[0].Edited = true
+			unready(s, "mail")
+			i := slices.IndexFunc(s.Pods, func(p cluster.Pod) bool { return p.Labels["app"] == "mail" })
+			s.Pods[i].Created = wiredAt.Add(-time.Hour)
+			s.Pods[i].Conditions = []cluster.Condition{
+				{Type: "PodScheduled", Status: "True", Since: wiredAt.Add(-time.Hour)}, {Type: "Ready", Status: "False", Since: wiredAt.Add(-time.Minute)},
+			}
+		}, []Weight{Mismatch}},
 		"one that was ready under it": {func(s *cluster.State) {
 			closed(s, 48*time.Hour)
 			unready(s, "mail")
@@ -131,6 +144,13 @@ func TestProbePaths(t *testing.T) {
 		unready(s, "mail")
 		probed(s, "mail", said)
 	}
+	before := func(s *cluster.State, image string) { // a second pod that is ready
+		p := s.Pods[slices.IndexFunc(s.Pods, func(p cluster.Pod) bool { return p.Labels["app"] == "mail" })]
+		p.Name, p.Spec.Containers, p.Containers = "mail-0-y", slices.Clone(p.Spec.Containers), slices.Clone(p.Containers)
+		p.Spec.Containers[0].Image, p.Containers[0].Ready = image, true
+		p.Conditions = []cluster.Condition{{Type: "Ready", Status: "True", Since: wiredAt.Add(-time.Hour)}}
+		s.Pods = append(s.Pods, p)
+	}
 	const notFound = "Readiness probe failed: HTTP probe failed with statuscode: 404"
 	tests := map[string]struct {
 		edit func(*cluster.State)
@@ -160,6 +180,8 @@ func TestProbePaths(t *testing.T) {
 				{Type: "PodScheduled", Status: "True", Since: wiredAt.Add(-time.Hour)}, {Type: "Ready", Status: "False", Since: wiredAt.Add(-time.Minute)},
 			}
 		}, []Weight{Hint}},
+		"the image before was ready with that path": {func(s *cluster.State) { asks(s, "http", notFound); before(s, "mail:1") }, []Weight{Stated}},
+		"another pod of its image is ready with it": {func(s *cluster.State) { asks(s, "http", notFound); before(s, "") }, []Weight{Hint}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -90,9 +90,9 @@ func governs(p *cluster.Policy, d deployed) bool {
 }
 
 // outlived reports whether a pod of a workload that was made under a policy is
-// ready, or was.
+// ready, or was. One that was edited since may have been another policy then.
 func (w *world) outlived(d deployed, p *cluster.Policy) bool {
-	if p.Created.IsZero() {
+	if p.Created.IsZero() || p.Edited {
 		return false
 	}
 	younger := d

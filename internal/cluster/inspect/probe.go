@@ -80,7 +80,7 @@ func (w *world) unready(d deployed, c cluster.ContainerSpec) (Finding, bool) {
 	same := func(s *cluster.PodSpec) bool {
 		return slices.ContainsFunc(s.Containers, func(x cluster.ContainerSpec) bool {
 			p := x.Readiness
-			return x.Name == c.Name && p != nil && p.Kind == c.Readiness.Kind && p.Port == c.Readiness.Port && p.Path == c.Readiness.Path
+			return x.Name == c.Name && x.Image == c.Image && p != nil && p.Kind == c.Readiness.Kind && p.Port == c.Readiness.Port && p.Path == c.Readiness.Path
 		})
 	}
 	if ok && w.wasReady(d, same) {

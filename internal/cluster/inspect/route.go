@@ -54,6 +54,7 @@ func (w *world) deadRoute(r *cluster.Route, b cluster.Backend) (Finding, bool) {
 		if near, ok := w.resembles(b.Service); ok && !w.routed(near) {
 			f.Text += fmt.Sprintf("; nothing leads to %s", near)
 			f.Broken = append(f.Broken, near)
+			f.unseen = !slices.Contains(w.trouble.Alerted, near)
 		}
 		return f, true
 	}

@@ -150,10 +150,12 @@ type wireEgress struct {
 	} `json:"ports"`
 }
 
-const namePort = 53
+// namePorts: rules hold for the port of the pod that answers, which is not that
+// of its service everywhere (OpenShift's name servers listen on 5353).
+var namePorts = []int{53, 5353} //nolint:gochecknoglobals // a table that nothing changes
 
 // allowsNames reports whether some rule may let a question for a name out: to
-// port 53, or any, of something that is not surely in the same namespace only,
+// such a port, or any, of something that is not surely in the same namespace only,
 // where no name server is. What can't be read allows it.
 func allowsNames(rules []json.RawMessage) bool {
 	return slices.ContainsFunc(rules, func(raw json.RawMessage) bool {
@@ -171,7 +173,7 @@ func allowsNames(rules []json.RawMessage) bool {
 		open := len(r.Ports) == 0
 		for _, p := range r.Ports {
 			n, err := strconv.Atoi(string(p.Port))
-			open = open || err != nil || n == namePort || n < namePort && namePort <= p.EndPort
+			open = open || err != nil || slices.ContainsFunc(namePorts, func(name int) bool { return n == name || n < name && name <= p.EndPort })
 		}
 		return open
 	})

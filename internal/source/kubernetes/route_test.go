@@ -38,6 +38,7 @@ func TestAllowsNames(t *testing.T) {
 	for rule, want := range map[string]bool{
 		`{}`: true,
 		`{"ports":[{"port":53,"protocol":"UDP"}]}`:                          true,
+		`{"ports":[{"port":5353,"protocol":"UDP"}]}`:                        true, // the name servers of OpenShift
 		`{"ports":[{"port":"dns"}]}`:                                        true,
 		`{"ports":[{"protocol":"UDP"}]}`:                                    true,
 		`{"ports":[{"port":1,"endPort":1024}]}`:                             true,
@@ -72,5 +73,15 @@ func TestRoutesAreOptional(t *testing.T) {
 	}
 	if !s.Asked("virtualservices") || !s.Asked("events") {
 		t.Errorf("read %v, want virtual services and events", s.Read)
+	}
+}
+
+func TestPolicyThatWasEdited(t *testing.T) {
+	t.Parallel()
+	for generation, want := range map[int64]bool{0: false, 1: false, 2: true} {
+		p := wirePolicy{Metadata: wireMeta{Name: "tight", Generation: generation}}
+		if got := (&mapper{}).policy(p).Edited; got != want {
+			t.Errorf("generation %d: edited %v, want %v", generation, got, want)
+		}
 	}
 }

@@ -277,7 +277,7 @@ func (m *mapper) policy(p wirePolicy) cluster.Policy {
 		Meta: m.meta(p.Metadata), Selector: p.Spec.PodSelector.MatchLabels, Types: types,
 		DenyIn:  slices.Contains(types, "Ingress") && len(p.Spec.Ingress) == 0,
 		DenyOut: slices.Contains(types, "Egress") && len(p.Spec.Egress) == 0,
-		NoNames: slices.Contains(types, "Egress") && !allowsNames(p.Spec.Egress), Expressions: requirements(p.Spec.PodSelector.MatchExpressions),
+		Edited:  p.Metadata.Generation > 1, NoNames: slices.Contains(types, "Egress") && !allowsNames(p.Spec.Egress), Expressions: requirements(p.Spec.PodSelector.MatchExpressions),
 	}
 	var text []string
 	for _, t := range types {

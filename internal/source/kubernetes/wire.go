@@ -17,6 +17,7 @@ type wireMeta struct {
 	Annotations       map[string]string `json:"annotations"`
 	CreationTimestamp moment            `json:"creationTimestamp"`
 	DeletionTimestamp moment            `json:"deletionTimestamp"`
+	Generation        int64             `json:"generation"` // of the spec; 1 = as it was made
 	OwnerReferences   []struct {
 		Kind       string `json:"kind"`
 		Name       string `json:"name"`
