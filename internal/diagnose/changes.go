@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +108,10 @@ func changed(v *view, cs *candidates) {
 	}
 }
 
+// plainVersion is one that may stand in a command that people copy: a webhook
+// says which versions there are, and a shell does what stands in them.
+var plainVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/@+:-]*$`)
+
 func (v *view) voteChange(c *candidate, ch seenChange, near float64, late time.Duration) {
 	recordItem, recorded := v.recorded(ch)
 	c.vote(fChangeNear, near, !recorded && (ch.outside || c.class == BadDeploy), ch.items...)
@@ -115,7 +120,7 @@ func (v *view) voteChange(c *candidate, ch seenChange, near float64, late time.D
 		c.vote(fChangeRecorded, near, false, recordItem...)
 	}
 	c.say(2, v.changeSentence(ch, late))
-	if ch.Previous != "" && ch.Version != "" {
+	if plainVersion.MatchString(ch.Previous) && plainVersion.MatchString(ch.Version) {
 		c.check("git log --oneline " + ch.Previous + ".." + ch.Version)
 	}
 }
