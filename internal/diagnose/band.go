@@ -33,6 +33,7 @@ type band struct {
 	comparable bool            // there was something to compare with
 	reference  detect.Baseline // the usual band outside the window; without samples when nothing was kept
 	least      detect.Floor    // the least spread of this series, beside that of its kind
+	masked     bool            // in band only by what may be part of the trouble
 }
 
 // judge compares a metric with its references. Where there are none, the part
@@ -50,6 +51,7 @@ func judgeAbove(it evidence.Item, m evidence.Metric, least detect.Floor) band {
 	if base.N == 0 {
 		base = baselineWithin(m.Now.Points)
 	}
+	strict := base
 	if b.value > base.Median {
 		// What mostly stands still and now and then jumps has no spread around its
 		// median; there its tail tells how far up is usual.
@@ -64,10 +66,27 @@ func judgeAbove(it evidence.Item, m evidence.Metric, least detect.Floor) band {
 		b.score = min(max(m.Deviation, -detect.MaxDeviation), detect.MaxDeviation)
 	}
 	b.abnormal = beyond(b.score, dir)
+	strict.Spread = max(strict.Spread, usualTail(m, strict.Median, b.value))
+	b.masked = !b.abnormal && beyond(strict.Deviation(b.value, floor), dir)
 	if b.abnormal {
 		b.onset = onsetOf(m.Now.Points, base, floor, dir)
 	}
 	return b
+}
+
+// usualTail is how far up a series goes at usual times alone. Trouble that began
+// unnoticed reaches into the window before and widens its tail: other days tell
+// where there are any, else that window without the stretch at its end that is as
+// high as now.
+func usualTail(m evidence.Metric, usual, now float64) float64 {
+	other := detect.Values(slices.Concat(m.Day.Points, m.Week.Points))
+	if len(other) == 0 {
+		other = detect.Values(m.Before.Points)
+		for len(other) > 0 && other[len(other)-1] > (usual+now)/2 {
+			other = other[:len(other)-1]
+		}
+	}
+	return detect.NewBaseline(other).Tail
 }
 
 // baselineWithin takes what lies before the change of level as usual.

@@ -33,7 +33,28 @@ func (p *part) countRequests() {
 		}
 		n := rate * max(b.step, sampled).Seconds()
 		if least := min(oneRequest/n, 1); least > b.least.Abs {
-			p.bands[i] = judgeAbove(b.item, b.metric, detect.Floor{Abs: least})
+			few := judgeAbove(b.item, b.metric, detect.Floor{Abs: least})
+			few.masked = few.masked || b.abnormal && !few.abnormal && outage(b.metric, rate)
+			p.bands[i] = few
 		}
 	}
+}
+
+// enoughFailing is how many requests that fail one after the other are no chance.
+const enoughFailing = 3
+
+// outage reports whether most requests have failed up to now, and at least
+// enoughFailing were made meanwhile. A single failure stays in the rate for as
+// long as a sample covers.
+func outage(m evidence.Metric, rate float64) bool {
+	points := m.Now.Points
+	first := len(points)
+	for first > 0 && points[first-1].Value > 0.5 {
+		first--
+	}
+	if first == len(points) {
+		return false
+	}
+	lasted := points[len(points)-1].At.Sub(points[first].At) - sampled + step(points)
+	return rate*lasted.Seconds() >= enoughFailing
 }

@@ -56,6 +56,65 @@ func TestOneOfFewRequestsMayFail(t *testing.T) {
 	}
 }
 
+// What may itself be trouble shows no health, though it is too little to blame
+// anything for.
+func TestTroubleThatHidesIsNotWell(t *testing.T) {
+	t.Parallel()
+	late := append(times(0, 50), times(0.5, 10)...)
+	now, calm := sampledAt(time.Minute, times(0.5, 30)...), sampledAt(time.Minute, times(0, 60)...)
+	spread := sampledAt(time.Minute, times(0, 60)...)
+	for i := 0; i < 60; i += 6 {
+		spread.Points[i].Value, spread.Points[i+1].Value = 0.5, 0.5
+	}
+	minutes := func(n int) evidence.Series {
+		return sampledAt(time.Minute, append(times(0, 40), times(1, n)...)...)
+	}
+	const seldom = 1.0 / 240 // requests a second
+	tests := map[string]struct {
+		metric evidence.Metric
+		rate   float64
+		masked bool
+	}{
+		"it began in the window before":                {evidence.Metric{Now: now, Before: sampledAt(time.Minute, late...)}, 10, true},
+		"it fills the window before, not that of days": {evidence.Metric{Now: now, Before: now, Day: calm}, 10, true},
+		"it comes and goes":                            {evidence.Metric{Now: now, Before: spread}, 10, false},
+		"it is so on other days":                       {evidence.Metric{Now: now, Before: calm, Day: spread, Week: spread}, 10, false},
+		"one of few requests fails":                    {evidence.Metric{Now: minutes(5), Before: calm}, seldom, false},
+		"all of few requests fail, for long":           {evidence.Metric{Now: minutes(30), Before: calm}, seldom, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newView(Input{Affected: []string{"a"}})
+			tt.metric.Signal = evidence.Errors
+			v.parts["a"] = &part{bands: []band{
+				judge(evidence.Item{}, tt.metric),
+				judge(evidence.Item{}, evidence.Metric{Signal: evidence.Traffic, Now: sampledAt(time.Minute, times(tt.rate, 30)...)}),
+			}}
+			v.parts["a"].countRequests()
+			b := v.parts["a"].bands[0]
+			_, well := bandsWell(v)
+			if b.abnormal || b.masked != tt.masked || well == tt.masked {
+				t.Errorf("abnormal %v, masked %v, well %v: want it in band, masked %v (%v spreads)", b.abnormal, b.masked, well, tt.masked, b.score)
+			}
+		})
+	}
+}
+
+func TestWhatRefusesRequestsIsHurt(t *testing.T) {
+	t.Parallel()
+	for failing, want := range map[float64]float64{0: 1, 0.4: 0} {
+		v := newView(Input{})
+		v.parts["a"] = &part{bands: []band{
+			judge(evidence.Item{}, evidence.Metric{Signal: evidence.LatencyP99, Before: sampledAt(time.Minute, times(0.2, 30)...), Now: sampledAt(time.Minute, times(0.2, 30)...)}),
+			judge(evidence.Item{}, evidence.Metric{Signal: evidence.Errors, Before: sampledAt(time.Minute, times(0, 30)...), Now: sampledAt(time.Minute, times(failing, 30)...)}),
+		}}
+		if got := v.unhurt("a"); got != want {
+			t.Errorf("with errors of %v it is unhurt by %v, want %v", failing, got, want)
+		}
+	}
+}
+
 func TestWhatASeriesReachesOnOtherDaysIsInBand(t *testing.T) {
 	t.Parallel()
 	calm := append(times(1, 80), times(3, 20)...) // a fifth of the time it is three times as high

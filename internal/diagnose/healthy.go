@@ -121,6 +121,9 @@ func bandsWell(v *view) (wellness, bool) {
 			return w, false
 		}
 		for _, b := range p.bands {
+			if b.masked && !b.item.Stale && userSignal(b) {
+				return w, false
+			}
 			if b.comparable {
 				signals++
 				w.ids = append(w.ids, b.item.ID)

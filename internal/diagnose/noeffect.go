@@ -33,11 +33,14 @@ func noEffect(v *view, cs *candidates) {
 }
 
 // unhurt is how far a component answers as ever, by its own latency: a batch that
-// takes all the CPU there is harms nobody by that.
+// takes all the CPU there is harms nobody by that. What refuses requests is fast.
 func (v *view) unhurt(name string) float64 {
 	p := v.part(name)
 	b, ok := p.telling(troubleSlow)
 	if !ok || !b.comparable || b.abnormal {
+		return 0
+	}
+	if e, ok := p.telling(troubleFail); ok && e.abnormal {
 		return 0
 	}
 	worst := b.score
