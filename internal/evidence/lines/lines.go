@@ -2,18 +2,19 @@
 // risen, a representative of each, and the stack traces seen with them. Pure:
 // lines in, findings out; the same lines in any order give the same findings.
 //
-// A template is a message with its variable parts masked. Masking by shape
-// (numbers, identifiers, addresses, times, paths, quoted text) needs no state,
-// so that a template has the same identity in every incident.
+// A template is what the messages of one log statement have in common, mined
+// from both windows together, with the error codes that they carry.
 package lines
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/holdfast-sre/holdfast/internal/detect/template"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/id"
 	"github.com/holdfast-sre/holdfast/internal/redact"
@@ -40,14 +41,26 @@ const (
 // frequent first. r redacts before anything is cut, so that no half of a
 // secret is left.
 func Mine(now, before []Line, r *redact.Redactor) evidence.Logs {
-	m := miner{templates: map[string]*evidence.Template{}, stacks: map[string]*stack{}, masked: map[string]string{}, redacted: map[string]string{}, r: r}
-	for _, l := range now {
-		m.add(l)
+	m := miner{templates: map[string]*evidence.Template{}, stacks: map[string]*stack{}, redacted: map[string]string{}, r: r}
+	here, there := parseAll(now), parseAll(before)
+	m.masked = m.learn(here, there)
+	for i, l := range now {
+		m.add(l, here[i])
 	}
-	for _, l := range before {
-		m.reference(l)
+	for _, p := range there {
+		if t := m.templates[m.masked[p.message]]; t != nil {
+			t.Before++
+		}
 	}
 	return evidence.Logs{Templates: m.notable(), Stacks: m.frequent(), Lines: len(now)}
+}
+
+func parseAll(ls []Line) []parsed {
+	out := make([]parsed, len(ls))
+	for i, l := range ls {
+		out[i] = parse(l)
+	}
+	return out
 }
 
 type miner struct {
@@ -58,15 +71,42 @@ type miner struct {
 	r         *redact.Redactor
 }
 
+// learn finds the template of every message of both windows. Each message counts
+// once and they are read in order, so that the order of the lines means nothing.
+// Lines with different error codes are never of one template: codes tell
+// failures apart.
+func (m *miner) learn(windows ...[]parsed) map[string]string {
+	out := map[string]string{}
+	for _, w := range windows {
+		for _, p := range w {
+			out[p.message] = ""
+		}
+	}
+	miner := template.New(0)
+	ids := make(map[string]template.ID, len(out))
+	for _, message := range slices.Sorted(maps.Keys(out)) {
+		ids[message] = miner.Add([]byte(m.redact(message)))
+	}
+	miner.Settle()
+	for message, id := range ids {
+		t, ok := miner.Template(id)
+		text := t.Text
+		if !ok {
+			text = template.Mask([]byte(m.redact(message)))
+		}
+		out[message] = clip(text+codes(message), maxText)
+	}
+	return out
+}
+
 type stack struct {
 	key    string
 	frames []evidence.Frame
 	count  int
 }
 
-func (m *miner) add(l Line) {
-	p := parse(l)
-	text := m.template(p)
+func (m *miner) add(l Line, p parsed) {
+	text := m.masked[p.message]
 	t := m.templates[text]
 	if t == nil {
 		t = &evidence.Template{
@@ -101,23 +141,6 @@ func (m *miner) addStack(frames []evidence.Frame) {
 		m.stacks[key] = s
 	}
 	s.count++
-}
-
-func (m *miner) reference(l Line) {
-	if t := m.templates[m.template(parse(l))]; t != nil {
-		t.Before++
-	}
-}
-
-// template masks a message; many lines say the same, and before and now mostly
-// say the same again.
-func (m *miner) template(p parsed) string {
-	t, ok := m.masked[p.message]
-	if !ok {
-		t = clip(Mask(m.redact(p.message)), maxText)
-		m.masked[p.message] = t
-	}
-	return t
 }
 
 func (m *miner) sample(text string) string {

@@ -26,26 +26,6 @@ func repeat(n int, format string) []Line {
 	return out
 }
 
-func TestMask(t *testing.T) {
-	t.Parallel()
-	tests := map[string]string{
-		"booking 812 cancelled in 12.5ms":                                "booking <n> cancelled in <n>",
-		"FATAL: sorry, too many clients already (SQLSTATE 53300)":        "FATAL: sorry, too many clients already (SQLSTATE 53300)",
-		"GET /v1/bookings/77/cancel: status 503 after 2.1s":              "GET <path> status 503 after <n>",
-		"dial tcp 127.0.0.1:5432: connect: connection refused":           "dial tcp <address>: connect: connection refused",
-		"dial bookings-db:5432 failed":                                   "dial <address> failed",
-		"user 5f0c7c3e-1b7a-4a37-9d36-2d6f1c0c7a55 at 2026-01-02T03:04Z": "user <uuid> at <time>",
-		"commit 5cdcd4e0f1 pointer 0xc000123 job abz12def34":             "commit <hex> pointer <hex> job <id>",
-		"http2 stream closed, utf8 ok":                                   "http2 stream closed, utf8 ok",
-		"fetch https://example.com/a?b=1 failed":                         "fetch <url> failed",
-	}
-	for in, want := range tests {
-		if got := Mask(in); got != want {
-			t.Errorf("Mask(%q)\n got %q\nwant %q", in, got, want)
-		}
-	}
-}
-
 func TestMineKeepsNewAndRisen(t *testing.T) {
 	t.Parallel()
 	now := repeat(40, `{"level":"info","msg":"booking %d stored"}`)
@@ -59,7 +39,7 @@ func TestMineKeepsNewAndRisen(t *testing.T) {
 		texts = append(texts, fmt.Sprintf("%s %s %d/%d new=%v", tpl.Level, tpl.Text, tpl.Count, tpl.Before, tpl.New))
 	}
 	want := []string{
-		"error cancel failed: FATAL: sorry, too many clients already (SQLSTATE 53300) 12/0 new=true",
+		"error cancel failed: FATAL: sorry, too many clients already (SQLSTATE <*>) [53300] 12/0 new=true",
 		"warn slow answer 30/4 new=false",
 	}
 	if diff := cmp.Diff(want, texts); diff != "" {

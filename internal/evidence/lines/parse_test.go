@@ -25,18 +25,42 @@ func TestWhatIsSparedTheExpressionsDoesNotMatch(t *testing.T) {
 	})
 }
 
-func TestCodesAreKept(t *testing.T) {
+func TestCodes(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"SQLSTATE 53300":         "SQLSTATE 53300",
-		"Status: 503":            "Status: 503",
-		"error code = (1205":     "error code = (1205",
-		"HTTP#404 ORA-1555":      "HTTP#404 ORA-1555",
-		"errno 111 attempt 111":  "errno 111 attempt <n>",
-		"status of booking 1205": "status of booking <n>",
+		"SQLSTATE 53300":         " [53300]",
+		"Status: 503":            " [503]",
+		"error code = (1205":     " [1205]",
+		"HTTP#404 ORA-1555":      " [404 1555]",
+		"errno 111 attempt 112":  " [111]",
+		"status of booking 1205": "",
 	} {
-		if got := Mask(in); got != want {
-			t.Errorf("Mask(%q) = %q, want %q", in, got, want)
+		if got := codes(in); got != want {
+			t.Errorf("codes(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// A status that was there before does not hide another one.
+func TestMineTellsCodesApart(t *testing.T) {
+	t.Parallel()
+	before := repeat(50, `{"level":"error","msg":"answered request %d with status 404"}`)
+	now := append(repeat(45, `{"level":"error","msg":"answered request %d with status 404"}`), repeat(5, `{"level":"error","msg":"answered request %d with status 503"}`)...)
+	got := Mine(now, before, nil)
+	if len(got.Templates) != 1 || !got.Templates[0].New || got.Templates[0].Count != 5 {
+		t.Errorf("templates: %+v", got.Templates)
+	}
+}
+
+// Values that do not look like values show in the lines together.
+func TestMineJoinsNames(t *testing.T) {
+	t.Parallel()
+	var now []Line
+	for _, name := range []string{"ada", "bob", "cleo", "dan", "eve", "fay", "gus", "hal", "ida", "jon", "kim", "leo"} {
+		now = append(now, Line{Text: "level=error msg=\"login of " + name + " was refused\""})
+	}
+	got := Mine(now, nil, nil)
+	if len(got.Templates) != 1 || got.Templates[0].Count != len(now) {
+		t.Errorf("templates: %+v", got.Templates)
 	}
 }

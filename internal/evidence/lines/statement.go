@@ -3,6 +3,8 @@ package lines
 import (
 	"regexp"
 	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/detect/template"
 )
 
 // place is where in the code a logger says that it was called: a class and a
@@ -20,5 +22,5 @@ func Statement(message string) string {
 			return m[1]
 		}
 	}
-	return clip(Mask(message), maxText)
+	return clip(template.Mask([]byte(message))+codes(message), maxText)
 }
