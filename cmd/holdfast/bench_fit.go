@@ -34,6 +34,11 @@ Examples:
 
 // Run learns, prints the comparison, and writes the files that were asked for.
 func (c *benchFitCmd) Run(e *env) error {
+	for _, path := range []string{c.Out, c.Calibration} {
+		if err := folderOf(path); err != nil {
+			return err
+		}
+	}
 	r, err := learn(e, c.Data)
 	if err != nil {
 		return err
@@ -44,6 +49,19 @@ func (c *benchFitCmd) Run(e *env) error {
 		return fmt.Errorf("print: %w", err)
 	}
 	return c.write(r)
+}
+
+// folderOf says at once when the folder of a file is not there: learning takes
+// minutes.
+func folderOf(path string) error {
+	if path == "" {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return usage(fmt.Errorf("%s: %s is no folder; make it first", path, dir))
+	}
+	return nil
 }
 
 func (c *benchFitCmd) write(r fit.Result) error {
