@@ -2,7 +2,6 @@ package lines
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -13,25 +12,33 @@ var numbered = regexp.MustCompile(`[A-Za-z0-9_]*\d[A-Za-z0-9_]*(?:[.,]\d+)*(?:[a
 // class of status.
 var kept = []string{"sqlstate", "status", "code", "errno", "http", "ora"}
 
-// keeps reports whether what follows head is the code of such a word.
-func keeps(head string) bool {
-	head = strings.ToLower(strings.TrimRight(head, " \t\n\f\r=:(#-"))
-	return slices.ContainsFunc(kept, func(w string) bool { return strings.HasSuffix(head, w) })
-}
-
-// codes are the error codes in a message, in brackets, with a space before: what
-// a template masks like any number, and what tells failures apart (SQLSTATE
-// 53300, status 503).
-func codes(message string) string {
-	var found []string
-	for _, m := range numbered.FindAllStringIndex(message, -1) {
-		word, head := message[m[0]:m[1]], message[max(0, m[0]-16):m[0]]
-		if len(word) <= 5 && keeps(head) {
-			found = append(found, word)
+// codeWord returns the end of head that says that a code follows, with what
+// stands between; "" when none does.
+func codeWord(head string) string {
+	trimmed := strings.ToLower(strings.TrimRight(head, " \t\n\f\r=:(#-"))
+	for _, w := range kept {
+		if strings.HasSuffix(trimmed, w) {
+			return head[len(trimmed)-len(w):]
 		}
 	}
-	if found == nil {
-		return ""
+	return ""
+}
+
+// withCodes puts the error codes of a message back into its template, where they
+// are masked like any number: they tell failures apart (SQLSTATE 53300, status
+// 503). One whose place is not found stands at the end.
+func withCodes(text, message string) string {
+	for _, m := range numbered.FindAllStringIndex(message, -1) {
+		code := message[m[0]:m[1]]
+		word := codeWord(message[max(0, m[0]-16):m[0]])
+		if word == "" || len(code) > 5 || strings.Contains(text, word+code) {
+			continue
+		}
+		if with := strings.Replace(text, word+"<*>", word+code, 1); with != text {
+			text = with
+		} else {
+			text += " [" + code + "]"
+		}
 	}
-	return " [" + strings.Join(found, " ") + "]"
+	return text
 }

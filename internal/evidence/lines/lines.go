@@ -94,7 +94,7 @@ func (m *miner) learn(windows ...[]parsed) map[string]string {
 		if !ok {
 			text = template.Mask([]byte(m.redact(message)))
 		}
-		out[message] = clip(text+codes(message), maxText)
+		out[message] = clip(withCodes(text, message), maxText)
 	}
 	return out
 }

@@ -39,7 +39,7 @@ func TestMineKeepsNewAndRisen(t *testing.T) {
 		texts = append(texts, fmt.Sprintf("%s %s %d/%d new=%v", tpl.Level, tpl.Text, tpl.Count, tpl.Before, tpl.New))
 	}
 	want := []string{
-		"error cancel failed: FATAL: sorry, too many clients already (SQLSTATE <*>) [53300] 12/0 new=true",
+		"error cancel failed: FATAL: sorry, too many clients already (SQLSTATE 53300) 12/0 new=true",
 		"warn slow answer 30/4 new=false",
 	}
 	if diff := cmp.Diff(want, texts); diff != "" {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/holdfast-sre/holdfast/internal/detect/template"
 )
 
 // The cheap tests before the expressions let everything through that matches.
@@ -25,19 +27,23 @@ func TestWhatIsSparedTheExpressionsDoesNotMatch(t *testing.T) {
 	})
 }
 
-func TestCodes(t *testing.T) {
+func TestCodesAreKept(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"SQLSTATE 53300":         " [53300]",
-		"Status: 503":            " [503]",
-		"error code = (1205":     " [1205]",
-		"HTTP#404 ORA-1555":      " [404 1555]",
-		"errno 111 attempt 112":  " [111]",
-		"status of booking 1205": "",
+		"SQLSTATE 53300":               "SQLSTATE 53300",
+		"Status: 503":                  "Status: 503",
+		"error code = (1205":           "error code = (1205",
+		"errno 111 attempt 112":        "errno 111 attempt <*>",
+		"status of booking 1205":       "status of booking <*>",
+		"code 1 then code 2":           "code 1 then code 2",
+		"a status 200 and a status 99": "a status 200 and a status 99",
 	} {
-		if got := codes(in); got != want {
-			t.Errorf("codes(%q) = %q, want %q", in, got, want)
+		if got := withCodes(template.Mask([]byte(in)), in); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
+	}
+	if got, want := withCodes("<*> failed", "HTTP#404 failed"), "<*> failed [404]"; got != want {
+		t.Errorf("a code without its place: %q, want %q", got, want)
 	}
 }
 

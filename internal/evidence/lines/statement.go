@@ -22,5 +22,5 @@ func Statement(message string) string {
 			return m[1]
 		}
 	}
-	return clip(template.Mask([]byte(message))+codes(message), maxText)
+	return clip(withCodes(template.Mask([]byte(message)), message), maxText)
 }
