@@ -22,5 +22,6 @@ func ExampleStream() {
 		}
 	}
 	// Output:
-	// 13:00: jump, up
+	// 13:00: spike, up
+	// 13:01: shift, up
 }

@@ -35,8 +35,8 @@ func (k Kind) String() string {
 
 // Verdict is what a point of a series is.
 type Verdict struct {
-	// Score is 0…1; Alarm and more raises an alarm. What goes on after an alarm
-	// stays below it.
+	// Score is 0…1. Alarm and more raises an alarm, or goes on with one while the
+	// trouble is grave; what is less than grave stays below Alarm after an alarm.
 	Score float64
 	// Unusual is the score without regard to alarms before.
 	Unusual float64
@@ -56,21 +56,23 @@ const senses = 6
 // alone: what happens more often is not unusual. A level lasts for several
 // points, which are counted each, so that it is reached sooner.
 func patienceOf(sense int) float64 {
-	return [senses]float64{1, 10, 5, 10, 10, 10}[sense]
+	return [senses]float64{1.5, 5, 10, 10, 5, 5}[sense]
 }
 
 const (
 	warmUp = 50 // points that are learnt from before anything is judged
 	// fewestPoints is what patience is at least, for the level: an alarm that
 	// comes every few points is none, however slowly they come.
-	fewestPoints = 45
+	fewestPoints = 67.5
 	// quorum is what the sum of the surprises of the senses, each the root of how
 	// many times its patience its like takes to come back, is divided by: several
 	// senses that are half surprised are as good as one that is much surprised.
 	quorum     = 2
-	refractory = 5 * time.Hour
-	// refractoryPoints is the least distance of two alarms in points.
+	refractory = 6 * time.Hour
+	// refractoryPoints is the least distance of two alarms in points. Points that
+	// are closer to an alarm go on with it when they are as unusual as grave.
 	refractoryPoints = 4
+	grave            = 0.9
 	longGap          = 14 * 24 * time.Hour // after which everything is learnt anew
 	trackRecord      = 500                 // points over which predictors are compared
 )
@@ -110,6 +112,7 @@ type state struct {
 	Rare    [senses]rarity
 	QuietTo int64  // until when no further alarm is raised, Unix milliseconds
 	QuietAt uint32 // until which point
+	Alarmed uint32 // points when the last score was an alarm
 	Trusted uint8  // predictor that was used last
 	Calm    uint32 // points in a row that do not stand out; 0 = one stands out
 	Onset   int64  // when something began to stand out, Unix milliseconds
@@ -377,16 +380,22 @@ func (s *state) age(dt float64) {
 	s.Weight = 1
 }
 
-// quieten lets one alarm stand for what goes on after it.
+// quieten lets one alarm stand for what goes on after it, unless that is grave:
+// points in the thick of trouble are worth more than the first sign of another.
 func (s *state) quieten(now int64, v *Verdict) {
+	quiet := now < s.QuietTo || s.Points < s.QuietAt
+	goesOn := v.Unusual >= grave && s.Points-s.Alarmed <= refractoryPoints
 	switch {
 	case v.Unusual < Alarm:
 		v.Score = 0.9 * v.Unusual
-	case now < s.QuietTo || s.Points < s.QuietAt:
+	case quiet && !goesOn:
 		v.Score = 0.45 + 0.0499*v.Unusual
 	default:
 		v.Score = v.Unusual
-		s.QuietTo = now + refractory.Milliseconds()
-		s.QuietAt = s.Points + refractoryPoints
+		s.Alarmed = s.Points
+		if !quiet {
+			s.QuietTo = now + refractory.Milliseconds()
+			s.QuietAt = s.Points + refractoryPoints
+		}
 	}
 }
