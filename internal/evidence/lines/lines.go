@@ -89,12 +89,13 @@ func (m *miner) learn(windows ...[]parsed) map[string]string {
 	}
 	miner.Settle()
 	for message, id := range ids {
+		clean := m.redact(message)
 		t, ok := miner.Template(id)
 		text := t.Text
 		if !ok {
-			text = template.Mask([]byte(m.redact(message)))
+			text = template.Mask([]byte(clean))
 		}
-		out[message] = clip(withCodes(text, message), maxText)
+		out[message] = clip(withCodes(text, clean), maxText)
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -79,6 +80,19 @@ func TestMineRedactsBeforeItCuts(t *testing.T) {
 	got := Mine([]Line{{At: start, Text: strings.Repeat("x", maxSample-20) + " " + secret}}, nil, nil)
 	if s := got.Templates[0].Sample; strings.Contains(s, "ghp_a1B2") {
 		t.Errorf("half a token is left at the end of the sample: …%s", s[len(s)-40:])
+	}
+}
+
+// A code that is redacted does not come back as one that tells failures apart.
+func TestMinePutsNoSecretBack(t *testing.T) {
+	t.Parallel()
+	r, err := redact.New(`code=7[0-9]+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Mine(repeat(3, `{"level":"error","msg":"booking %d: door code=7351 was refused"}`), nil, r)
+	if len(got.Templates) != 1 || strings.Contains(got.Templates[0].Text+got.Templates[0].Sample, "7351") {
+		t.Errorf("templates: %+v", got.Templates)
 	}
 }
 
