@@ -26,7 +26,7 @@ import (
 func TestScorerOfTheDataAgrees(t *testing.T) {
 	t.Parallel()
 	root := benchtest.Root(t)
-	python := interpreter(t)
+	python := interpreter(t, "numpy", "pandas")
 	for _, set := range score.Sets() {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
@@ -170,14 +170,14 @@ func records(t *testing.T, data fs.FS, name string) []map[string]string {
 
 // interpreter is a Python with what the scorer of the data imports. Debian's
 // packages belong to Debian's interpreter, whatever else is in PATH.
-func interpreter(t *testing.T) string {
+func interpreter(t *testing.T, modules ...string) string {
 	t.Helper()
 	for _, python := range []string{"/usr/bin/python3", "python3"} {
-		if exec.CommandContext(t.Context(), python, "-c", "import numpy, pandas").Run() == nil {
+		if exec.CommandContext(t.Context(), python, "-c", "import "+strings.Join(modules, ", ")).Run() == nil {
 			return python
 		}
 	}
-	why := "no Python with numpy and pandas: scripts/deps.sh installs python3-pandas"
+	why := "no Python with " + strings.Join(modules, ", ") + ": scripts/deps.sh installs them"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(why)
 	}

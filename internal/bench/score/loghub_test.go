@@ -124,7 +124,7 @@ func TestPredictionsOfALogThatDoNotFit(t *testing.T) {
 func TestScorerOfTheDataAgreesOnLogs(t *testing.T) {
 	t.Parallel()
 	root := benchtest.Root(t)
-	python := interpreter(t)
+	python := interpreter(t, "numpy", "pandas")
 	dir := filepath.Join(root, "loghub2k")
 	folder := t.TempDir()
 	for i, system := range column(t, os.DirFS(dir), "cases.csv", "system") {

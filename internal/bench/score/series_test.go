@@ -25,10 +25,7 @@ import (
 func TestScorerOfTheSeriesAgrees(t *testing.T) {
 	t.Parallel()
 	root := benchtest.Root(t)
-	python := interpreter(t)
-	if exec.CommandContext(t.Context(), python, "-c", "import sklearn").Run() != nil {
-		t.Skip("no scikit-learn: the scorer of the data needs it, python3-sklearn")
-	}
+	python := interpreter(t, "numpy", "pandas", "sklearn")
 	tests := map[string]func(t *testing.T, rep score.FileReport, out string){
 		"nab": func(t *testing.T, rep score.FileReport, out string) {
 			all, _ := rep.Group("all")
