@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 )
@@ -49,38 +45,13 @@ func Predict(ctx context.Context, set Set, data fs.FS, o Options) (Run, error) {
 	}
 	run := Run{Set: set.Name, Predictions: make([]Prediction, len(ids)), Times: make([]Time, len(ids))}
 	failed := make([]error, len(ids))
-	var (
-		g    errgroup.Group
-		mu   sync.Mutex
-		done int
-	)
-	g.SetLimit(jobs(o.Jobs))
-	for i, id := range ids {
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			run.Predictions[i], run.Times[i], failed[i] = predictOne(set, blind, id, o.Engine)
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			if o.Done != nil {
-				o.Done(done, len(ids))
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err = pool{o.Jobs, o.Done}.each(ctx, len(ids), func(i int) {
+		run.Predictions[i], run.Times[i], failed[i] = predictOne(set, blind, ids[i], o.Engine)
+	})
+	if err != nil {
 		return Run{}, fmt.Errorf("%s: %w", set.Name, err)
 	}
 	return run, errors.Join(failed...)
-}
-
-func jobs(n int) int {
-	if n > 0 {
-		return n
-	}
-	return runtime.GOMAXPROCS(0)
 }
 
 // predictOne runs one case. A panic of the engine is that case's error, so that

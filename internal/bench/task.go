@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Task is a benchmark that asks for a file a case instead of a diagnosis: the
@@ -60,28 +57,10 @@ func PredictFiles(ctx context.Context, t Task, m Method, data fs.FS, o FileOptio
 		return nil, fmt.Errorf("%s: %w", t.Name, err)
 	}
 	efforts, failed := make([]Effort, len(ids)), make([]error, len(ids))
-	var (
-		g    errgroup.Group
-		mu   sync.Mutex
-		done int
-	)
-	g.SetLimit(jobs(o.Jobs))
-	for i, id := range ids {
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			efforts[i], failed[i] = predictFile(t, m, blind, id, o.Create)
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			if o.Done != nil {
-				o.Done(done, len(ids))
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err = pool{o.Jobs, o.Done}.each(ctx, len(ids), func(i int) {
+		efforts[i], failed[i] = predictFile(t, m, blind, ids[i], o.Create)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Name, err)
 	}
 	return efforts, errors.Join(failed...)
