@@ -12,6 +12,11 @@ var numbered = regexp.MustCompile(`[A-Za-z0-9_]*\d[A-Za-z0-9_]*(?:[.,]\d+)*(?:[a
 // class of status.
 var kept = []string{"sqlstate", "status", "code", "errno", "http", "ora"}
 
+const (
+	maxMined = 4096 // bytes of a line that the miner reads
+	maxCodes = 8
+)
+
 // codeWord returns the end of head that says that a code follows, with what
 // stands between; "" when none does.
 func codeWord(head string) string {
@@ -26,13 +31,20 @@ func codeWord(head string) string {
 
 // withCodes puts the error codes of a message back into its template, where they
 // are masked like any number: they tell failures apart (SQLSTATE 53300, status
-// 503). One whose place is not found stands at the end.
+// 503). One whose place is not found stands at the end. Only the first codes of
+// the part of a message that a template is made of count: whoever writes a
+// long line decides on no more than that.
 func withCodes(text, message string) string {
+	message = message[:min(len(message), maxMined)]
+	left := maxCodes
 	for _, m := range numbered.FindAllStringIndex(message, -1) {
 		code := message[m[0]:m[1]]
 		word := codeWord(message[max(0, m[0]-16):m[0]])
 		if word == "" || len(code) > 5 || strings.Contains(text, word+code) {
 			continue
+		}
+		if left--; left < 0 {
+			break
 		}
 		if with := strings.Replace(text, word+"<*>", word+code, 1); with != text {
 			text = with

@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -41,6 +42,13 @@ func TestCodesAreKept(t *testing.T) {
 		if got := withCodes(template.Mask([]byte(in)), in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
+	}
+	var many strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&many, "code %d ", i)
+	}
+	if got := strings.Count(withCodes("x", many.String()), "["); got != maxCodes {
+		t.Errorf("%d codes of a line full of them, want %d", got, maxCodes)
 	}
 	if got, want := withCodes("<*> failed", "HTTP#404 failed"), "<*> failed [404]"; got != want {
 		t.Errorf("a code without its place: %q, want %q", got, want)
