@@ -1,6 +1,6 @@
 // Package detect finds what is unusual in a series: how far a value lies from
 // its usual band, when a series changed level, when it left its band, whether
-// it leaks, whether it is flat or missing. Series in, findings out; pure, no
+// it leaks, whether it stands still or stops. Series in, findings out; pure, no
 // clock. The functions are safe for concurrent use; a Stream, which judges a
 // series point by point, has one user at a time. It names no cause.
 package detect

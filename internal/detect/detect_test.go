@@ -168,20 +168,6 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-func TestFlatAndMissing(t *testing.T) {
-	t.Parallel()
-	if !detect.Flat(series(repeat(3, 5)...)) || detect.Flat(series(3, 3, 3, 4)) || detect.Flat(series(3, 3)) {
-		t.Error("flat is a level that does not move over four samples or more")
-	}
-	step := 15 * time.Second
-	if got := detect.Missing(series(1, 2, 3, 4), start, at(7), step); got != 0.5 {
-		t.Errorf("missing %v, want one half", got)
-	}
-	if got := detect.Missing(nil, start, start, step); got != 1 {
-		t.Errorf("missing %v of nothing, want all", got)
-	}
-}
-
 func drawSeries(rt *rapid.T) []float64 {
 	return rapid.SliceOfN(rapid.Float64Range(-1000, 1000), 6, 60).Draw(rt, "values")
 }

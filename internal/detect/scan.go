@@ -38,15 +38,16 @@ func Scan(points []evidence.Point) []Verdict {
 // Event is a stretch of a series in which something is wrong.
 type Event struct {
 	Onset     time.Time // the first point that stood out
-	Alarm     time.Time // the point that raised the alarm
+	Alarm     time.Time // the first point that was unusual enough for an alarm
 	Until     time.Time // the last point that stood out
 	Kind      Kind      // of the alarm
 	Direction Direction // of the alarm
 	Score     float64   // the highest
 }
 
-// Events puts verdicts of Scan together: what follows an alarm without a calm in
-// between belongs to it. The events are in order of time.
+// Events puts verdicts of Scan together: what follows without a calm in between
+// belongs to the same event. An event soon after another counts, though it would
+// raise no alarm of its own. The events are in order of time.
 func Events(points []evidence.Point, verdicts []Verdict) []Event {
 	order := make([]int, min(len(points), len(verdicts)))
 	for i := range order {
@@ -64,7 +65,7 @@ func Events(points []evidence.Point, verdicts []Verdict) []Event {
 				out[n-1].Until = at
 			}
 			out[n-1].Score = max(out[n-1].Score, v.Unusual)
-		case v.Score >= Alarm:
+		case v.Unusual >= Alarm:
 			out = append(out, Event{Onset: v.Onset, Alarm: at, Until: at, Kind: v.Kind, Direction: v.Direction, Score: v.Unusual})
 		}
 	}

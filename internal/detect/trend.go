@@ -1,13 +1,12 @@
 package detect
 
 import (
-	"slices"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
-// maxPairs bounds the work of Slope: longer series are thinned evenly.
+// maxSlopePoints bounds the work of Slope: longer series are thinned evenly.
 const maxSlopePoints = 256
 
 // Slope returns the change per second by the estimator of Theil and Sen (1968):
@@ -88,28 +87,6 @@ func growth(from, to float64) float64 {
 		g = -g
 	}
 	return min(max(g, -MaxDeviation), MaxDeviation)
-}
-
-// Flat reports whether a series of at least four samples never moves.
-func Flat(points []evidence.Point) bool {
-	v := Values(points)
-	return len(v) >= 4 && slices.Min(v) == slices.Max(v)
-}
-
-// Missing returns the share of the samples expected in [from, to] at the given
-// step that are not there, 0…1; 1 with no samples or no step.
-func Missing(points []evidence.Point, from, to time.Time, step time.Duration) float64 {
-	if step <= 0 || !to.After(from) {
-		return 1
-	}
-	want := int(to.Sub(from)/step) + 1
-	got := 0
-	for _, p := range finitePoints(points) {
-		if !p.At.Before(from) && !p.At.After(to) {
-			got++
-		}
-	}
-	return 1 - min(float64(got)/float64(want), 1)
 }
 
 // thin keeps at most n points, evenly spread, first and last among them.

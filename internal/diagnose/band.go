@@ -69,7 +69,7 @@ func judgeAbove(it evidence.Item, m evidence.Metric, least detect.Floor) band {
 	strict.Spread = max(strict.Spread, usualTail(m, strict.Median, b.value))
 	b.masked = !b.abnormal && beyond(strict.Deviation(b.value, floor), dir)
 	if b.abnormal {
-		b.onset = onsetOf(m.Now.Points, base, floor, dir)
+		b.onset = onsetOf(m, base, floor, dir)
 	}
 	return b
 }
@@ -99,11 +99,12 @@ func baselineWithin(points []evidence.Point) detect.Baseline {
 	return detect.NewBaseline(detect.Values(before))
 }
 
-func onsetOf(points []evidence.Point, base detect.Baseline, f detect.Floor, dir detect.Direction) time.Time {
-	if at, ok := detect.Onset(points, base, f, outOfBand, dir); ok {
-		return at
+// onsetOf is when the trouble began that ends the window.
+func onsetOf(m evidence.Metric, base detect.Baseline, f detect.Floor, dir detect.Direction) time.Time {
+	if left, ok := detect.Onset(m.Now.Points, base, f, outOfBand, dir); ok {
+		return detect.Began(m, base, left, dir)
 	}
-	if s, ok := detect.ChangePoint(points); ok {
+	if s, ok := detect.ChangePoint(m.Now.Points); ok {
 		return s.At
 	}
 	return time.Time{}
