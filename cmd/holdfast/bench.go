@@ -25,6 +25,7 @@ type benchCmd struct {
 	Compare   benchCompareCmd   `cmd:"" help:"Run the engine and published methods side by side."`
 	Calibrate benchCalibrateCmd `cmd:"" help:"Show what the probabilities are worth."`
 	Alarms    benchAlarmsCmd    `cmd:"" help:"Count false alarms on systems in which nothing is wrong."`
+	Speed     benchSpeedCmd     `cmd:"" help:"Measure what the detector and the log miner cost."`
 	Fit       benchFitCmd       `cmd:"" help:"Learn weights and calibration from the labels."`
 }
 

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
+	"github.com/holdfast-sre/holdfast/internal/bench/speed"
+)
+
+// Not in parallel: one core, and the memory of the process, are measured.
+func TestSpeedWithoutPython(t *testing.T) {
+	root := benchtest.Root(t)
+	c := benchSpeedCmd{output: output{Output: "json"}, Data: root, Rounds: 1, Different: 30_000, Python: filepath.Join(t.TempDir(), "none")}
+	var out, errs bytes.Buffer
+	e := &env{ctx: t.Context(), stdout: &out, stderr: &errs}
+	code := report(&errs, c.run(e, time.Millisecond))
+	if code != exitFailed || !strings.Contains(errs.String(), "not compared: ") || !strings.Contains(errs.String(), "hint: the references need python3") {
+		t.Errorf("exit code %d, %q, want that nothing was compared", code, errs.String())
+	}
+	var rep speed.Report
+	if err := json.Unmarshal(out.Bytes(), &rep); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	if len(rep.Detectors) != 1 || len(rep.Miners) != 1 || rep.Machine.Cores != 1 || rep.Points == 0 || rep.Lines == 0 {
+		t.Errorf("got %+v, want ours alone, on one core", rep)
+	}
+	for _, s := range rep.Sizes {
+		// What keeps a series or a template is small, whatever the machine.
+		if s.Each <= 0 || s.Each > 4096 {
+			t.Errorf("%s takes %d bytes, want 1 to 4096", s.What, s.Each)
+		}
+	}
+}
+
+func TestSpeedSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	empty := t.TempDir()
+	for want, args := range map[string][]string{
+		"--rounds 0":    {"--rounds", "0"},
+		"use 1 or more": {"--different", "0"},
+		"hint: --data is the folder with a folder for each set": {},
+	} {
+		code, _, errs := benchRun(t, append([]string{"bench", "speed", "--data", empty}, args...)...)
+		if code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, %q, want %q", args, code, errs, want)
+		}
+	}
+}
