@@ -35,7 +35,10 @@ func measureSizes(d Data, different int) sizes {
 	saved, live := savedSeries(d), liveSeries(d)
 	savedLogs, liveLogs := templates(d)
 	return sizes{
-		all:    []Size{saved, live, savedLogs, liveLogs, differentLines(different)},
+		all: []Size{
+			saved, live, savedLogs, liveLogs,
+			differentLines(different, 7, 6), differentLines(min(different, longLines), 128, 31),
+		},
 		series: live.Each, template: liveLogs.Each,
 	}
 }
@@ -91,10 +94,13 @@ func templates(d Data) (saved, live Size) {
 	return sizeOf("a template of the logs, saved", bytes, count), sizeOf("a template of the logs, in memory", grown, count)
 }
 
+// longLines are enough to fill a miner.
+const longLines = template.DefaultLimit * 5 / 4
+
 // differentLines is the worst that can come to a miner: n lines that have nothing
 // in common. What it keeps is bounded by the miner's default limit.
-func differentLines(n int) Size {
-	lines := unlike(n)
+func differentLines(n, words, letters int) Size {
+	lines := unlike(n, words, letters)
 	before := heap()
 	start := time.Now()
 	m := template.New(0)
@@ -105,14 +111,13 @@ func differentLines(n int) Size {
 	grown := heap() - before
 	kept, _ := m.Size()
 	runtime.KeepAlive(lines)
-	s := sizeOf(fmt.Sprintf("a template, after %d different lines", n), grown, kept)
+	s := sizeOf(fmt.Sprintf("a template, after %d different lines of %d bytes", n, words*(letters+1)), grown, kept)
 	s.Nanos = float64(took.Nanoseconds()) / float64(max(n, 1))
 	return s
 }
 
 // unlike are lines of random words, always the same.
-func unlike(n int) [][]byte {
-	const words, letters = 7, 6
+func unlike(n, words, letters int) [][]byte {
 	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // lines to measure with
 	out := make([][]byte, n)
 	for i := range out {
