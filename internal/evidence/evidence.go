@@ -163,16 +163,22 @@ type Metric struct {
 	UserFacing bool    `json:"user_facing,omitempty"`
 }
 
-// Template is a log line with its variable parts masked.
+// Template is a log line with its variable parts masked. A stack trace counts as
+// the line that it belongs to.
 type Template struct {
-	ID     string    `json:"id"`
-	Text   string    `json:"text"`
-	Level  string    `json:"level,omitempty"`
-	Count  int       `json:"count"`
-	Before int       `json:"before"` // in the reference window of the same length
-	New    bool      `json:"new"`
-	First  time.Time `json:"first"`
-	Sample string    `json:"sample"` // a representative line, redacted
+	ID     string `json:"id"` // the same wherever these words are logged
+	Text   string `json:"text"`
+	Level  string `json:"level,omitempty"`
+	Count  int    `json:"count"`
+	Before int    `json:"before"` // in the reference window of the same length
+	New    bool   `json:"new"`
+	// Surprise is how unlikely Count is after Before, among all templates that were
+	// compared, when nothing changed: from 0 to 1, 0.5 where one window of a hundred
+	// would hold as much. 0 without a reference window.
+	Surprise float64   `json:"surprise,omitempty"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last,omitzero"` // in the window now; before it where Count is 0
+	Sample   string    `json:"sample"`        // a representative line, with its stack trace, redacted
 }
 
 // Frame is one line of a stack trace, innermost first.
@@ -182,9 +188,12 @@ type Frame struct {
 	Line     int    `json:"line"`
 }
 
-// Logs are the templates that are new or risen, and the stacks seen with them.
+// Logs are the templates that are new or risen, and the stacks seen with them;
+// and apart from them, since they say nothing of what goes wrong by themselves,
+// those that come less often than before.
 type Logs struct {
 	Templates []Template `json:"templates"`
+	Fallen    []Template `json:"fallen,omitempty"` // no more (Count is 0) or less often, the most surprising first
 	Stacks    [][]Frame  `json:"stacks,omitempty"`
 	Lines     int        `json:"lines"`
 	Truncated bool       `json:"truncated,omitempty"`

@@ -100,7 +100,7 @@ func (c *collected) add(service, container, text string, count int) {
 
 // mine makes templates of the lines, with how often each shape was said.
 func (g *group) mine() evidence.Logs {
-	mined := lines.Mine(g.sample(), nil, &redact.Redactor{})
+	mined := lines.Mine(lines.Window{Lines: g.sample()}, lines.Window{}, &redact.Redactor{})
 	for i, t := range mined.Templates {
 		if n := g.counts[shape(t.Sample)]; n > t.Count {
 			mined.Templates[i].Count = n

@@ -86,7 +86,7 @@ func TestOneRowALineInTheOrderOfTheLog(t *testing.T) {
 		t.Fatalf("%d rows, effort %+v: %v", len(rows), e, err)
 	}
 	for i, r := range rows[1:] {
-		if _, err := template.ParseID(r[1]); err != nil || r[0] != strconv.Itoa(i+1) {
+		if _, err := strconv.ParseUint(r[1], 16, 64); err != nil || len(r[1]) != 16 || r[0] != strconv.Itoa(i+1) {
 			t.Fatalf("row %d is %q: %v", i+1, r, err)
 		}
 	}

@@ -257,7 +257,7 @@ func (l *loader) logs() ([]evidence.Item, error) {
 		if len(l.now.logs[service]) == 0 {
 			continue
 		}
-		found := lines.Mine(texts(l.now.logs[service]), texts(l.before.logs[service]), r)
+		found := lines.Mine(l.now.said(service), l.before.said(service), r)
 		it := evidence.Item{
 			Kind: evidence.KindLogs, Collector: "logs", Source: "logs", Service: service, Query: "logs of " + service,
 			From: l.spec.alarm, To: l.spec.end, Strength: 1, Outside: true,

@@ -129,10 +129,22 @@ func (w window) split(at time.Time) (before, after window) {
 	return before, after
 }
 
-func texts(ls []logLine) []lines.Line {
-	out := make([]lines.Line, len(ls))
-	for i, l := range ls {
-		out[i] = l.Line
+// said are the lines of a service. The window lasts from the first to the last
+// line of any service: which files of the source exist is not the same for all.
+func (w window) said(service string) lines.Window {
+	var out lines.Window
+	for _, ls := range w.logs {
+		for _, l := range ls {
+			if out.From.IsZero() || l.At.Before(out.From) {
+				out.From = l.At
+			}
+			if l.At.After(out.To) {
+				out.To = l.At
+			}
+		}
+	}
+	for _, l := range w.logs[service] {
+		out.Lines = append(out.Lines, l.Line)
 	}
 	return out
 }

@@ -141,7 +141,7 @@ func (l *loaded) addLogs(streams map[string][]lines.Line) error {
 		return fmt.Errorf("%s: %w", Name, err)
 	}
 	for _, who := range slices.Sorted(maps.Keys(streams)) {
-		mined := lines.Mine(streams[who], nil, r)
+		mined := lines.Mine(lines.Window{Lines: streams[who]}, lines.Window{}, r)
 		for i, t := range mined.Templates {
 			mined.Templates[i].New = slices.Contains([]string{"fatal", "error", "warn"}, t.Level)
 		}

@@ -5,27 +5,75 @@ import (
 	"strings"
 )
 
-// Event is what a program said at once: a line, with the stack trace that
-// follows it.
+// Event is what a program said at once: a line, with the stack trace or the
+// rest of a longer text that follows it.
 type Event struct {
-	Head []byte // the first line: what templates are made of
-	// Cause is the line of a trace that names the innermost error; empty without
-	// a trace.
+	Head []byte // the first line
+	// Detail is the second line where the first names only who speaks.
+	Detail []byte
+	// Cause is what a trace says about the innermost error; empty without one.
 	Cause []byte
 	Lines int // of the whole event
+}
+
+// Message is what the event says, in one line: what templates are made of. Two
+// failures with one head and different causes are different ones.
+func (e Event) Message() string {
+	head := string(e.Head)
+	if len(e.Detail) > 0 {
+		head += " " + string(e.Detail)
+	}
+	switch cause := string(e.Cause); {
+	case cause == "" || strings.Contains(head, cause):
+		return head
+	case strings.HasPrefix(head, tracebackHead), location(head):
+		return cause // the head says nothing
+	default:
+		return strings.TrimRight(head, ": ") + ": " + cause
+	}
 }
 
 // maxEventLines bounds one event: what goes on longer is no trace.
 const maxEventLines = 1000
 
-// Joiner makes events of the lines of one stream, in order. The zero value is
-// ready. It keeps the head and the cause of one event, whatever its length, and
-// is not safe for concurrent use.
-type Joiner struct {
-	open   bool
+// Events makes events of the lines of one stream, in order, without their
+// newlines. Their lines add up to those that were given, and their texts share
+// memory with them.
+func Events(lines [][]byte) []Event {
+	var out []Event
+	var j joiner
+	for i, line := range lines {
+		var next []byte
+		if i+1 < len(lines) {
+			next = lines[i+1]
+		}
+		goesOn := i > 0 && j.continues(line, next)
+		if goesOn && j.event.Lines < maxEventLines {
+			j.event.Lines++
+			continue
+		}
+		if i > 0 {
+			out = append(out, j.event)
+		}
+		j.event = Event{Head: bytes.TrimRight(line, "\r"), Lines: 1}
+		if !goesOn { // else it is cut off, and what follows is told apart as before
+			j.begin(line)
+		}
+	}
+	if len(lines) > 0 {
+		out = append(out, j.event)
+	}
+	return out
+}
+
+// joiner is in one event.
+type joiner struct {
 	event  Event
 	trace  trace
-	indent int // blanks before the head
+	indent int  // blanks before the head
+	inside bool // the last line was indented
+	source bool // the head is a place in the code, as Node.js writes
+	chain  bool // another Python trace is announced
 }
 
 // trace is the kind of stack trace that an event is in.
@@ -35,78 +83,164 @@ const (
 	noTrace    trace = iota
 	framed           // frames are indented, and errors named by their class
 	python           // ends with a line that is not indented and names the error
+	raised           // such a trace that has ended; another one may follow
 	goroutines       // frames are a function and, indented, a file
 )
 
-// Add takes the next line, without its newline. It returns the event before it
-// once that is complete.
-func (j *Joiner) Add(line []byte) (done Event, ok bool) {
-	line = bytes.TrimRight(line, "\r")
-	goesOn := j.open && j.continues(line)
-	if goesOn && j.event.Lines < maxEventLines {
-		j.event.Lines++
-		return Event{}, false
-	}
-	done, ok = j.event, j.open
-	j.event, j.open = Event{Head: clipped(line), Lines: 1}, true
-	if goesOn {
-		return done, ok // cut off: what follows is told apart as before
-	}
-	j.trace, j.indent = noTrace, len(line)-len(bytes.TrimLeft(line, " \t"))
+// looked bounds what of a line is looked at.
+const looked = 256
+
+// shown is what of a line is looked at, as text.
+func shown(line []byte) string { return strings.TrimRight(string(line[:min(len(line), looked)]), "\r") }
+
+func (j *joiner) begin(line []byte) {
+	text := shown(line)
+	*j = joiner{event: j.event, indent: blanks(text)}
 	switch {
-	case bytes.HasPrefix(line, []byte("Traceback (most recent call")):
+	case location(text):
+		j.trace, j.source = framed, true
+	case strings.HasPrefix(text, tracebackHead):
 		j.trace = python
-	case bytes.HasPrefix(line, []byte("goroutine ")), bytes.HasPrefix(line, []byte("panic: ")), bytes.HasPrefix(line, []byte("fatal error: ")):
+	case strings.HasPrefix(text, "goroutine "), strings.HasPrefix(text, "panic: "), strings.HasPrefix(text, "fatal error: "):
 		j.trace = goroutines
+	case strings.HasPrefix(text, "thread '"), thrown(text), category(text):
+		j.trace = framed
 	}
-	return done, ok
 }
 
-// Flush returns the last event, at the end of the stream or when nothing came
-// for a while.
-func (j *Joiner) Flush() (last Event, ok bool) {
-	last, ok = j.event, j.open
-	*j = Joiner{}
-	return last, ok
-}
+// tracebackHead begins the traces of Python.
+const tracebackHead = "Traceback (most recent call"
 
-// clipped copies what of a line is looked at.
-func clipped(line []byte) []byte { return bytes.Clone(line[:min(len(line), maxObject)]) }
+// blanks is how many blanks a line begins with.
+func blanks(text string) int { return len(text) - len(strings.TrimLeft(text, " \t")) }
 
 // continues reports whether a line belongs to the event before it, and keeps
-// the cause up to date.
-func (j *Joiner) continues(line []byte) bool {
-	text := string(line[:min(len(line), 256)])
+// the cause up to date. next is the line after it, if there is one.
+func (j *joiner) continues(line, next []byte) bool {
+	text := shown(line)
 	trimmed := strings.TrimLeft(text, " \t")
+	was := j.inside
+	j.inside = len(trimmed) < len(text) && trimmed != ""
 	switch {
 	case trimmed == "":
 		return j.trace != noTrace
-	case len(trimmed) < len(text):
-		return j.trace != noTrace || j.indent < len(text)-len(trimmed) && !begins(trimmed)
-	case strings.HasPrefix(text, "Traceback (most recent call"):
-		j.trace = python
+	case j.inside:
+		return j.indented(line, text, trimmed)
+	case j.trace == python && was && identifier(text):
+		j.trace, j.event.Cause = raised, bytes.TrimRight(line, "\r")
 		return true
+	case strings.HasPrefix(text, tracebackHead):
+		return j.traceback()
+	case j.trace == raised:
+		j.chain = hasAnyPrefix(text, "During handling of the above ex", "The above exception was the ")
+		return j.chain
 	case strings.HasPrefix(text, "goroutine ") && strings.Contains(text, "["):
 		j.trace = goroutines
 		return true
-	case strings.HasPrefix(text, "Caused by: "):
-		j.trace = framed
-		j.event.Cause = clipped(line[len("Caused by: "):])
-		return true
-	case strings.HasPrefix(text, "at ") && strings.Contains(text, "("), strings.HasPrefix(text, "... ") && strings.HasSuffix(text, " more"):
-		j.trace = framed
-		return true
-	case strings.Trim(text, "}])") == "":
-		return true // the end of something printed over several lines
 	case j.trace == goroutines:
-		return call(text) || strings.HasPrefix(text, "created by ") || strings.HasPrefix(text, "exit status ") || strings.HasPrefix(text, "[signal ")
+		return call(text) || hasAnyPrefix(text, "created by ", "exit status ", "[signal ", "\tpanic: ")
 	case thrown(text):
-		return j.names(line)
+		return j.names(line, next)
 	}
-	if j.trace == python && strings.HasPrefix(text, "During handling of") {
+	return j.frame(line, text)
+}
+
+// indented takes a line that is indented: one of a trace, or of a text that
+// goes on over several lines.
+func (j *joiner) indented(line []byte, text, trimmed string) bool {
+	if len(j.event.Detail) == 0 && j.event.Lines == 1 && category(shown(j.event.Head)) {
+		j.event.Detail = bytes.TrimSpace(line)
 		return true
+	}
+	if inner, ok := strings.CutPrefix(trimmed, "---> "); ok {
+		j.trace, j.event.Cause = framed, line[bytes.Index(line, []byte("---> "))+len("---> "):]
+		return inner != ""
+	}
+	if isFrame(trimmed, true) || strings.Trim(trimmed, "^~ ") == "" {
+		j.trace = max(j.trace, framed) // carets point at the source above them
+		return true
+	}
+	if j.trace != noTrace {
+		return true
+	}
+	// One blank is how some programs begin, and what tells of trouble is not
+	// hidden behind a line that does not.
+	deeper := blanks(text) > j.indent && (blanks(text) > 1 || text[0] == '\t')
+	return deeper && !begins(trimmed) && !troubled(trimmed)
+}
+
+// traceback takes the first line of a Python trace: below the message of who
+// logged it or of the trace before, but not of a line that says that all is well.
+func (j *joiner) traceback() bool {
+	switch {
+	case j.trace == noTrace && calm(shown(j.event.Head)), j.trace == raised && !j.chain:
+		return false
+	}
+	j.trace, j.chain = python, false
+	return true
+}
+
+// frame takes what else belongs to a trace without being indented.
+func (j *joiner) frame(line []byte, text string) bool {
+	switch {
+	case strings.HasPrefix(text, causedBy):
+		j.trace, j.event.Cause = framed, bytes.TrimRight(line[len(causedBy):], "\r")
+		return true
+	case isFrame(text, j.trace != noTrace), hasAnyPrefix(text, "Stack trace:", "stack backtrace:", "note: run with `RUST_BACKTRACE"):
+		j.trace = max(j.trace, framed)
+		return true
+	}
+	return j.source && strings.HasPrefix(text, "Node.js v") || strings.Trim(text, "}])") == "" // the end of something printed over several lines
+}
+
+const causedBy = "Caused by: "
+
+func hasAnyPrefix(text string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(text, p) {
+			return true
+		}
 	}
 	return false
+}
+
+// isFrame reports whether a line, without its indent, is a frame: "at
+// shop.Cart.take(Cart.java:12)", "#0 /cart.php(12): take()", or stands for some.
+// surely is true where a frame is likely: one that could be a sentence counts.
+func isFrame(text string, surely bool) bool {
+	switch {
+	case strings.HasPrefix(text, "at "):
+		return strings.Contains(text, "(") || surely && strings.Contains(text, ":")
+	case strings.HasPrefix(text, "... "):
+		return strings.HasSuffix(text, " more") || strings.HasSuffix(text, " common frames omitted")
+	case strings.HasPrefix(text, "--- End of "):
+		return true
+	case strings.HasPrefix(text, `File "`):
+		return strings.Contains(text, `", line `)
+	case surely && strings.HasPrefix(text, "#"):
+		n, _, ok := strings.Cut(text[1:], " ")
+		return ok && n != "" && strings.Trim(n, "0123456789") == ""
+	}
+	return false
+}
+
+// IsFrame reports whether a line is one of a stack trace that begins before it.
+func IsFrame(line []byte) bool {
+	text := shown(line)
+	trimmed := strings.TrimLeft(text, " \t")
+	return isFrame(trimmed, len(trimmed) < len(text)) || strings.HasPrefix(trimmed, causedBy)
+}
+
+// names takes a line that names an error by its class: below the message of who
+// logged it when frames follow. Else it is an event of its own.
+func (j *joiner) names(line, next []byte) bool {
+	head := shown(j.event.Head)
+	below := j.source && len(j.event.Cause) == 0 || j.trace == noTrace && j.event.Lines == 1 && !calm(head)
+	if !below || !IsFrame(next) {
+		return false
+	}
+	j.trace, j.event.Cause = framed, bytes.TrimRight(line, "\r")
+	return true
 }
 
 // begins reports whether an indented line is a statement of its own: some
@@ -121,35 +255,74 @@ func begins(trimmed string) bool {
 	return len(first) >= 10 && first[4] == '-' && first[7] == '-' && strings.Trim(first[:4], "0123456789") == ""
 }
 
-// names takes a line that names an error: the last line of a Python trace, or
-// the first below the message of another language's.
-func (j *Joiner) names(line []byte) bool {
-	head := string(j.event.Head[:min(len(j.event.Head), 256)])
-	if j.trace == noTrace && (j.event.Lines > 1 || thrown(head)) {
-		return false // one error after another: each is an event
+// troubled reports whether a line has a word for trouble in it.
+func troubled(text string) bool {
+	text = strings.ToLower(text)
+	for _, w := range [...]string{"error", "exception", "fail", "fatal", "panic", "refused", "timed out", "timeout", "denied"} {
+		if strings.Contains(text, w) {
+			return true
+		}
 	}
-	if j.trace == python {
-		j.trace = noTrace
-	} else {
-		j.trace = framed
+	return false
+}
+
+// location reports whether a line is nothing but a place in the code:
+// "/app/server.js:12".
+func location(text string) bool {
+	file, line, ok := strings.Cut(text, ":")
+	return ok && line != "" && strings.Trim(line, "0123456789") == "" && strings.Contains(file, "/") && !strings.Contains(file, " ")
+}
+
+// calm reports whether a line says that it is no failure.
+func calm(text string) bool {
+	for _, w := range [...]string{"INFO", "DEBUG", "TRACE", "NOTICE", "level=info", "level=debug"} {
+		if strings.Contains(text, w) {
+			return true
+		}
 	}
-	j.event.Cause = clipped(line)
-	return true
+	return false
+}
+
+// category reports whether a line names only who speaks, as the first of the two
+// or more lines that .NET writes does: "fail: Shop.Orders.Worker[13]".
+func category(text string) bool {
+	level, name, ok := strings.Cut(text, ": ")
+	if !ok || strings.Contains(name, " ") || !strings.HasSuffix(name, "]") || !strings.Contains(name, "[") {
+		return false
+	}
+	switch level {
+	case "trce", "dbug", "info", "warn", "fail", "crit":
+		return true
+	}
+	return false
 }
 
 // thrown reports whether a line begins with the class of an error, as
 // "java.net.SocketException: reset" and "ValueError: no number" do.
 func thrown(text string) bool {
-	class, _, _ := strings.Cut(text, ":")
+	class, _, found := strings.Cut(text, ":")
+	class, _, _ = strings.Cut(class, " [") // Node.js adds a code
 	if strings.ContainsAny(class, " \t=[(\"") {
 		return false
 	}
 	for _, end := range [...]string{"Exception", "Error", "Throwable", "Interrupt", "Warning"} {
-		if strings.HasSuffix(class, end) && len(class) > len(end) {
+		if strings.HasSuffix(class, end) && (found || len(class) > len(end)) {
 			return true
 		}
 	}
 	return false
+}
+
+// identifier reports whether a line begins with a name, as of an error's class,
+// that ends the line or a colon follows.
+func identifier(text string) bool {
+	class, _, _ := strings.Cut(text, ":")
+	for i, c := range []byte(class) {
+		if k := classes[c]; k != letter && c != '_' && (i == 0 || k != digit && c != '.') {
+			return false
+		}
+	}
+	return class != "" && !begins(class)
 }
 
 // call reports whether a line is the function of a goroutine's frame:

@@ -16,17 +16,14 @@ type event struct {
 }
 
 func events(text string) []event {
-	var j template.Joiner
-	var out []event
-	keep := func(e template.Event, ok bool) {
-		if ok {
-			out = append(out, event{string(e.Head), string(e.Cause), e.Lines})
-		}
-	}
+	var lines [][]byte
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		keep(j.Add([]byte(line)))
+		lines = append(lines, []byte(line))
 	}
-	keep(j.Flush())
+	var out []event
+	for _, e := range template.Events(lines) {
+		out = append(out, event{string(e.Head), string(e.Cause), e.Lines})
+	}
 	return out
 }
 
@@ -54,9 +51,42 @@ func TestStackTracesAreOneEvent(t *testing.T) {
 			[]event{{"TimeoutError: a", "", 1}, {"TimeoutError: b", "", 1}, {"TimeoutError: c", "", 1}},
 		},
 		"printed over several lines": {"config: {\n  \"a\": 1\n}\nready\r\n", []event{{"config: {", "", 3}, {"ready", "", 1}}},
-		"levels to the right":        {"ERROR a\n INFO b\n  detail\n WARN c\n", []event{{"ERROR a", "", 1}, {" INFO b", "", 2}, {" WARN c", "", 1}}},
-		"all lines are indented":     {"  a\n  b\n  2026-03-01 c\n", []event{{"  a", "", 1}, {"  b", "", 1}, {"  2026-03-01 c", "", 1}}},
-		"begins in the middle":       {"\tat shop.Cart.take(Cart.java:12)\nready\n", []event{{"\tat shop.Cart.take(Cart.java:12)", "", 1}, {"ready", "", 1}}},
+		"Python, one trace after another": {
+			"Traceback (most recent call last):\n  File \"a.py\", line 3\nValueError: no\nTraceback (most recent call last):\n  File \"a.py\", line 3\nredis.Timeout\n",
+			[]event{{"Traceback (most recent call last):", "ValueError: no", 3}, {"Traceback (most recent call last):", "redis.Timeout", 3}},
+		},
+		"Python, one trace because of another": {
+			"ERROR:root:job failed\nTraceback (most recent call last):\n  File \"a.py\", line 3\n    1/0\n    ~^~\nZeroDivisionError: division by zero\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"a.py\", line 5\nRuntimeError: no result\nINFO:root:next\n",
+			[]event{{"ERROR:root:job failed", "RuntimeError: no result", 12}, {"INFO:root:next", "", 1}},
+		},
+		"Python, below a line of something else": {
+			"INFO ready\nTraceback (most recent call last):\n  File \"a.py\", line 3\nValueError: no\n",
+			[]event{{"INFO ready", "", 1}, {"Traceback (most recent call last):", "ValueError: no", 3}},
+		},
+		"Node.js": {
+			"TypeError: Cannot read properties of undefined (reading 'id')\n    at take (/app/cart.js:12:5)\n    at async /app/server.js:7:3\nready\n",
+			[]event{{"TypeError: Cannot read properties of undefined (reading 'id')", "", 3}, {"ready", "", 1}},
+		},
+		"Node.js, nobody caught it": {
+			"/app/cart.js:12\n    throw new TypeError('no stock');\n    ^\n\nTypeError [NO_STOCK]: no stock\n    at take (/app/cart.js:12:11) {\n  code: 'NO_STOCK'\n}\n\nNode.js v22.1.0\nready\n",
+			[]event{{"/app/cart.js:12", "TypeError [NO_STOCK]: no stock", 10}, {"ready", "", 1}},
+		},
+		".NET": {
+			"fail: Shop.Orders[13]\n      An error occurred\n      System.InvalidOperationException: no stock\n       ---> System.Net.Sockets.SocketException (111): Connection refused\n         at Shop.Db.Open() in /src/Db.cs:line 7\n         --- End of inner exception stack trace ---\n         at Shop.Cart.Take(Int32 id) in /src/Cart.cs:line 12\ninfo: Shop.Orders[7]\n      ready\n",
+			[]event{{"fail: Shop.Orders[13]", "System.Net.Sockets.SocketException (111): Connection refused", 7}, {"info: Shop.Orders[7]", "", 2}},
+		},
+		"Rust": {
+			"thread 'main' panicked at src/main.rs:4:5:\nno stock\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
+			[]event{{"thread 'main' panicked at src/main.rs:4:5:", "", 1}, {"no stock", "", 2}},
+		},
+		"an error without a trace":           {"INFO taken\nValueError: no number\nINFO taken\n", []event{{"INFO taken", "", 1}, {"ValueError: no number", "", 1}, {"INFO taken", "", 1}}},
+		"a failure is no detail":             {"ready:\n  port 80\n  stock: connection refused\n", []event{{"ready:", "", 2}, {"  stock: connection refused", "", 1}}},
+		"a sentence is no frame":             {"ready\nat 12:03 the job ended\n#12 taken\n", []event{{"ready", "", 1}, {"at 12:03 the job ended", "", 1}, {"#12 taken", "", 1}}},
+		"two traces of Java":                 {"a.BException: x\n\tat a.B.c(B.java:1)\na.DError: y\n\tat a.B.c(B.java:1)\n", []event{{"a.BException: x", "", 2}, {"a.DError: y", "", 2}}},
+		"messages that begin with one blank": {"a\n b\n c\n", []event{{"a", "", 1}, {" b", "", 1}, {" c", "", 1}}},
+		"levels to the right":                {"ERROR a\n INFO b\n  detail\n WARN c\n", []event{{"ERROR a", "", 1}, {" INFO b", "", 2}, {" WARN c", "", 1}}},
+		"all lines are indented":             {"  a\n  b\n  2026-03-01 c\n", []event{{"  a", "", 1}, {"  b", "", 1}, {"  2026-03-01 c", "", 1}}},
+		"begins in the middle":               {"\tat shop.Cart.take(Cart.java:12)\nready\n", []event{{"\tat shop.Cart.take(Cart.java:12)", "", 1}, {"ready", "", 1}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +95,28 @@ func TestStackTracesAreOneEvent(t *testing.T) {
 				t.Errorf("events (-want, +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestTheMessageOfAnEvent(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"took 3 ms": "took 3 ms",
+		"job failed:\nTraceback (most recent call last):\n  File \"a.py\", line 3\nValueError: no": "job failed: ValueError: no",
+		"Traceback (most recent call last):\n  File \"a.py\", line 3\nValueError: no":              "ValueError: no",
+		"/app/cart.js:12\n    take();\n    ^\n\nError: no stock\n    at take (/app/cart.js:12:11)": "Error: no stock",
+		"fail: Shop.Orders[13]\n      no stock\n      of 7":                                        "fail: Shop.Orders[13] no stock",
+		"warn: Shop.Orders[13]\n      no stock\n       ---> Shop.NoStock: sold out":                "warn: Shop.Orders[13] no stock: Shop.NoStock: sold out",
+		"failed: a.BError: x\n\tat a.B.c(B.java:1)\nCaused by: a.BError: x\n\tat a.B.c(B.java:1)":  "failed: a.BError: x",
+	} {
+		var lines [][]byte
+		for line := range strings.SplitSeq(text, "\n") {
+			lines = append(lines, []byte(line))
+		}
+		got := template.Events(lines)
+		if len(got) != 1 || got[0].Message() != want {
+			t.Errorf("%q is %d events, the first %q, want %q", text, len(got), got[0].Message(), want)
+		}
 	}
 }
 
@@ -80,7 +132,7 @@ func TestAnEventHasAnEnd(t *testing.T) {
 	}
 }
 
-func FuzzJoiner(f *testing.F) {
+func FuzzEvents(f *testing.F) {
 	f.Add("a\n\tb\nCaused by: c\nTraceback (most recent call last):\n d\nE: f\ngoroutine 1 [running]:\nx.y(z)\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		lines := 0

@@ -19,7 +19,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -28,15 +27,6 @@ type ID uint64
 
 // String is the ID as 16 hexadecimal digits.
 func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
-
-// ParseID reads what ID.String writes.
-func ParseID(s string) (ID, error) {
-	n, err := strconv.ParseUint(s, 16, 64)
-	if err != nil || len(s) != 16 {
-		return 0, fmt.Errorf("template ID %q is not 16 hexadecimal digits", s)
-	}
-	return ID(n), nil
-}
 
 // Template is what lines have in common.
 type Template struct {

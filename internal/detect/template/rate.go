@@ -7,7 +7,8 @@ import (
 )
 
 // Window is how often each template occurred in each of some bins of equal
-// length, oldest first. IDs are those that Miner.Current returns.
+// length, oldest first. Lines are counted under the ID that Miner.Current
+// returns at the end of the window: templates may have been joined since.
 type Window struct {
 	Bins   int
 	Counts map[ID][]int // as many as Bins; a template without an entry did not occur
@@ -33,24 +34,6 @@ func (w *Window) Add(id ID, bin int) {
 
 // maxBins bounds a window.
 const maxBins = 100_000
-
-// Resolve returns the window with the lines of each template under the ID that
-// it has now: templates may have been joined since they were counted.
-func (m *Miner) Resolve(w Window) Window {
-	out := Window{Bins: w.Bins, Counts: make(map[ID][]int, len(w.Counts))}
-	for id, counts := range w.Counts {
-		now := m.Current(id)
-		sum := out.Counts[now]
-		for i, n := range counts {
-			for len(sum) <= i {
-				sum = append(sum, 0)
-			}
-			sum[i] += n
-		}
-		out.Counts[now] = sum
-	}
-	return out
-}
 
 // Change is what became of a template.
 type Change string

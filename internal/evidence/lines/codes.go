@@ -33,8 +33,8 @@ func codeWord(head string) string {
 // are masked like any number: they tell failures apart (SQLSTATE 53300, status
 // 503). One whose place is not found stands at the end. Only the first codes of
 // the part of a message that a template is made of count: whoever writes a
-// long line decides on no more than that.
-func withCodes(text, message string) string {
+// long line decides on no more than that. codes are those that were put back.
+func withCodes(text, message string) (with, codes string) {
 	message = message[:min(len(message), maxMined)]
 	left := maxCodes
 	for _, m := range numbered.FindAllStringIndex(message, -1) {
@@ -46,11 +46,12 @@ func withCodes(text, message string) string {
 		if left--; left < 0 {
 			break
 		}
+		codes += " " + code
 		if with := strings.Replace(text, word+"<*>", word+code, 1); with != text {
 			text = with
 		} else {
 			text += " [" + code + "]"
 		}
 	}
-	return text
+	return text, codes
 }

@@ -34,7 +34,7 @@ func TestMineKeepsNewAndRisen(t *testing.T) {
 	now = append(now, repeat(30, "level=warn msg=\"slow answer\" took=%dms")...)
 	before := repeat(42, `{"level":"info","msg":"booking %d stored"}`)
 	before = append(before, repeat(4, "level=warn msg=\"slow answer\" took=%dms")...)
-	got := Mine(now, before, nil)
+	got := Mine(Window{Lines: now}, Window{Lines: before}, nil)
 	var texts []string
 	for _, tpl := range got.Templates {
 		texts = append(texts, fmt.Sprintf("%s %s %d/%d new=%v", tpl.Level, tpl.Text, tpl.Count, tpl.Before, tpl.New))
@@ -55,11 +55,11 @@ func TestMineDoesNotDependOnOrder(t *testing.T) {
 	t.Parallel()
 	now := repeat(30, `{"level":"error","msg":"a failed for %d","stack":["pkg.A internal/a.go:10","pkg.B internal/b.go:20"]}`)
 	now = append(now, repeat(30, `{"level":"error","msg":"b failed for %d","stack":["pkg.B internal/b.go:21"]}`)...)
-	want := Mine(now, nil, nil)
+	want := Mine(Window{Lines: now}, Window{}, nil)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 5 {
 		rng.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
-		if diff := cmp.Diff(want, Mine(now, nil, nil)); diff != "" {
+		if diff := cmp.Diff(want, Mine(Window{Lines: now}, Window{}, nil)); diff != "" {
 			t.Fatalf("order matters (-first +shuffled):\n%s", diff)
 		}
 	}
@@ -68,7 +68,7 @@ func TestMineDoesNotDependOnOrder(t *testing.T) {
 func TestMineKeepsAnOldFailureWhenItIsTheOnlyOne(t *testing.T) {
 	t.Parallel()
 	old := repeat(10, "ERROR broker is away")
-	got := Mine(old, old, nil)
+	got := Mine(Window{Lines: old}, Window{Lines: old}, nil)
 	if len(got.Templates) != 1 || got.Templates[0].New {
 		t.Errorf("templates are %+v, want the old failure, not new", got.Templates)
 	}
@@ -77,7 +77,7 @@ func TestMineKeepsAnOldFailureWhenItIsTheOnlyOne(t *testing.T) {
 func TestMineRedactsBeforeItCuts(t *testing.T) {
 	t.Parallel()
 	secret := "ghp_" + strings.Repeat("a1B2", 10)
-	got := Mine([]Line{{At: start, Text: strings.Repeat("x", maxSample-20) + " " + secret}}, nil, nil)
+	got := Mine(Window{Lines: []Line{{At: start, Text: strings.Repeat("x", maxSample-20) + " " + secret}}}, Window{}, nil)
 	if s := got.Templates[0].Sample; strings.Contains(s, "ghp_a1B2") {
 		t.Errorf("half a token is left at the end of the sample: …%s", s[len(s)-40:])
 	}
@@ -90,7 +90,7 @@ func TestMinePutsNoSecretBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := Mine(repeat(3, `{"level":"error","msg":"booking %d: door code=7351 was refused"}`), nil, r)
+	got := Mine(Window{Lines: repeat(3, `{"level":"error","msg":"booking %d: door code=7351 was refused"}`)}, Window{}, r)
 	if len(got.Templates) != 1 || strings.Contains(got.Templates[0].Text+got.Templates[0].Sample, "7351") {
 		t.Errorf("templates: %+v", got.Templates)
 	}
@@ -133,7 +133,7 @@ func TestStacks(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := Mine([]Line{{At: start, Text: tt.text}}, nil, nil)
+			got := Mine(Window{Lines: []Line{{At: start, Text: tt.text}}}, Window{}, nil)
 			if diff := cmp.Diff([][]evidence.Frame{tt.want}, got.Stacks); diff != "" {
 				t.Errorf("stacks (-want +got):\n%s", diff)
 			}
@@ -146,13 +146,13 @@ func FuzzMine(f *testing.F) {
 	f.Add("at x(y.go:99999999)\n\tat x(y.go:1)")
 	f.Add("a=1 msg=\"\\x\" b=2")
 	f.Fuzz(func(t *testing.T, s string) {
-		got := Mine([]Line{{At: start, Text: s}}, []Line{{At: start, Text: s + " 1"}}, nil)
+		got := Mine(Window{Lines: []Line{{At: start, Text: s}}}, Window{Lines: []Line{{At: start, Text: s + " 1"}}}, nil)
 		for _, tpl := range got.Templates {
 			if len(tpl.Text) > maxText || len(tpl.Sample) > maxSample {
 				t.Errorf("template of %d, sample of %d bytes", len(tpl.Text), len(tpl.Sample))
 			}
 		}
-		if again := Mine([]Line{{At: start, Text: s}}, []Line{{At: start, Text: s + " 1"}}, nil); !cmp.Equal(got, again) {
+		if again := Mine(Window{Lines: []Line{{At: start, Text: s}}}, Window{Lines: []Line{{At: start, Text: s + " 1"}}}, nil); !cmp.Equal(got, again) {
 			t.Error("the same lines gave different findings")
 		}
 	})
@@ -163,6 +163,6 @@ func BenchmarkMine(b *testing.B) {
 	now = append(now, repeat(1000, `{"time":"2026-01-02T03:04:05Z","level":"error","msg":"cancel %d failed","error":"failed to connect to user=app database=bookings: 127.0.0.1:5432 (localhost): server error: FATAL: sorry, too many clients already (SQLSTATE 53300)","stack":["a.B internal/a.go:10","c.D internal/c.go:20"]}`)...)
 	b.ReportAllocs()
 	for b.Loop() {
-		Mine(now, now, nil)
+		Mine(Window{Lines: now}, Window{Lines: now}, nil)
 	}
 }

@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/detect/template"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
@@ -16,11 +18,13 @@ type parsed struct {
 	message string // what a person would read: message and error
 	level   string // debug | info | warn | error | fatal, or empty
 	stack   []evidence.Frame
+
+	structured bool
 }
 
 // The keys under which log libraries put things; the first that is there wins.
 var (
-	messageKeys = []string{"msg", "message", "event", "text", "short_message", "@message"}
+	messageKeys = []string{"msg", "message", "event", "text", "short_message", "@message", "log"}
 	errorKeys   = []string{"error", "err", "exception", "exc", "cause", "error.message", "exception.message"}
 	levelKeys   = []string{"level", "severity", "lvl", "loglevel", "log.level", "severity_text"}
 	stackKeys   = []string{"stack", "stacktrace", "stack_trace", "exc_info", "traceback", "error.stack_trace", "exception.stacktrace", "error.stack"}
@@ -29,26 +33,60 @@ var (
 // parse reads a JSON object, logfmt, or plain text.
 func parse(l Line) parsed {
 	text := strings.TrimSpace(l.Text)
-	var p parsed
-	switch fields := jsonFields(text); {
-	case fields != nil:
-		p = fromFields(fields)
-	default:
-		p = fromText(text)
-	}
+	p := read(text)
 	if p.message == "" {
 		p.message = text
 	}
+	traced := p.headline()
 	if p.level == "" {
 		p.level = level(first(labels(l.Labels), levelKeys))
-	}
-	if p.stack == nil {
-		p.stack = textStack(text)
 	}
 	if p.level == "" {
 		p.level = guessLevel(p.message)
 	}
+	if p.level == "" && traced {
+		p.level = "error"
+	}
 	return p
+}
+
+// read takes a structured line apart, also one that a collector of logs wrapped.
+func read(text string) parsed {
+	fields := jsonFields(text)
+	if fields == nil {
+		return fromText(text)
+	}
+	p := fromFields(fields)
+	if inner := jsonFields(p.message); inner != nil {
+		if q := fromFields(inner); q.message != "" {
+			return q
+		}
+	}
+	return p
+}
+
+// headline leaves of a message over several lines what it says in one, and
+// takes its stack. It reports whether there is a trace.
+func (p *parsed) headline() (traced bool) {
+	if !strings.Contains(p.message, "\n") {
+		return p.stack != nil
+	}
+	if p.stack == nil {
+		p.stack = textStack(p.message)
+	}
+	var all [][]byte
+	for line := range strings.Lines(p.message) {
+		all = append(all, []byte(strings.TrimRight(line, "\r\n")))
+	}
+	e := template.Events(all)[0]
+	if len(e.Detail) > 0 {
+		before, _, _ := strings.Cut(string(e.Head), ":")
+		p.level = cmp.Or(p.level, level(before))
+	}
+	if p.stack != nil || len(e.Cause) > 0 || len(e.Detail) > 0 || !p.structured {
+		p.message = e.Message()
+	}
+	return p.stack != nil || len(e.Cause) > 0
 }
 
 func jsonFields(text string) map[string]any {
@@ -72,6 +110,8 @@ func labels(m map[string]string) map[string]any {
 
 func fromFields(f map[string]any) parsed {
 	p := parsed{
+		structured: true,
+
 		message: asText(first(f, messageKeys)),
 		level:   level(first(f, levelKeys)),
 		stack:   stackOf(first(f, stackKeys)),
@@ -114,13 +154,13 @@ func asText(v any) string {
 // level brings the names and numbers of levels to one set.
 func level(v any) string {
 	switch strings.ToLower(asText(v)) {
-	case "trace", "debug", "10", "20":
+	case "trace", "debug", "10", "20", "trce", "dbug":
 		return "debug"
 	case "info", "information", "notice", "30":
 		return "info"
 	case "warn", "warning", "40":
 		return "warn"
-	case "error", "err", "50":
+	case "error", "err", "50", "fail":
 		return "error"
 	case "fatal", "critical", "crit", "panic", "emergency", "emerg", "alert", "60":
 		return "fatal"
@@ -136,9 +176,10 @@ var (
 
 // fromText reads logfmt when a line has a message key, else plain text.
 func fromText(text string) parsed {
+	line, rest, _ := strings.Cut(text, "\n")
 	var pairs [][]string
-	if strings.Count(text, "=") >= 2 {
-		pairs = logfmtPair.FindAllStringSubmatch(text, 64)
+	if strings.Count(line, "=") >= 2 {
+		pairs = logfmtPair.FindAllStringSubmatch(line, 64)
 	}
 	if len(pairs) >= 2 {
 		f := make(map[string]any, len(pairs))
@@ -150,11 +191,13 @@ func fromText(text string) parsed {
 			f[m[1]] = v
 		}
 		if p := fromFields(f); p.message != "" {
+			if rest != "" {
+				p.message, p.structured = p.message+"\n"+rest, false
+			}
 			return p
 		}
 	}
-	line, _, _ := strings.Cut(text, "\n")
-	return parsed{message: line}
+	return parsed{message: text}
 }
 
 // What levelWord and errorWord look for, so that most messages are spared them.

@@ -55,14 +55,19 @@ var (
 	// fileFirst is "FILE:LINE FUNCTION".
 	fileFirst  = regexp.MustCompile(`^\s*([\w./\\@+$~-]+\.[A-Za-z]{1,5}):(\d{1,7})(?::\d+)?[:\s]+(\S.*)$`)
 	pythonLine = regexp.MustCompile(`^\s*File "([^"]+)", line (\d{1,7})(?:, in (\S+))?`)
+	dotnetLine = regexp.MustCompile(`^\s*at (\S.*?) in (\S.*):line (\d{1,7})\b`)
 	offset     = regexp.MustCompile(`\s\+0x[0-9a-f]+$`)
+	archive    = regexp.MustCompile(`\)\s~?\[[^\[\]]*\]$`) // of a class of Java
 	goFunc     = regexp.MustCompile(`^[\w./*()\[\]-]+\.[\w.*()\[\]{}-]+\(.*\)$`)
 	argList    = regexp.MustCompile(`\((?:0x[0-9a-f]+|\{|\.\.\.|[^*()]*)[^()]*\)$`)
 )
 
 // frameText reads one frame from one line of text.
 func frameText(s string) (evidence.Frame, bool) {
-	s = offset.ReplaceAllString(strings.TrimSpace(s), "")
+	s = archive.ReplaceAllString(offset.ReplaceAllString(strings.TrimSpace(s), ""), ")")
+	if m := dotnetLine.FindStringSubmatch(s); m != nil {
+		return frame(m[1], m[2], m[3])
+	}
 	if m := pythonLine.FindStringSubmatch(s); m != nil {
 		return frame(m[3], m[1], m[2])
 	}

@@ -22,5 +22,6 @@ func Statement(message string) string {
 			return m[1]
 		}
 	}
-	return clip(withCodes(template.Mask([]byte(message)), message), maxText)
+	text, _ := withCodes(template.Mask([]byte(message)), message)
+	return clip(text, maxText)
 }

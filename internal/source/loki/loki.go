@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,11 +112,13 @@ func (s *Source) Lines(ctx context.Context, query string, from, to time.Time, li
 	}
 	var out []lines.Line
 	for _, r := range a.Data.Result {
-		for _, v := range r.Values {
+		stream := lines.StreamOf(r.Stream)
+		for _, v := range slices.Backward(r.Values) { // oldest first, as they were written
 			l, err := line(v, r.Stream)
 			if err != nil {
 				return nil, false, fmt.Errorf("query %s: %w", query, err)
 			}
+			l.Stream = stream
 			out = append(out, l)
 		}
 	}

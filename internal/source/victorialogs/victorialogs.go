@@ -157,8 +157,8 @@ func line(row []byte) (lines.Line, error) {
 	if err != nil {
 		return lines.Line{}, fmt.Errorf("time of a log entry: %w", err)
 	}
-	l := lines.Line{At: at.UTC(), Text: fields["_msg"], Labels: map[string]string{}}
 	stream := fields["_stream"]
+	l := lines.Line{At: at.UTC(), Text: fields["_msg"], Labels: map[string]string{}, Stream: cmp.Or(fields["_stream_id"], stream)}
 	rest := map[string]any{}
 	for k, v := range fields {
 		switch {

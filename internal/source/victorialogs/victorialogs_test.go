@@ -18,15 +18,15 @@ func TestLineGivesTheLoggedFormBack(t *testing.T) {
 	}{
 		"plain": {
 			`{"_time":"2026-01-02T03:04:05Z","_stream":"{app=\"a\"}","_stream_id":"1","_msg":"ERROR x","app":"a"}`,
-			lines.Line{At: at, Text: "ERROR x", Labels: map[string]string{"app": "a"}},
+			lines.Line{At: at, Text: "ERROR x", Labels: map[string]string{"app": "a"}, Stream: "1"},
 		},
 		"taken apart": {
 			`{"_time":"2026-01-02T03:04:05Z","_stream":"{app=\"a\"}","msg":"failed","level":"error","stack":"[\"f a.go:1\"]","app":"a"}`,
-			lines.Line{At: at, Text: `{"level":"error","msg":"failed","stack":["f a.go:1"]}`, Labels: map[string]string{"app": "a"}},
+			lines.Line{At: at, Text: `{"level":"error","msg":"failed","stack":["f a.go:1"]}`, Labels: map[string]string{"app": "a"}, Stream: `{app="a"}`},
 		},
 		"message beside fields": {
 			`{"_time":"2026-01-02T03:04:05Z","_stream":"{}","_msg":"failed","level":"error"}`,
-			lines.Line{At: at, Text: `{"level":"error","msg":"failed"}`, Labels: map[string]string{}},
+			lines.Line{At: at, Text: `{"level":"error","msg":"failed"}`, Labels: map[string]string{}, Stream: "{}"},
 		},
 	}
 	for name, tt := range tests {

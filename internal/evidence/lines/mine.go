@@ -1,0 +1,111 @@
+package lines
+
+import (
+	"hash/fnv"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/detect/template"
+	"github.com/holdfast-sre/holdfast/internal/redact"
+)
+
+// miner knows the template of each message.
+type miner struct {
+	kinds    map[string]kind   // by message
+	redacted map[string]string // by text: a message is often its whole line
+	r        *redact.Redactor
+}
+
+// kind is the template of a message. Its ID is the miner's, a hash of what does
+// not vary and the same in every run, and of the error codes: unlike a hash of
+// the text, it depends neither on where the text is cut nor on how a place that
+// varies is shown.
+type kind struct {
+	id   template.ID
+	text string
+}
+
+// learn finds the template of every message of both windows. Each message counts
+// once and they are read in order, so that the order of the lines means nothing.
+// Lines with different error codes are never of one template: codes tell
+// failures apart.
+func (m *miner) learn(windows ...[]parsed) {
+	m.kinds = map[string]kind{}
+	for _, w := range windows {
+		for _, p := range w {
+			m.kinds[p.message] = kind{}
+		}
+	}
+	messages := slices.Sorted(maps.Keys(m.kinds))
+	miner := template.New(0)
+	ids := make([]template.ID, len(messages))
+	for i, message := range messages {
+		ids[i] = miner.Add([]byte(m.redact(message)))
+	}
+	miner.Settle()
+	texts := map[template.ID]string{}
+	for _, t := range miner.Templates() {
+		texts[t.ID] = t.Text
+	}
+	for i, message := range messages {
+		id, clean := miner.Current(ids[i]), m.redact(message)
+		text, ok := texts[id]
+		if !ok { // forgotten: there are more templates than the miner keeps
+			text = template.Mask([]byte(clean))
+		}
+		text, codes := withCodes(text, clean)
+		m.kinds[message] = kind{coded(id, codes), clip(text, maxText)}
+	}
+}
+
+// coded is the ID of a template with error codes.
+func coded(id template.ID, codes string) template.ID {
+	if codes == "" {
+		return id
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id.String() + codes)) // never fails
+	return template.ID(h.Sum64())
+}
+
+func (m *miner) redact(text string) string {
+	out, ok := m.redacted[text]
+	if !ok {
+		out = m.r.String(text)
+		m.redacted[text] = out
+	}
+	return out
+}
+
+// seen is a template in one window.
+type seen struct {
+	text        string
+	level       string // the worst of its lines
+	count       int
+	first, last *Line // first by time, then by text
+	times       []time.Time
+}
+
+// tally counts the templates of the lines of one window.
+func (m *miner) tally(ls []Line, ps []parsed) map[template.ID]*seen {
+	out := map[template.ID]*seen{}
+	for i := range ls {
+		l, k := &ls[i], m.kinds[ps[i].message]
+		s := out[k.id]
+		if s == nil {
+			s = &seen{text: k.text, level: ps[i].level, first: l, last: l}
+			out[k.id] = s
+		}
+		s.count++
+		s.times = append(s.times, l.At)
+		s.level = worse(s.level, ps[i].level)
+		if l.At.Before(s.first.At) || l.At.Equal(s.first.At) && l.Text < s.first.Text {
+			s.first = l
+		}
+		if l.At.After(s.last.At) {
+			s.last = l
+		}
+	}
+	return out
+}
