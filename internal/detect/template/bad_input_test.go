@@ -175,6 +175,30 @@ func TestEndlessLines(t *testing.T) {
 	}
 }
 
+// Of the lines of a trace no more is looked at than how each begins, however long
+// they and it are. Not in parallel: allocations are those of the whole process.
+func TestAnEndlessTrace(t *testing.T) {
+	const frames, mostWork = 1500, 4 << 10 // bytes that a line allocates
+	endless := func(begin string) []byte { return append([]byte(begin), bytes.Repeat([]byte("x"), 1<<20)...) }
+	head, frame, cause := endless("java.lang.IllegalStateException: "), endless("\tat shop.Cart.take(Cart.java:12)"), endless("Caused by: java.io.IOException: ")
+	lines := [][]byte{head}
+	for range frames {
+		lines = append(lines, frame, cause)
+	}
+	count, cut := 0, 0
+	cost, _, _ := work(func() any {
+		events := template.Events(lines)
+		for _, e := range events {
+			count += e.Lines
+			cut = max(cut, e.Lines)
+		}
+		return events
+	})
+	if cost /= float64(len(lines)); count != len(lines) || cut > 1000 || cost > mostWork {
+		t.Errorf("%d of %d lines in events of up to %d, %.0f bytes a line", count, len(lines), cut, cost)
+	}
+}
+
 // Colours say nothing about the statement: with them and without, wherever they
 // stand between words, a line is of the same template.
 func TestColoursDoNotMatter(t *testing.T) {
