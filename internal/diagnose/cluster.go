@@ -8,6 +8,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 	"github.com/holdfast-sre/holdfast/internal/cluster/inspect"
+	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
@@ -195,11 +196,7 @@ func (v *view) inspected() []inspect.Lines {
 		}
 		l := inspect.Lines{Workload: n}
 		for _, t := range p.lines {
-			if t.Sample != "" {
-				l.Lines = append(l.Lines, t.Sample)
-			} else {
-				l.Lines = append(l.Lines, t.Text)
-			}
+			l.Lines = append(l.Lines, lines.Said(firstOf(t.Sample, t.Text))...)
 		}
 		out = append(out, l)
 	}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
 )
 
 // whose says where the trouble lies that a log line tells of.
@@ -81,9 +83,10 @@ func (l line) risen() float64 {
 	return clamp(nats / chance)
 }
 
-// recognise returns the mechanism that a line names.
+// recognise returns the mechanism that a line names, or the error of its stack
+// trace.
 func recognise(l line) (mechanism, bool) {
-	text := newSearchable(l.Text + "\n" + l.Sample)
+	text := newSearchable(l.Text + "\n" + strings.Join(lines.Said(l.Sample), "\n"))
 	for _, m := range mechanisms {
 		if m.pattern.match(text) {
 			return m, true

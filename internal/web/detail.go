@@ -73,6 +73,22 @@ func logLines(l evidence.Logs) (out []string) {
 		}
 		out = append(out, fmt.Sprintf("%d times, %d before: %s", t.Count, t.Before, text))
 	}
+	return slices.Insert(out, min(len(out), maxDetails-min(len(l.Fallen), maxQuiet)), quiet(l.Fallen)...)
+}
+
+// maxQuiet is how many of the lines that come less often keep their place.
+const maxQuiet = 2
+
+// quiet are the lines that come no more or less often than before.
+func quiet(ts []evidence.Template) (out []string) {
+	for _, t := range ts {
+		text := cmp.Or(t.Sample, t.Text)
+		if t.Count == 0 {
+			out = append(out, fmt.Sprintf("no more, %d times before: %s", t.Before, text))
+			continue
+		}
+		out = append(out, fmt.Sprintf("only %d times, %d before: %s", t.Count, t.Before, text))
+	}
 	return out
 }
 

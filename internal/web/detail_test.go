@@ -44,6 +44,12 @@ func TestDetailsAreTheWorstFirst(t *testing.T) {
 		"logs: what is new before what is risen": {evidence.KindLogs, evidence.Logs{Templates: []evidence.Template{
 			{Text: "retry <n>", Count: 31, Before: 5}, {Text: "x", Sample: "too many\nclients", Count: 148, New: true},
 		}}, []string{"new, 148 times: too many clients", "31 times, 5 before: retry <n>"}},
+		"logs: what has ended": {evidence.KindLogs, evidence.Logs{
+			Templates: []evidence.Template{{Text: "a", Count: 6, New: true}, {Text: "b", Count: 5, New: true}, {Text: "c", Count: 4, New: true}, {Text: "d", Count: 3, New: true}, {Text: "e", Count: 2, New: true}},
+			Fallen:    []evidence.Template{{Text: "alive", Before: 30}, {Text: "order <*> taken", Count: 3, Before: 410}},
+		}, []string{
+			"new, 6 times: a", "new, 5 times: b", "new, 4 times: c", "new, 3 times: d", "no more, 30 times before: alive", "only 3 times, 410 before: order <*> taken", "and 1 more",
+		}},
 		"traces: what fails or slowed, not the rest": {evidence.KindTraces, evidence.Traces{
 			Operations: []evidence.Operation{
 				{Service: "cart", Name: "GET /cart", Now: usual, Before: usual},

@@ -45,12 +45,15 @@ func (s *snapshot) logs() logged {
 		if was {
 			container = "previous"
 		}
-		for _, l := range e.value {
+		for _, l := range events(e.key, e.value) {
 			c.add(service, container, l, 1)
 		}
 	}
 	for _, e := range s.errorLogs {
-		err := errorLines(e.value, func(container, text string, count int) { c.add(e.key, container, text, count) })
+		err := errorLines(e.value, func(container, text string, count int) {
+			at, rest := stamp(text)
+			c.add(e.key, container, lines.Line{At: at, Text: rest}, count)
+		})
 		if err != nil {
 			out.unread = append(out.unread, fmt.Sprintf("error_logs %s: %v", e.key, err))
 		}
@@ -77,13 +80,19 @@ type group struct {
 	counts map[string]int // by shape
 }
 
-func (c *collected) add(service, container, text string, count int) {
-	if strings.HasPrefix(text, "Error: Error from server") {
-		return // kubectl's own answer
+// events are the lines of a container, those of one stack trace together.
+func events(container string, all []string) []lines.Line {
+	out := make([]lines.Line, 0, len(all))
+	for _, text := range all {
+		at, rest := stamp(text)
+		out = append(out, lines.Line{At: at, Text: rest, Stream: container})
 	}
-	at, rest := stamp(text)
-	rest = strings.TrimSpace(rest)
-	if rest == "" {
+	return lines.Join(out)
+}
+
+func (c *collected) add(service, container string, l lines.Line, count int) {
+	rest := strings.TrimSpace(l.Text)
+	if rest == "" || strings.HasPrefix(rest, "Error: Error from server") { // kubectl's own answer
 		return
 	}
 	g, ok := c.groups[service]
@@ -93,7 +102,8 @@ func (c *collected) add(service, container, text string, count int) {
 	}
 	k := shape(rest)
 	if g.counts[k] == 0 {
-		g.lines = append(g.lines, lines.Line{At: at, Text: rest, Labels: map[string]string{"container": container}})
+		l.Text, l.Labels = rest, map[string]string{"container": container}
+		g.lines = append(g.lines, l)
 	}
 	g.counts[k] += count
 }

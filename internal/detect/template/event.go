@@ -224,11 +224,11 @@ func isFrame(text string, surely bool) bool {
 	return false
 }
 
-// IsFrame reports whether a line is one of a stack trace that begins before it.
+// IsFrame reports whether a line is a frame of a stack trace, or stands for some.
 func IsFrame(line []byte) bool {
 	text := shown(line)
 	trimmed := strings.TrimLeft(text, " \t")
-	return isFrame(trimmed, len(trimmed) < len(text)) || strings.HasPrefix(trimmed, causedBy)
+	return isFrame(trimmed, len(trimmed) < len(text))
 }
 
 // names takes a line that names an error by its class: below the message of who
@@ -236,7 +236,7 @@ func IsFrame(line []byte) bool {
 func (j *joiner) names(line, next []byte) bool {
 	head := shown(j.event.Head)
 	below := j.source && len(j.event.Cause) == 0 || j.trace == noTrace && j.event.Lines == 1 && !calm(head)
-	if !below || !IsFrame(next) {
+	if !below || !IsFrame(next) && !strings.HasPrefix(shown(next), causedBy) {
 		return false
 	}
 	j.trace, j.event.Cause = framed, bytes.TrimRight(line, "\r")
