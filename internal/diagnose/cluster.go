@@ -8,8 +8,8 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/cause"
 	"github.com/holdfast-sre/holdfast/internal/cluster"
 	"github.com/holdfast-sre/holdfast/internal/cluster/inspect"
-	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
 )
 
 // The features of the state of a cluster: how much a finding rests on, and how

@@ -66,14 +66,9 @@ func (l *loaded) readTelemetry(data fs.FS, dir string) error {
 		who := l.whose(append(slices.Clone(m.Tags), "service:"+m.Service, "pod_name:"+m.Host))
 		streams[who] = append(streams[who], lines.Line{At: m.At, Text: m.Message, Labels: map[string]string{"level": m.Status}})
 	}
-	for text := range strings.Lines(own.Logs) {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		at, rest := splitTime(text)
-		l.at(at)
+	if ls := l.podLines(own); len(ls) > 0 {
 		who := l.whose([]string{"pod_name:" + own.Pod})
-		streams[who] = append(streams[who], lines.Line{At: at, Text: rest})
+		streams[who] = append(streams[who], ls...)
 	}
 	if err := l.addLogs(streams); err != nil {
 		return err
@@ -84,6 +79,20 @@ func (l *loaded) readTelemetry(data fs.FS, dir string) error {
 		}
 	}
 	return l.dateClusters()
+}
+
+// podLines are the lines of a pod, those of one stack trace together.
+func (l *loaded) podLines(own podLogs) []lines.Line {
+	var out []lines.Line
+	for text := range strings.Lines(own.Logs) {
+		if text = strings.TrimRight(text, " \t\r\n"); text == "" {
+			continue
+		}
+		at, rest := splitTime(text)
+		l.at(at)
+		out = append(out, lines.Line{At: at, Text: rest, Stream: own.Pod})
+	}
+	return lines.Join(out)
 }
 
 // dateClusters sets the moment of the cluster's state to the latest moment

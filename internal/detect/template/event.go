@@ -74,6 +74,7 @@ type joiner struct {
 	inside bool // the last line was indented
 	source bool // the head is a place in the code, as Node.js writes
 	chain  bool // another Python trace is announced
+	blank  bool // a blank line stands between the head and the name of an error
 }
 
 // trace is the kind of stack trace that an event is in.
@@ -123,7 +124,8 @@ func (j *joiner) continues(line, next []byte) bool {
 	j.inside = len(trimmed) < len(text) && trimmed != ""
 	switch {
 	case trimmed == "":
-		return j.trace != noTrace
+		j.blank = j.event.Lines == 1 && thrown(shown(next))
+		return j.trace != noTrace || j.blank && !calm(shown(j.event.Head))
 	case j.inside:
 		return j.indented(line, text, trimmed)
 	case j.trace == python && was && identifier(text):
@@ -235,7 +237,7 @@ func IsFrame(line []byte) bool {
 // logged it when frames follow. Else it is an event of its own.
 func (j *joiner) names(line, next []byte) bool {
 	head := shown(j.event.Head)
-	below := j.source && len(j.event.Cause) == 0 || j.trace == noTrace && j.event.Lines == 1 && !calm(head)
+	below := j.source && len(j.event.Cause) == 0 || j.trace == noTrace && (j.event.Lines == 1 || j.blank) && !calm(head)
 	if !below || !IsFrame(next) && !strings.HasPrefix(shown(next), causedBy) {
 		return false
 	}

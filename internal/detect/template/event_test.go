@@ -38,6 +38,10 @@ func TestStackTracesAreOneEvent(t *testing.T) {
 			"ERROR order 7 failed\njava.lang.IllegalStateException: no stock\n\tat shop.Cart.take(Cart.java:12)\nCaused by: java.net.ConnectException: refused\n\tat shop.Db.open(Db.java:7)\n\t... 3 more\nINFO next\n",
 			[]event{{"ERROR order 7 failed", "java.net.ConnectException: refused", 6}, {"INFO next", "", 1}},
 		},
+		"Java, as Spring prints it": {
+			"ERROR order 7 failed\n\njava.lang.IllegalStateException: no stock\n\tat shop.Cart.take(Cart.java:12)\n\nINFO next\n",
+			[]event{{"ERROR order 7 failed", "java.lang.IllegalStateException: no stock", 5}, {"INFO next", "", 1}},
+		},
 		"Python": {
 			"ERROR job failed\nTraceback (most recent call last):\n  File \"a.py\", line 3, in run\n    go()\nValueError: no number\nINFO next\n",
 			[]event{{"ERROR job failed", "ValueError: no number", 5}, {"INFO next", "", 1}},

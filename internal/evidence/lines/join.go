@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -23,8 +24,8 @@ const (
 // several lines: many stores return each as an entry of its own. Lines of
 // different streams never join, nor those that a logger wrote as a whole
 // (structured, with a level). They are read in time order; equal times keep the
-// order in which they are given. A trace whose beginning is missing is left
-// out, since nothing says what failed.
+// order in which they are given. Frames with which a stream begins are left out,
+// since nothing says what failed.
 func Join(ls []Line) []Line {
 	out := make([]Line, 0, len(ls))
 	streams := map[string][]said{}
@@ -39,6 +40,9 @@ func Join(ls []Line) []Line {
 	for _, name := range slices.Sorted(maps.Keys(streams)) {
 		all := streams[name]
 		slices.SortStableFunc(all, func(a, b said) int { return a.line.At.Compare(b.line.At) })
+		for len(all) > 0 && template.IsFrame(all[0].text) {
+			all = all[1:]
+		}
 		for len(all) > 0 {
 			n := 1
 			for n < len(all) && all[n].line.At.Sub(all[n-1].line.At) <= maxPause {
@@ -67,15 +71,12 @@ func joined(out []Line, all []said) []Line {
 		texts[i] = s.text
 	}
 	at := 0
-	for i, e := range template.Events(texts) {
+	for _, e := range template.Events(texts) {
 		of := all[at : at+e.Lines]
 		at += e.Lines
 		l := of[0].line
 		l.Entries = e.Lines
-		switch {
-		case i == 0 && template.IsFrame(e.Head):
-			continue
-		case e.Lines > 1:
+		if e.Lines > 1 {
 			l.Text = text(of)
 		}
 		out = append(out, l)
@@ -124,6 +125,12 @@ func saidIn(l Line) (s said, ok bool) {
 	}
 	s.stream, s.text = "wrapped\x00"+l.Stream, message
 	fields := jsonFields(strings.TrimSpace(l.Text))
+	if text, ok := first(fields, messageKeys).(string); ok {
+		s.text = []byte(strings.TrimRight(text, "\r\n"))
+	}
+	if bytes.IndexByte(s.text, '\n') >= 0 {
+		return said{}, false
+	}
 	for _, k := range whereKeys {
 		if v := fields[k]; v != nil {
 			s.stream += "\x00" + k + "=" + fmt.Sprint(v)

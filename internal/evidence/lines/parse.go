@@ -33,6 +33,7 @@ var (
 // parse reads a JSON object, logfmt, or plain text.
 func parse(l Line) parsed {
 	text := strings.TrimSpace(l.Text)
+	text = text[len(ofRuntime.FindString(text)):]
 	p := read(text)
 	if p.message == "" {
 		p.message = text
