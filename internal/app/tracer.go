@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +25,8 @@ type tracer struct {
 	log     *slog.Logger
 
 	mu     sync.Mutex
-	bases  []*knowledge.Base
+	reader *knowledge.Reader
+	base   *knowledge.Base
 	readAt time.Time
 }
 
@@ -35,66 +38,81 @@ func newTracer(cfg config.Config, g *git.Source, log *slog.Logger) respond.Trace
 	if len(cfg.Knowledge) == 0 {
 		return nil
 	}
-	return &tracer{folders: cfg.Knowledge, git: g, log: log}
+	return &tracer{folders: cfg.Knowledge, git: g, log: log, reader: knowledge.NewReader(knowledge.DefaultScheme())}
 }
 
-// Trace tries each folder and returns the longest chain.
+// Trace follows the frames of a failure as far as links lead.
 func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.TraceStep, error) {
-	var best []respond.TraceStep
-	var errs []error
-	for _, base := range t.read(ctx) {
-		steps, err := base.Trace(ctx, history{t.git, q.Service.Repository.Path}, knowledge.Query{
-			Frames: q.Frames, Revision: q.Revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
-		})
-		if len(steps) > len(best) {
-			best = steps
-		}
-		errs = append(errs, err)
+	base, err := t.read(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if len(best) > 0 {
-		return best, nil
+	steps, err := base.Trace(ctx, t.git.Repository(q.Service.Repository.Path), knowledge.Query{
+		Frames: q.Frames, Revision: q.Revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
+	})
+	if len(steps) > 0 {
+		return steps, nil
 	}
-	return nil, errors.Join(errs...)
+	if err != nil {
+		return nil, fmt.Errorf("trace chain: %w", err)
+	}
+	return nil, nil
 }
 
-// read returns the folders' artefacts, at most a minute old.
-func (t *tracer) read(ctx context.Context) []*knowledge.Base {
+// read returns the folders' artefacts, at most a minute old. Folders that can't
+// be read are left out, and the error tells when none can.
+func (t *tracer) read(ctx context.Context) (*knowledge.Base, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if time.Since(t.readAt) < rereadAfter {
-		return t.bases
+	if t.base != nil && time.Since(t.readAt) < rereadAfter {
+		return t.base, nil
 	}
-	t.bases = nil
-	for _, dir := range t.folders {
-		base, err := knowledge.Read(os.DirFS(dir))
-		if err != nil {
-			t.log.WarnContext(ctx, "knowledge folder can't be read", "folder", dir, "error", err)
+	folders, done, err := openFolders(t.folders)
+	defer done()
+	if err != nil {
+		t.log.WarnContext(ctx, "knowledge folder can't be read", "error", err)
+		if len(folders) == 0 {
+			return nil, err
+		}
+	}
+	base, err := t.reader.Read(folders...)
+	if err != nil {
+		return nil, fmt.Errorf("knowledge: %w", err)
+	}
+	t.base, t.readAt = base, time.Now()
+	return base, nil
+}
+
+// openFolders opens folders so that no link leads out of them. What can't be
+// opened is told in the error beside the others. done closes them.
+func openFolders(dirs []string) (folders []knowledge.Folder, done func(), err error) {
+	var roots []*os.Root
+	for _, dir := range dirs {
+		root, e := os.OpenRoot(dir)
+		if e != nil {
+			err = errors.Join(err, fmt.Errorf("open knowledge folder: %w", e))
 			continue
 		}
-		t.bases = append(t.bases, base)
+		roots = append(roots, root)
+		f := knowledge.Folder{FS: root.FS()}
+		if len(dirs) > 1 {
+			f.Name = folderName(dir, folders)
+		}
+		folders = append(folders, f)
 	}
-	t.readAt = time.Now()
-	return t.bases
+	return folders, func() {
+		for _, r := range roots {
+			_ = r.Close() // only read from
+		}
+	}, err
 }
 
-// history is the git history of one repository.
-type history struct {
-	git  *git.Source
-	repo string
-}
-
-// Blame finds who last touched a line.
-func (h history) Blame(ctx context.Context, rev, path string, line int) (knowledge.Commit, error) {
-	b, err := h.git.Blame(ctx, h.repo, rev, path, line)
-	if err != nil {
-		return knowledge.Commit{}, fmt.Errorf("blame %s:%d: %w", path, line, err)
+// folderName is the last part of the path, or all of it when another folder has
+// that name.
+func folderName(dir string, others []knowledge.Folder) string {
+	name := filepath.Base(dir)
+	if slices.ContainsFunc(others, func(f knowledge.Folder) bool { return f.Name == name }) {
+		return filepath.ToSlash(filepath.Clean(dir))
 	}
-	return knowledge.Commit{
-		SHA: b.Commit.Hash, Author: b.Commit.Author, At: b.Commit.At, Message: b.Commit.Message, Path: b.Path, Line: b.Line, Files: b.Commit.Files,
-	}, nil
-}
-
-// Files lists the files of a revision.
-func (h history) Files(ctx context.Context, rev string) ([]string, error) {
-	return h.git.Files(ctx, h.repo, rev)
+	return name
 }

@@ -98,6 +98,18 @@ type TraceStep struct {
 	Inferred bool   `json:"inferred"`
 	// Missing is what the artefact does not specify about the mechanism at fault.
 	Missing []string `json:"missing,omitempty"`
+	// Score, from 0 to 1, and Why say what a step rests on that no link leads to,
+	// and Others what else may be meant.
+	Score  float64          `json:"score,omitempty"`
+	Why    string           `json:"why,omitempty"`
+	Others []TraceCandidate `json:"others,omitempty"`
+}
+
+// TraceCandidate is an artefact that may be meant where nothing names one.
+type TraceCandidate struct {
+	ID    string  `json:"id"`
+	Score float64 `json:"score"`
+	Why   string  `json:"why"`
 }
 
 // Incident is signals about one problem. It is stored whole; lists that grow

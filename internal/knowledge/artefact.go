@@ -1,210 +1,181 @@
 package knowledge
 
 import (
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// Kind of artefact; a closed list.
-type Kind string
-
-// The kinds. A Fix-It Bolt is a Bolt that mends.
-const (
-	PRD      Kind = "prd"
-	DAA      Kind = "daa"
-	TIP      Kind = "tip"
-	RFC      Kind = "rfc"
-	ADR      Kind = "adr"
-	Bolt     Kind = "bolt"
-	Fix      Kind = "fix"
-	Playbook Kind = "playbook"
-	Incident Kind = "incident"
-	Pattern  Kind = "pattern" // any other ID, such as OUTBOX-001
-)
-
-// prefixes maps what an ID begins with to its kind.
-var prefixes = []struct {
-	prefix string
-	kind   Kind
-}{
-	{"PRD", PRD},
-	{"DAA", DAA},
-	{"TIP", TIP},
-	{"RFC", RFC},
-	{"ADR", ADR},
-	{"BOLT", Bolt},
-	{"FIX", Fix},
-	{"PLAYBOOK", Playbook},
-	{"INC", Incident},
-}
-
-// KindOf tells the kind from an ID: "ADR-023" is an ADR.
-func KindOf(id string) Kind {
-	head, _, _ := strings.Cut(strings.ToUpper(id), "-")
-	for _, p := range prefixes {
-		if head == p.prefix {
-			return p.kind
-		}
-	}
-	return Pattern
-}
-
-// Artefact is one document of the knowledge repository.
+// Artefact is one document of the knowledge repository, or a part of one that
+// has an ID of its own.
 type Artefact struct {
 	ID       string
 	Kind     Kind
 	Title    string // without the ID
-	Status   string // as written: accepted, superseded, …
-	Path     string
-	Line     int // of the title
+	Status   string // as written: accepted, superseded by ADR-9, …
+	Repo     string // name of the folder that it was read from
+	Path     string // in that folder
+	Line     int    // of the title
+	Meta     []Field
 	Links    []Link
 	Sections []Section
-	Files    []string // code that a work item names
+	Stories  []UserStory
+	Files    []string // code that it names
 }
 
-// Section is a part under a heading.
+// Field is what the head of a document says by name: "Owner: booking team".
+type Field struct {
+	Name, Value string
+	Line        int
+}
+
+// Section is a part under a heading, up to the next one of any level.
 type Section struct {
 	Heading string
+	Level   int    // 1…6; 0 = text before the first heading
 	Number  string // "3.2" when the heading is numbered
-	Story   string // "2" when the heading is a user story
+	Anchor  string // what a link to it ends with, after the #
 	Line    int
 	Text    string // without code blocks
+	Code    []Code
+}
+
+// Code is a code block.
+type Code struct {
+	Language string
+	Text     string
+	Line     int // of its first line
+}
+
+// UserStory is one story of a requirement, wherever it stands: a heading, a line
+// of a list or a row of a table.
+type UserStory struct {
+	Number string // "2"
+	Title  string
+	Line   int
 }
 
 // Link points from one artefact to another.
 type Link struct {
-	To      string // ID; empty when only Kind and Section are written
+	To      string // ID; as written when there is no such artefact; empty when only Kind and Section are written
 	Kind    Kind   // of the target
 	Section string // "3.2"
 	Story   string // "2"
+	Anchor  string // of a Markdown link
 	Label   string // what introduces it: "ADR" in "**ADR**: ADR-023"
+	Path    string // of a Markdown link: the file, in the same folder
 	Line    int
-	path    string // of a Markdown link, relative to the base
+	// Loose is a reference that means an artefact only if there is one: "ADR 7",
+	// or an ID with an unknown prefix.
+	Loose bool
 }
 
-var (
-	// knownID finds IDs of the kinds that have a prefix of their own.
-	knownID = regexp.MustCompile(`\b(?:PRD|DAA|TIP|RFC|ADR|BOLT|FIX|PLAYBOOK|INC)-[0-9]+(?:-[0-9]+)*\b`)
-	// leadingID is an ID, of any prefix, at the head of a title.
-	leadingID = regexp.MustCompile(`^\s*([A-Z][A-Z0-9]{1,15}-[0-9]+(?:-[0-9]+)*)\b[\s:.–—-]*`)
-	// anyID is what front matter may give as id.
-	anyID = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}(?:-[A-Z0-9]+)+$`)
-	// fileID is a file name that begins with the prefix of a kind.
-	fileID = regexp.MustCompile(`(?i)^(PRD|DAA|TIP|RFC|ADR|BOLT|FIX|PLAYBOOK|INC)[-_]([0-9]+(?:-[0-9]+)*|[a-z0-9][a-z0-9-]*)`)
-
-	sectionRef = regexp.MustCompile(`(?i)(?:\bsections?\s+|§\s*)([0-9]+(?:\.[0-9]+)*)`)
-	storyRef   = regexp.MustCompile(`(?i)\b(?:user[ -]story|story|US)[ #-]*([0-9]+)\b`)
-	numbered   = regexp.MustCompile(`^(?:section\s+)?([0-9]+(?:\.[0-9]+)*)[.:)]?\s+\S`)
-	codePath   = regexp.MustCompile(`\b[A-Za-z0-9_][A-Za-z0-9_./-]*\.(?:go|py|java|kt|ts|tsx|js|rb|rs|cs|php|scala|sql|proto|ya?ml|tf)\b`)
-	labelled   = regexp.MustCompile(`^[\s>*+-]*\**_*([A-Za-z][A-Za-z -]{0,30}?)_*\**\s*:\**`)
-)
-
-// idFromFile reads the ID out of a file name: adr-023-outbox.md is ADR-023,
-// daa-booking.md is DAA-BOOKING.
-func idFromFile(p string) string {
-	name := strings.TrimSuffix(path.Base(p), path.Ext(p))
-	m := fileID.FindStringSubmatch(name)
-	if m == nil {
-		return ""
-	}
-	return strings.ToUpper(m[1] + "-" + strings.Trim(m[2], "-"))
-}
-
-// linksIn finds every reference in a line of text.
-func linksIn(text string, line int) []Link {
-	label := ""
-	if m := labelled.FindStringSubmatch(text); m != nil {
-		label = strings.TrimSpace(m[1])
-	}
-	spans := knownID.FindAllStringIndex(text, -1)
-	var out []Link
-	for i, s := range spans {
-		end := len(text)
-		if i+1 < len(spans) {
-			end = spans[i+1][0]
-		}
-		id := text[s[0]:s[1]]
-		out = append(out, reference(Link{To: id, Kind: KindOf(id), Label: label, Line: line}, text[s[1]:end]))
-	}
-	if len(out) == 0 {
-		out = append(out, bareReference(text, label, line)...)
-	}
-	return out
-}
-
-// reference adds the section or story that follows an ID.
-func reference(l Link, rest string) Link {
-	if m := sectionRef.FindStringSubmatch(rest); m != nil {
-		l.Section = m[1]
-	}
-	if m := storyRef.FindStringSubmatch(rest); m != nil {
-		l.Story = m[1]
-	}
-	return l
-}
-
-// bareReference reads "**DAA**: Section 3.2", which names no ID.
-func bareReference(text, label string, line int) []Link {
-	kind := KindOf(label)
-	if kind == Pattern {
-		if m := regexpBare.FindStringSubmatch(text); m != nil {
-			kind = KindOf(m[1])
+// Field returns the value of the first field with one of the names, in any case.
+func (a Artefact) Field(names ...string) string {
+	for _, n := range names {
+		for _, f := range a.Meta {
+			if strings.EqualFold(f.Name, n) {
+				return f.Value
+			}
 		}
 	}
-	if kind == Pattern {
-		return nil
-	}
-	l := reference(Link{Kind: kind, Label: label, Line: line}, text)
-	if l.Section == "" && l.Story == "" {
-		return nil
-	}
-	return []Link{l}
+	return ""
 }
 
-// regexpBare is a kind directly before a section or story: "DAA Section 3.2".
-var regexpBare = regexp.MustCompile(`\b(PRD|DAA|TIP|RFC|ADR)\s*,?\s*(?i:section|user story|story|§)`)
+// Superseded reports whether the artefact says that it no longer holds.
+func (a Artefact) Superseded() bool {
+	s := strings.ToLower(a.Status)
+	return strings.Contains(s, "superseded") || strings.Contains(s, "superceded") || strings.HasPrefix(s, "deprecated") ||
+		strings.HasPrefix(s, "rejected") || strings.HasPrefix(s, "replaced") || strings.HasPrefix(s, "obsolete")
+}
 
-// link returns the first link to an artefact of one of the kinds; links that
-// are introduced by the kind's name come before those in running text.
-func (a Artefact) link(ks ...Kind) (Link, bool) {
-	best, found := Link{}, false
+// Accepted reports whether the artefact says that it holds.
+func (a Artefact) Accepted() bool {
+	s := strings.ToLower(a.Status)
+	return !a.Superseded() && (strings.HasPrefix(s, "accepted") || strings.HasPrefix(s, "approved") ||
+		strings.HasPrefix(s, "implemented") || strings.HasPrefix(s, "adopted"))
+}
+
+// links returns the links to artefacts of the kinds, those that are introduced by
+// the kind's name before those in running text.
+func (a Artefact) links(ks ...Kind) []Link {
+	var introduced, others []Link
 	for _, l := range a.Links {
-		if !slices.Contains(ks, l.Kind) || l.To == a.ID {
-			continue
-		}
-		introduced := KindOf(l.Label) == l.Kind || strings.EqualFold(l.Label, "implements") || strings.EqualFold(l.Label, "traceability")
-		if introduced {
-			return l, true
-		}
-		if !found {
-			best, found = l, true
+		switch {
+		case !slices.Contains(ks, l.Kind) || l.To == a.ID:
+		case l.introduced():
+			introduced = append(introduced, l)
+		default:
+			others = append(others, l)
 		}
 	}
-	return best, found
+	return append(introduced, others...)
 }
 
-// section finds a numbered section.
-func (a Artefact) section(number string) (Section, bool) {
-	i := slices.IndexFunc(a.Sections, func(s Section) bool { return number != "" && s.Number == number })
+// introduced reports whether the link stands where a document names what it
+// follows from, not in running text.
+func (l Link) introduced() bool {
+	label := strings.ToLower(l.Label)
+	return label == string(l.Kind) || label == string(l.Kind)+"s" || slices.Contains(traceLabels(), label)
+}
+
+func traceLabels() []string {
+	return []string{
+		"implements", "traceability", "traces to", "trace", "based on", "decision", "decisions", "related decision", "requirement",
+		"requirements", "derived from", "parent", "source", "work item", "design", "domain", "user story", "user stories", "story",
+	}
+}
+
+// Section returns the section with a number ("3.2").
+func (a Artefact) Section(number string) (Section, bool) {
+	return a.find(func(s Section) bool { return number != "" && s.Number == number })
+}
+
+// At returns the section with an anchor.
+func (a Artefact) At(anchor string) (Section, bool) {
+	return a.find(func(s Section) bool { return anchor != "" && strings.EqualFold(s.Anchor, anchor) })
+}
+
+// Headed returns the first section whose heading contains one of the words, in
+// any case.
+func (a Artefact) Headed(words ...string) (Section, bool) {
+	return a.find(func(s Section) bool {
+		h := strings.ToLower(s.Heading)
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(h, w) })
+	})
+}
+
+func (a Artefact) find(want func(Section) bool) (Section, bool) {
+	i := slices.IndexFunc(a.Sections, want)
 	if i < 0 {
 		return Section{}, false
 	}
 	return a.Sections[i], true
 }
 
-// story finds a user story.
-func (a Artefact) story(number string) (Section, bool) {
-	i := slices.IndexFunc(a.Sections, func(s Section) bool { return number != "" && s.Story == number })
+// Under returns a section and those below it.
+func (a Artefact) Under(s Section) []Section {
+	i := slices.IndexFunc(a.Sections, func(x Section) bool { return x.Line == s.Line && x.Heading == s.Heading })
 	if i < 0 {
-		return Section{}, false
+		return nil
 	}
-	return a.Sections[i], true
+	end := i + 1
+	for end < len(a.Sections) && a.Sections[end].Level > s.Level {
+		end++
+	}
+	return a.Sections[i:end]
 }
 
-// text is everything that the artefact says.
-func (a Artefact) text() string {
+// Story returns the user story with a number.
+func (a Artefact) Story(number string) (UserStory, bool) {
+	i := slices.IndexFunc(a.Stories, func(s UserStory) bool { return number != "" && key(s.Number) == key(number) })
+	if i < 0 {
+		return UserStory{}, false
+	}
+	return a.Stories[i], true
+}
+
+// prose is everything that the artefact says, without code.
+func (a Artefact) prose() string {
 	var b strings.Builder
 	for _, s := range a.Sections {
 		b.WriteString(s.Heading + "\n" + s.Text + "\n")

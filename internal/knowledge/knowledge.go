@@ -23,6 +23,11 @@ type Commit struct {
 	Line    int
 	// Files touched by the commit, when known.
 	Files []string
+	// Merges are the branches and titles of the merges that brought it in, and
+	// Tags the names that point at it, when known.
+	Merges, Tags []string
+	// Boundary says that history ends here: the true commit may be older.
+	Boundary bool
 }
 
 // Blamer answers from the history of a repository.
@@ -36,6 +41,12 @@ type Blamer interface {
 // stack frames are mapped.
 type Lister interface {
 	Files(ctx context.Context, rev string) ([]string, error)
+}
+
+// Sourcer is an optional ability of a Blamer: the text of a file, in which
+// comments may name decisions.
+type Sourcer interface {
+	Source(ctx context.Context, rev, path string) ([]byte, error)
 }
 
 // Query says what to trace.

@@ -7,9 +7,12 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/yuin/goldmark/ast"
+	table "github.com/yuin/goldmark/extension/ast"
 	markdown "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"go.yaml.in/yaml/v3"
@@ -17,49 +20,67 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
+// document is one file: the artefact that it is and those that stand in it. The
+// first has no ID when the file is prose.
+type document struct {
+	artefacts []Artefact
+	problems  []problem.Problem
+}
+
 // parser collects what one document says.
 type parser struct {
+	*naming
 	file     string
 	src      []byte
 	offset   int   // lines before src: the front matter
 	breaks   []int // offsets of the line ends in src
-	open     []string
-	a        Artefact
-	inTitle  bool
+	anchors  map[string]int
+	titled   bool
+	whole    Artefact    // the file's own
+	parts    []*Artefact // artefacts that stand in it
+	within   []*Artefact // those of them that are open, the outermost first
+	levels   []int       // and the levels of their headings
+	current  *Artefact   // that text belongs to
+	intro    string      // what introduces the list that follows: "Files:"
+	open     []string    // text of the section that is open
+	code     []Code      // code of that section
 	problems []problem.Problem
 }
 
-// parse reads one Markdown document. The artefact has no ID when none is found
-// in front matter, title or file name.
-func parse(file string, src []byte) (a Artefact, problems []problem.Problem) {
-	p := &parser{file: file, a: Artefact{Path: file, Line: 1}}
+// parse reads one Markdown document.
+func (n *naming) parse(md markdown.Parser, file string, src []byte) (doc document) {
+	p := &parser{naming: n, file: file, anchors: map[string]int{}, whole: Artefact{Path: file, Line: 1}}
 	// The document comes from people and the parser from elsewhere: one file
 	// that trips it must not cost the others.
 	defer func() {
 		if r := recover(); r != nil {
-			a, problems = Artefact{}, []problem.Problem{{File: file, What: fmt.Sprintf("can't be parsed: %v", r)}}
+			doc = document{problems: []problem.Problem{{File: file, What: fmt.Sprintf("can't be parsed: %v", r)}}}
 		}
 	}()
+	p.current = &p.whole
 	front, body := p.split(src)
 	p.src = body
 	p.readFront(front)
-	p.readBody()
+	p.readBody(md)
 	p.flush()
-	p.identify()
-	return p.a, p.problems
+	return p.finish()
 }
 
 // split cuts the front matter, between two lines of three dashes, off the body.
 func (p *parser) split(src []byte) (front, body []byte) {
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
-	lines := bytes.SplitAfter(src, []byte("\n"))
-	if len(lines) == 0 || strings.TrimRight(string(lines[0]), " \r\n") != "---" {
+	first, rest, _ := bytes.Cut(src, []byte("\n"))
+	if strings.TrimRight(string(first), " \t\r") != "---" {
 		return nil, src
 	}
-	for i := 1; i < len(lines); i++ {
-		if strings.TrimRight(string(lines[i]), " \r\n") == "---" {
-			p.offset = i + 1
-			return bytes.Join(lines[1:i], nil), bytes.Join(lines[i+1:], nil)
+	line, from := 1, len(src)-len(rest)
+	at := from
+	for l := range bytes.Lines(rest) {
+		line++
+		at += len(l)
+		if strings.TrimRight(string(l), " \t\r\n") == "---" {
+			p.offset = line
+			return src[from : at-len(l)], src[at:]
 		}
 	}
 	p.problem(1, "front matter has no end", "close it with a line of three dashes")
@@ -77,32 +98,43 @@ func (p *parser) readFront(front []byte) {
 		p.problem(2, "front matter is no YAML: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		return
 	}
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		values := texts(m[key], 0)
-		switch strings.ToLower(key) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		values := texts(m[name], 0)
+		p.whole.Meta = append(p.whole.Meta, Field{Name: name, Value: strings.Join(values, ", "), Line: 2})
+		switch strings.ToLower(name) {
 		case "id":
 			p.frontID(values)
 		case "title":
-			p.a.Title = strings.Join(values, " ")
+			p.whole.Title = strings.Join(values, " ")
 		case "status":
-			p.a.Status = strings.Join(values, " ")
+			p.whole.Status = strings.Join(values, " ")
+			p.link(textLine{text: p.whole.Status, line: 2}, "status")
 		case "files", "paths", "code":
-			p.a.Files = append(p.a.Files, values...)
+			p.whole.Files = append(p.whole.Files, values...)
 		default:
 			for _, v := range values {
-				p.a.Links = append(p.a.Links, linksIn(key+": "+v, 1)...)
+				p.link(textLine{text: v, line: 2}, name)
 			}
 		}
 	}
 }
 
+// anyID is what front matter may give as id.
+var anyID = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,15}(?:-[A-Z0-9]+)+$`)
+
 func (p *parser) frontID(values []string) {
 	id := strings.ToUpper(strings.TrimSpace(strings.Join(values, "")))
+	if strings.Trim(id, "0123456789") == "" && id != "" {
+		if k := p.kindOfFolder(p.file); k != "" { // "id: 7" in a folder of decisions
+			p.whole.ID = p.prefixOf(k) + "-" + id
+			return
+		}
+	}
 	if !anyID.MatchString(id) {
 		p.problem(2, fmt.Sprintf("id %.40q is no artefact ID", id), "write a prefix and a number, such as ADR-023")
 		return
 	}
-	p.a.ID = id
+	p.whole.ID = id
 }
 
 // maxNesting bounds the depth of front matter that is looked into.
@@ -132,8 +164,8 @@ func texts(v any, depth int) []string {
 	return out
 }
 
-// readBody walks the blocks in order; code blocks are not read for references.
-func (p *parser) readBody() {
+// readBody walks the blocks in order.
+func (p *parser) readBody(md markdown.Parser) {
 	for i, c := range p.src {
 		if c == '\n' {
 			p.breaks = append(p.breaks, i)
@@ -143,151 +175,309 @@ func (p *parser) readBody() {
 		p.problem(line+p.offset, fmt.Sprintf("opens more than %d quotes and lists", maxDepth), "the text of this file is left out")
 		return
 	}
-	// Blocks alone: references are found in the text of the lines, and parsing
-	// emphasis and brackets takes quadratic time on hostile input.
-	doc := markdown.NewParser(markdown.WithBlockParsers(markdown.DefaultBlockParsers()...)).Parse(text.NewReader(p.src))
+	if line, marked := tooMarked(p.src); marked {
+		p.problem(line+p.offset, fmt.Sprintf("has more than %d brackets and other marks in one paragraph", maxMarks), "the text of this file is left out")
+		return
+	}
 	// The walk has no error of its own.
-	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+	_ = ast.Walk(md.Parse(text.NewReader(p.src)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
 		}
 		switch n := n.(type) {
-		case *ast.FencedCodeBlock, *ast.CodeBlock, *ast.HTMLBlock:
+		case *ast.FencedCodeBlock:
+			p.codeBlock(n, string(n.Language(p.src)))
+			return ast.WalkSkipChildren, nil
+		case *ast.CodeBlock:
+			p.codeBlock(n, "")
+			return ast.WalkSkipChildren, nil
+		case *ast.HTMLBlock:
 			return ast.WalkSkipChildren, nil
 		case *ast.Heading:
 			p.heading(n)
+			return ast.WalkSkipChildren, nil
+		case *table.Table:
+			p.table(n)
+			return ast.WalkSkipChildren, nil
 		case *ast.Paragraph, *ast.TextBlock:
-			p.lines(n)
+			p.paragraph(n)
+			return ast.WalkSkipChildren, nil
 		}
 		return ast.WalkContinue, nil
 	})
 }
 
-func (p *parser) heading(n *ast.Heading) {
+func (p *parser) codeBlock(n ast.Node, language string) {
 	if n.Lines().Len() == 0 {
 		return
 	}
+	p.code = append(p.code, Code{
+		Language: strings.ToLower(language), Text: string(n.Lines().Value(p.src)), Line: p.lineOf(n.Lines().At(0).Start),
+	})
+}
+
+// paragraph reads a block of text. One that ends with a colon introduces the list
+// behind it.
+func (p *parser) paragraph(n ast.Node) {
+	lines := p.linesOf(n)
+	if _, inList := n.Parent().(*ast.ListItem); !inList {
+		p.intro = ""
+		if len(lines) > 0 {
+			if name, ok := strings.CutSuffix(lines[len(lines)-1].text, ":"); ok && len(name) <= 40 {
+				p.intro = name
+			}
+		}
+	}
+	for _, l := range lines {
+		name, value := label(l.text)
+		if name == "" {
+			name = p.intro
+		} else {
+			p.field(name, value, l.line)
+		}
+		p.link(l, name)
+		p.story(l)
+		p.text(l.text)
+	}
+}
+
+// field keeps what the head of the document says by name.
+func (p *parser) field(name, value string, line int) {
+	if len(p.current.Sections) > 1 || value == "" {
+		return
+	}
+	p.current.Meta = append(p.current.Meta, Field{Name: name, Value: value, Line: line})
+	if strings.EqualFold(name, "status") && p.current.Status == "" {
+		p.current.Status = value
+	}
+}
+
+// table reads rows: of two columns as fields by name, of more by their headers.
+func (p *parser) table(n *table.Table) {
+	var header []string
+	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
+		var cells []textLine
+		for c := row.FirstChild(); c != nil; c = c.NextSibling() {
+			cell := textLine{line: 0}
+			for _, l := range p.linesOf(c) {
+				cell.text = strings.TrimSpace(cell.text + " " + l.text)
+				cell.dests = append(cell.dests, l.dests...)
+				cell.line = l.line
+			}
+			cells = append(cells, cell)
+		}
+		if _, ok := row.(*table.TableHeader); ok {
+			for _, c := range cells {
+				header = append(header, c.text)
+			}
+			p.text(strings.Join(header, " | "))
+			p.row(header, cells, true)
+			continue
+		}
+		p.row(header, cells, false)
+	}
+}
+
+func (p *parser) row(header []string, cells []textLine, isHeader bool) {
+	var all []string
+	for i, c := range cells {
+		name := ""
+		if i < len(header) && !isHeader {
+			name = header[i]
+		}
+		if len(cells) == 2 && i == 1 {
+			name = strings.TrimSuffix(cells[0].text, ":")
+			p.field(name, c.text, c.line)
+		}
+		p.link(c, name)
+		all = append(all, c.text)
+	}
+	if isHeader {
+		return
+	}
+	if len(cells) > 1 {
+		if m := findStory(cells[0].text); m != nil {
+			p.addStory(cells[0].text[m[2]:m[3]], cells[1].text, cells[0].line)
+		}
+	}
+	p.text(strings.Join(all, " | "))
+}
+
+// story finds a user story at the head of a line.
+func (p *parser) story(l textLine) {
+	if m := findStory(l.text); m != nil && m[0] == 0 && m[1] < len(l.text) && strings.ContainsAny(l.text[m[1]:m[1]+1], ":.)–—- ") {
+		p.addStory(l.text[m[2]:m[3]], strings.Trim(l.text[m[1]:], " :.)–—-"), l.line)
+	}
+}
+
+func (p *parser) addStory(number, title string, line int) {
+	for _, s := range p.current.Stories {
+		if s.Number == number {
+			return
+		}
+	}
+	p.current.Stories = append(p.current.Stories, UserStory{Number: number, Title: title, Line: line})
+}
+
+// link keeps the references of a line.
+func (p *parser) link(l textLine, name string) {
+	found := p.references(l.text, name, l.line)
+	for _, dest := range l.dests {
+		if at, ok := p.fileLink(dest, name, l.line); ok {
+			found = append(found, at)
+		}
+	}
+	p.current.Links = append(p.current.Links, found...)
+	p.current.Files = append(p.current.Files, codeFiles(l.text)...)
+}
+
+// fileLink is a link to another file of the folder.
+func (p *parser) fileLink(dest, name string, line int) (Link, bool) {
+	to, anchor, wiki, ok := destination(p.file, dest)
+	switch {
+	case !ok:
+		return Link{}, false
+	case wiki:
+		return Link{To: to, Kind: p.kindOf(to), Anchor: anchor, Label: name, Line: line, Path: wikiPath + to, Loose: true}, true
+	case !isMarkdown(to):
+		return Link{}, false
+	}
+	return Link{Anchor: anchor, Label: name, Line: line, Path: to}, true
+}
+
+// wikiPath marks the target of a wiki link, which may stand in any folder.
+const wikiPath = "[["
+
+func (p *parser) text(t string) { p.open = append(p.open, t) }
+
+// flush gives the text and code read so far to the section that is open; text
+// before the first heading opens one without a name.
+func (p *parser) flush() {
+	if len(p.open) == 0 && len(p.code) == 0 {
+		return
+	}
+	if len(p.current.Sections) == 0 {
+		p.current.Sections = append(p.current.Sections, Section{Line: 1 + p.offset})
+	}
+	s := &p.current.Sections[len(p.current.Sections)-1]
+	s.Text, s.Code = strings.Join(p.open, "\n"), p.code
+	if strings.EqualFold(s.Heading, "status") && p.current.Status == "" && len(p.open) > 0 {
+		p.current.Status = p.open[0]
+	}
+	p.open, p.code = nil, nil
+}
+
+var numbered = regexp.MustCompile(`(?i)^(?:section\s+)?(\d{1,4}(?:\.\d{1,4}){0,6})[.:)]?\s+\S`)
+
+func (p *parser) heading(n *ast.Heading) {
+	lines := p.linesOf(n)
+	if len(lines) == 0 {
+		return
+	}
 	p.flush()
-	seg := n.Lines().At(0)
-	title := strings.TrimSpace(string(seg.Value(p.src)))
-	line := p.lineOf(seg.Start)
-	s := Section{Heading: title, Line: line}
-	if m := numbered.FindStringSubmatch(strings.ToLower(title)); m != nil {
+	p.intro = ""
+	l := lines[0]
+	for _, more := range lines[1:] {
+		l.text += " " + more.text
+	}
+	s := Section{Heading: l.text, Level: n.Level, Line: l.line, Anchor: p.anchor(l.text)}
+	if m := numbered.FindStringSubmatch(l.text); m != nil {
 		s.Number = m[1]
 	}
-	if m := storyRef.FindStringSubmatch(title); m != nil {
-		s.Story = m[1]
+	if !p.titled {
+		p.titled = true
+		p.whole.Line = l.line
+		p.title(l.text)
+	} else {
+		p.enter(n.Level, l)
 	}
-	if !p.inTitle {
-		p.inTitle = true
-		p.a.Line = line
-		p.title(title)
+	if m := findStory(l.text); m != nil {
+		p.addStory(l.text[m[2]:m[3]], strings.Trim(l.text[m[1]:], " :.)–—-"), l.line)
 	}
-	p.a.Sections = append(p.a.Sections, s)
+	p.current.Sections = append(p.current.Sections, s)
+}
+
+// anchor numbers headings that are equal, as code hosts do.
+func (p *parser) anchor(heading string) string {
+	a := anchorOf(heading)
+	n := p.anchors[a]
+	p.anchors[a]++
+	if n > 0 {
+		a += "-" + strconv.Itoa(n)
+	}
+	return a
 }
 
 // title takes ID and title from the first heading.
 func (p *parser) title(heading string) {
 	rest := heading
-	if m := leadingID.FindStringSubmatch(heading); m != nil {
+	if m := p.head.FindStringSubmatch(heading); m != nil {
 		rest = heading[len(m[0]):]
-		if p.a.ID == "" {
-			p.a.ID = m[1]
+		if p.whole.ID == "" {
+			p.whole.ID = strings.ToUpper(m[1]) + "-" + m[2]
 		}
-	} else if id := knownID.FindString(heading); id != "" && p.a.ID == "" && idFromFile(p.file) == "" {
-		p.a.ID = id
+	} else if m := leadingID.FindStringSubmatch(heading); m != nil {
+		rest = heading[len(m[0]):]
+		if p.whole.ID == "" {
+			p.whole.ID = m[1]
+		}
+	} else if m := leadingNumber.FindString(heading); m != "" {
+		rest = heading[len(m):]
 	}
-	if p.a.Title == "" {
-		p.a.Title = strings.TrimSpace(rest)
+	if p.whole.Title == "" {
+		p.whole.Title = strings.TrimSpace(rest)
 	}
 }
 
-// lines reads a block of text: references, the status, files, and the text itself.
-func (p *parser) lines(n ast.Node) {
-	for i := range n.Lines().Len() {
-		seg := n.Lines().At(i)
-		t := strings.TrimRight(string(seg.Value(p.src)), "\r\n")
-		p.a.Links = append(p.a.Links, linksIn(t, p.lineOf(seg.Start))...)
-		p.fileLinks(t, p.lineOf(seg.Start))
-		p.a.Files = append(p.a.Files, codePath.FindAllString(t, -1)...)
-		if m := labelled.FindStringSubmatch(t); m != nil && strings.EqualFold(m[1], "status") && p.a.Status == "" {
-			p.a.Status = strings.Trim(t[len(m[0]):], " *_")
-		}
-		p.append(t)
+var (
+	// leadingID is an ID, of any prefix, at the head of a title.
+	leadingID = regexp.MustCompile(`^\s*([A-Z][A-Z0-9]{1,15}(?:-[A-Z0-9]+)*-\d+(?:-\d+)*)\b[\s:.–—-]*`)
+	// leadingNumber is that of a plain record: "7. Use X".
+	leadingNumber = regexp.MustCompile(`^\s*\d{1,5}[.:)]\s+`)
+)
+
+// enter opens the artefact that a heading names, and closes those that end there.
+func (p *parser) enter(level int, l textLine) {
+	for len(p.levels) > 0 && level <= p.levels[len(p.levels)-1] {
+		p.levels, p.within = p.levels[:len(p.levels)-1], p.within[:len(p.within)-1]
+	}
+	if a := p.named(l); a != nil {
+		p.parts = append(p.parts, a)
+		p.levels, p.within = append(p.levels, level), append(p.within, a)
+	}
+	p.current = &p.whole
+	if len(p.within) > 0 {
+		p.current = p.within[len(p.within)-1]
 	}
 }
 
-// append adds a line to the section that is open.
-func (p *parser) append(t string) { p.open = append(p.open, t) }
-
-// flush gives the lines read so far to the last section; text before the first
-// heading opens one without a name.
-func (p *parser) flush() {
-	if len(p.open) == 0 {
-		return
+// named is the artefact whose ID and title a heading gives; nil when it gives
+// none, or the ID of the file itself.
+func (p *parser) named(l textLine) *Artefact {
+	m := p.head.FindStringSubmatch(l.text)
+	if m == nil || len(m[0]) == len(l.text) || !strings.ContainsAny(m[0], ":–—.|") {
+		return nil
 	}
-	if len(p.a.Sections) == 0 {
-		p.a.Sections = append(p.a.Sections, Section{Line: 1 + p.offset})
+	id := strings.ToUpper(m[1]) + "-" + m[2]
+	if kind := p.kindOf(id); kind != Story && key(id) != key(p.whole.ID) {
+		return &Artefact{ID: id, Kind: kind, Path: p.file, Line: l.line, Title: strings.TrimSpace(l.text[len(m[0]):])}
 	}
-	p.a.Sections[len(p.a.Sections)-1].Text = strings.Join(p.open, "\n")
-	p.open = nil
+	return nil
 }
 
-// mdLink finds the target of an inline or a reference link to a Markdown file.
-var mdLink = regexp.MustCompile(`(?:\]\(<?|^\s*\[[^\]]+\]:\s*)([^()<>\s#]+\.(?i:md|markdown))\b`)
-
-// fileLinks keeps the Markdown links to other files of the base.
-func (p *parser) fileLinks(t string, line int) {
-	for _, m := range mdLink.FindAllStringSubmatch(t, -1) {
-		dest := m[1]
-		if strings.Contains(dest, "://") {
-			continue
-		}
-		if rooted, ok := strings.CutPrefix(dest, "/"); ok {
-			dest = rooted
-		} else {
-			dest = path.Join(path.Dir(p.file), dest)
-		}
-		p.a.Links = append(p.a.Links, Link{Kind: KindOf(idFromFile(dest)), path: path.Clean(dest), Line: line})
+// finish returns what the file holds, its own artefact first.
+func (p *parser) finish() document {
+	p.identify()
+	doc := document{problems: p.problems, artefacts: []Artefact{p.whole}}
+	for _, a := range p.parts {
+		doc.artefacts = append(doc.artefacts, *a)
 	}
-}
-
-// maxDepth bounds the quotes and lists that one line may open: each costs the
-// parser time for every other.
-const maxDepth = 64
-
-// tooDeep finds a line that opens more than maxDepth quotes and lists.
-func tooDeep(src []byte) (line int, deep bool) {
-	for l := range bytes.Lines(src) {
-		line++
-		depth, last := 0, byte(0)
-		for _, c := range l {
-			if bytes.IndexByte([]byte("> \t-+*0123456789.)"), c) < 0 {
-				break
-			}
-			if c == '>' || c == ' ' && bytes.IndexByte([]byte("-+*.)"), last) >= 0 {
-				depth++
-			}
-			last = c
-		}
-		if depth > maxDepth {
-			return line, true
-		}
+	for i := range doc.artefacts {
+		a := &doc.artefacts[i]
+		slices.Sort(a.Files)
+		a.Files = slices.Compact(a.Files)
 	}
-	return 0, false
-}
-
-// identify settles ID and kind once everything is read.
-func (p *parser) identify() {
-	if p.a.ID == "" {
-		p.a.ID = idFromFile(p.file)
-	}
-	p.a.Kind = KindOf(p.a.ID)
-	if p.a.Title == "" {
-		p.a.Title = p.a.ID
-	}
-	slices.Sort(p.a.Files)
-	p.a.Files = slices.Compact(p.a.Files)
+	return doc
 }
 
 // lineOf is the line, from 1, of an offset into the body.
@@ -298,4 +488,90 @@ func (p *parser) lineOf(offset int) int {
 
 func (p *parser) problem(line int, what, hint string) {
 	p.problems = append(p.problems, problem.Problem{File: p.file, Line: line, What: what, Hint: hint})
+}
+
+func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// identify settles the ID and kind of the file once everything is read.
+func (p *parser) identify() {
+	a := &p.whole
+	name := strings.TrimSuffix(path.Base(p.file), path.Ext(p.file))
+	folder := p.kindOfFolder(p.file)
+	if a.ID == "" {
+		a.ID = p.idFromName(name, folder)
+	}
+	if a.ID != "" {
+		a.Kind = p.kindOf(a.ID)
+		if a.Kind == Pattern && folder != "" {
+			a.Kind = folder
+		}
+	}
+	if a.Title == "" {
+		a.Title = a.ID
+	}
+}
+
+var (
+	numberedFile = regexp.MustCompile(`^(\d{1,6})(?:[-_. ]|$)`)
+	nonWord      = regexp.MustCompile(`[^A-Z0-9]+`)
+)
+
+// idFromName makes an ID of a file name: adr-023-outbox is ADR-023, daa-booking
+// is DAA-BOOKING, 0007-use-x in a folder of decisions is ADR-0007, and what
+// has the sections of a decision is one wherever it is.
+func (p *parser) idFromName(name string, folder Kind) string {
+	if id := p.prefixed(name); id != "" {
+		return id
+	}
+	if m := numberedFile.FindStringSubmatch(name); m != nil {
+		if folder == "" && p.isDecision() {
+			folder = ADR
+		}
+		if folder != "" {
+			return p.prefixOf(folder) + "-" + m[1]
+		}
+		return ""
+	}
+	if isIndex(name) {
+		return ""
+	}
+	if folder == "" && p.isDecision() {
+		folder = ADR
+	}
+	if folder == "" {
+		return ""
+	}
+	return p.prefixOf(folder) + "-" + strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(name), "-"), "-")
+}
+
+// prefixed reads a file name that begins with a prefix of the scheme.
+func (p *parser) prefixed(name string) string {
+	if m := p.fileID.FindStringSubmatch(name); m != nil {
+		return strings.ToUpper(m[1]) + "-" + m[2]
+	}
+	head, rest, ok := strings.Cut(strings.NewReplacer("_", "-", " ", "-").Replace(name), "-")
+	if _, known := p.scheme.Prefixes[strings.ToUpper(head)]; ok && known && p.kindOf(head+"-0") != Story {
+		if rest = strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(rest), "-"), "-"); rest != "" && !isIndex(rest) {
+			return strings.ToUpper(head) + "-" + rest
+		}
+	}
+	return ""
+}
+
+// isIndex tells files that are about the folder and not of it.
+func isIndex(name string) bool {
+	n := strings.ToLower(name)
+	return n == "readme" || n == "index" || n == "contributing" || n == "changelog" || n == "license" || n == "summary" || n == "toc" ||
+		strings.Contains(n, "template")
+}
+
+// isDecision reports whether the file has the sections of a decision record.
+func (p *parser) isDecision() bool {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(p.whole.Sections, func(s Section) bool {
+			h := strings.ToLower(strings.TrimLeft(s.Heading, "0123456789. "))
+			return slices.ContainsFunc(words, func(w string) bool { return h == w || strings.HasPrefix(h, w+" ") })
+		})
+	}
+	return has("decision", "decision outcome", "decision:") && (has("context") || has("consequences") || has("considered options"))
 }

@@ -6,9 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 	"unicode/utf8"
+
+	markdown "github.com/yuin/goldmark/parser"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -16,50 +21,124 @@ import (
 // Limits on what is read; what is over them is reported and left out.
 const (
 	maxFile  = 1 << 20
-	maxFiles = 20_000
+	maxFiles = 50_000
 )
 
-// Base is a knowledge repository in memory. It is immutable and safe for
-// concurrent use. A nil *Base knows nothing.
-type Base struct {
-	byID     map[string]Artefact
-	byPath   map[string]string // file → ID
-	ids      []string          // sorted
-	problems []problem.Problem
+// Folder is one folder of Markdown files, mostly a git repository.
+type Folder struct {
+	Name string // tells the folders apart; "" when there is one
+	FS   fs.FS
 }
 
-// Read reads every Markdown file below the root of fsys; folders that begin
-// with a dot are left out. Files that can't be read or understood are listed
-// in Problems; the error is for a root that can't be read at all.
+// Reader reads folders and remembers their files, so that reading again costs
+// what changed. It is not safe for concurrent use.
+type Reader struct {
+	naming *naming
+	md     markdown.Parser
+	files  map[fileKey]fileRead
+}
+
+type fileKey struct{ folder, path string }
+
+// fileRead is a file as it was when it was read.
+type fileRead struct {
+	size int64
+	at   time.Time
+	doc  document
+}
+
+// NewReader returns a reader for repositories that name their artefacts by s.
+func NewReader(s Scheme) *Reader {
+	return &Reader{naming: compile(s), md: newMarkdown(), files: map[fileKey]fileRead{}}
+}
+
+// Read reads one folder by the usual names.
 func Read(fsys fs.FS) (*Base, error) {
-	b := &Base{byID: map[string]Artefact{}, byPath: map[string]string{}}
-	var files []string
-	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+	return NewReader(DefaultScheme()).Read(Folder{FS: fsys})
+}
+
+// Read reads every Markdown file of the folders; files that did not change since
+// the last time, by size and time, are not opened. Folders that begin with a dot
+// are left out. Files that can't be read or understood are listed in
+// Base.Problems; the error is for a folder that can't be read at all.
+func (r *Reader) Read(folders ...Folder) (*Base, error) {
+	b := newBase(r.naming)
+	var all []*listed
+	for _, f := range folders {
+		files, err := b.list(f)
+		if err != nil {
+			return nil, fmt.Errorf("read knowledge repository %s: %w", f.Name, err)
+		}
+		all = append(all, files...)
+	}
+	r.parse(all)
+	r.files = make(map[fileKey]fileRead, len(all))
+	for _, f := range all {
+		r.files[f.key()] = f.fileRead
+		b.add(f.folder.Name, f.doc)
+	}
+	b.finish()
+	return b, nil
+}
+
+// parse fills in the documents: of files that did not change as they were, the
+// others on all cores.
+func (r *Reader) parse(all []*listed) {
+	work := make(chan *listed)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for f := range work {
+				f.doc = r.document(f.folder.FS, f.path)
+			}
+		})
+	}
+	for _, f := range all {
+		old, known := r.files[f.key()]
+		if known && !f.at.IsZero() && old.size == f.size && old.at.Equal(f.at) {
+			f.doc = old.doc
+			continue
+		}
+		work <- f
+	}
+	close(work)
+	wg.Wait()
+}
+
+// listed is a file that a walk found.
+type listed struct {
+	fileRead
+	folder Folder
+	path   string
+}
+
+func (l *listed) key() fileKey { return fileKey{l.folder.Name, l.path} }
+
+func (b *Base) list(f Folder) ([]*listed, error) {
+	var out []*listed
+	err := fs.WalkDir(f.FS, ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && p == ".":
 			return err
 		case err != nil:
-			b.report(p, 0, "can't be read: "+err.Error(), "")
+			b.report(f.Name, p, 0, "can't be read: "+err.Error(), "")
 			return nil //nolint:nilerr // reported; the rest is read
-		case d.IsDir() && p != "." && strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "vendor"):
 			return fs.SkipDir
 		case d.IsDir() || !isMarkdown(p):
 			return nil
-		case len(files) == maxFiles:
-			b.report(p, 0, fmt.Sprintf("is left out: the repository has more than %d Markdown files", maxFiles), "point the knowledge path at a smaller folder")
+		case len(out) == maxFiles:
+			b.report(f.Name, p, 0, fmt.Sprintf("is left out: the folder has more than %d Markdown files", maxFiles), "point the knowledge path at a smaller folder")
 			return fs.SkipAll
 		}
-		files = append(files, p)
+		l := &listed{folder: f, path: p}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			l.size, l.at = info.Size(), info.ModTime()
+		}
+		out = append(out, l)
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read knowledge repository: %w", err)
-	}
-	for _, p := range files {
-		b.load(fsys, p)
-	}
-	b.finish()
-	return b, nil
+	return out, err
 }
 
 func isMarkdown(p string) bool {
@@ -67,34 +146,111 @@ func isMarkdown(p string) bool {
 	return ext == ".md" || ext == ".markdown"
 }
 
-func (b *Base) load(fsys fs.FS, p string) {
+func (r *Reader) document(fsys fs.FS, p string) document {
 	src, err := readLimited(fsys, p)
 	if err != nil {
-		b.report(p, 0, "can't be read: "+err.Error(), "")
-		return
+		return document{problems: []problem.Problem{{File: p, What: "can't be read: " + err.Error()}}}
 	}
-	a, problems := parse(p, src)
-	b.problems = append(b.problems, problems...)
-	if a.ID == "" {
-		return // prose without an ID is no artefact
-	}
-	b.add(a)
+	return r.naming.parse(r.md, p, src)
 }
 
-// add keeps an artefact. An amendment in a file of its own belongs to what it
-// amends; any other second file with the same ID is reported.
-func (b *Base) add(a Artefact) {
-	old, twice := b.byID[a.ID]
-	b.byPath[a.Path] = a.ID
+var (
+	errTooLarge = fmt.Errorf("larger than %d bytes", maxFile)
+	errNotText  = errors.New("not UTF-8 text")
+	errNotFile  = errors.New("no regular file")
+)
+
+func readLimited(fsys fs.FS, p string) (_ []byte, err error) {
+	f, err := fsys.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNotFile // a pipe would never end
+	case info.Size() > maxFile:
+		return nil, errTooLarge
+	}
+	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	switch {
-	case !twice:
-		b.byID[a.ID] = a
+	case err != nil:
+		return nil, err
+	case len(src) > maxFile:
+		return nil, errTooLarge
+	case !utf8.Valid(src):
+		return nil, errNotText
+	}
+	return src, nil
+}
+
+// Base is a knowledge repository in memory. It is immutable and safe for
+// concurrent use. A nil *Base knows nothing.
+type Base struct {
+	naming   *naming
+	all      []Artefact
+	byKey    map[string]int   // key of the ID → index
+	byPath   map[fileKey]int  // file → its own artefact
+	byName   map[string][]int // base name without extension, lower case, for wiki links
+	incoming map[string][]Incoming
+	problems []problem.Problem
+	parts    []Artefact // that stand in other files; added last
+}
+
+// Incoming is a link to an artefact and where it comes from.
+type Incoming struct {
+	From string // ID
+	Link
+}
+
+func newBase(n *naming) *Base {
+	return &Base{naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}}
+}
+
+// add keeps what a file holds. Artefacts that stand in other files are only
+// told by headings: they wait until every file has been read.
+func (b *Base) add(folder string, doc document) {
+	for _, p := range doc.problems {
+		b.report(folder, p.File, p.Line, p.What, p.Hint)
+	}
+	for i, a := range doc.artefacts {
+		a.Repo = folder
+		switch {
+		case i > 0:
+			b.parts = append(b.parts, a)
+		case a.ID != "":
+			b.keep(a)
+		}
+	}
+}
+
+// keep takes an artefact in. An amendment belongs to what it amends; any other
+// second one with the same ID is reported.
+func (b *Base) keep(a Artefact) {
+	at := fileKey{a.Repo, a.Path}
+	i, twice := b.byKey[key(a.ID)]
+	if !twice {
+		i = len(b.all)
+		b.all = append(b.all, a)
+		b.byKey[key(a.ID)] = i
+	}
+	if _, taken := b.byPath[at]; !taken {
+		b.byPath[at] = i
+		name := strings.ToLower(strings.TrimSuffix(path.Base(a.Path), path.Ext(a.Path)))
+		b.byName[name] = append(b.byName[name], i)
+	}
+	if !twice {
+		return
+	}
+	switch old := b.all[i]; {
 	case isAmendment(a):
-		b.byID[a.ID] = merge(old, a)
+		b.all[i] = merge(old, a)
 	case isAmendment(old):
-		b.byID[a.ID] = merge(a, old)
+		b.all[i] = merge(a, old)
 	default:
-		b.report(a.Path, a.Line, fmt.Sprintf("%s is also the ID of %s", a.ID, old.Path), "give one of them another ID")
+		b.report(a.Repo, a.Path, a.Line, fmt.Sprintf("%s is also the ID of %s", a.ID, old.Path), "give one of them another ID")
 	}
 }
 
@@ -109,43 +265,136 @@ func merge(a, amendment Artefact) Artefact {
 	return a
 }
 
-// finish resolves links by path and sorts.
+// finish adds the artefacts inside other files, resolves links and sorts.
 func (b *Base) finish() {
-	for id, a := range b.byID {
-		for i, l := range a.Links {
-			if to, ok := b.byPath[l.path]; ok && l.To == "" {
-				a.Links[i].To, a.Links[i].Kind = to, KindOf(to)
-			}
+	for _, a := range b.parts {
+		if i, known := b.byKey[key(a.ID)]; known && !isAmendment(a) && b.all[i].Path != a.Path {
+			continue // a heading that speaks of an artefact with a file of its own
 		}
-		b.ids = append(b.ids, id)
+		b.keep(a)
 	}
-	slices.Sort(b.ids)
+	b.parts = nil
+	slices.SortStableFunc(b.all, func(x, y Artefact) int { return strings.Compare(x.ID, y.ID) })
+	b.reindex()
+	for i := range b.all {
+		b.resolveLinks(&b.all[i])
+	}
 	slices.SortStableFunc(b.problems, func(x, y problem.Problem) int { return strings.Compare(x.File, y.File) })
 }
 
-func (b *Base) report(file string, line int, what, hint string) {
-	b.problems = append(b.problems, problem.Problem{File: file, Line: line, What: what, Hint: hint})
+// reindex finds the artefacts again after they were sorted.
+func (b *Base) reindex() {
+	moved := make(map[string]int, len(b.all))
+	for i, a := range b.all {
+		moved[key(a.ID)] = i
+	}
+	old := make([]int, len(b.all))
+	for k, i := range b.byKey {
+		old[i] = moved[k]
+	}
+	for k, i := range b.byPath {
+		b.byPath[k] = old[i]
+	}
+	for _, is := range b.byName {
+		for j, i := range is {
+			is[j] = old[i]
+		}
+	}
+	b.byKey = moved
 }
 
-// Artefact returns the artefact with the ID, in any case.
+// resolveLinks gives links the ID of what they mean, and drops loose ones that
+// mean nothing.
+func (b *Base) resolveLinks(a *Artefact) {
+	type same struct{ to, section, story, anchor, label string }
+	seen := map[same]bool{}
+	out := a.Links[:0:0]
+	for _, l := range a.Links {
+		if to, ok := b.target(a.Repo, l); ok {
+			l.To, l.Kind, l.Loose = to.ID, to.Kind, false
+		} else if l.Loose {
+			continue
+		}
+		k := same{l.To, l.Section, l.Story, l.Anchor, l.Label}
+		if l.To != "" && seen[k] {
+			continue
+		}
+		seen[k] = true
+		out = append(out, l)
+		if l.To != "" && l.To != a.ID {
+			b.incoming[key(l.To)] = append(b.incoming[key(l.To)], Incoming{a.ID, l})
+		}
+	}
+	a.Links = out
+}
+
+// target finds what a link means.
+func (b *Base) target(repo string, l Link) (Artefact, bool) {
+	if name, wiki := strings.CutPrefix(l.Path, wikiPath); wiki {
+		if is := b.byName[strings.ToLower(path.Base(name))]; len(is) == 1 {
+			return b.all[is[0]], true
+		}
+	} else if i, ok := b.byPath[fileKey{repo, l.Path}]; ok && l.Path != "" {
+		return b.all[i], true
+	}
+	i, ok := b.byKey[key(l.To)]
+	if !ok {
+		return Artefact{}, false
+	}
+	return b.all[i], true
+}
+
+func (b *Base) report(folder, file string, line int, what, hint string) {
+	b.problems = append(b.problems, problem.Problem{File: path.Join(folder, file), Line: line, What: what, Hint: hint})
+}
+
+// Artefact returns the artefact with the ID, in any case and with any zeros:
+// adr-7 is ADR-0007.
 func (b *Base) Artefact(id string) (Artefact, bool) {
 	if b == nil {
 		return Artefact{}, false
 	}
-	a, ok := b.byID[strings.ToUpper(id)]
-	return a, ok
+	i, ok := b.byKey[key(id)]
+	if !ok {
+		return Artefact{}, false
+	}
+	return b.all[i], true
 }
 
-// Artefacts returns all of them, sorted by ID.
+// ByPath returns the artefact that a file of a folder is.
+func (b *Base) ByPath(folder, file string) (Artefact, bool) {
+	if b == nil {
+		return Artefact{}, false
+	}
+	i, ok := b.byPath[fileKey{folder, path.Clean(file)}]
+	if !ok {
+		return Artefact{}, false
+	}
+	return b.all[i], true
+}
+
+// Artefacts returns all of them, sorted by ID. The list is only to be read.
 func (b *Base) Artefacts() []Artefact {
 	if b == nil {
 		return nil
 	}
-	out := make([]Artefact, 0, len(b.ids))
-	for _, id := range b.ids {
-		out = append(out, b.byID[id])
+	return b.all
+}
+
+// Incoming returns the links to an artefact from others, in order of their IDs.
+func (b *Base) Incoming(id string) []Incoming {
+	if b == nil {
+		return nil
 	}
-	return out
+	return b.incoming[key(id)]
+}
+
+// KindOf tells the kind from an ID by the names of this repository.
+func (b *Base) KindOf(id string) Kind {
+	if b == nil {
+		return Pattern
+	}
+	return b.naming.kindOf(id)
 }
 
 // Problems returns what could not be read or understood, by file.
@@ -154,27 +403,4 @@ func (b *Base) Problems() []problem.Problem {
 		return nil
 	}
 	return slices.Clone(b.problems)
-}
-
-var (
-	errTooLarge = fmt.Errorf("larger than %d bytes", maxFile)
-	errNotText  = errors.New("not UTF-8 text")
-)
-
-func readLimited(fsys fs.FS, p string) (_ []byte, err error) {
-	f, err := fsys.Open(p)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(src) > maxFile:
-		return nil, errTooLarge
-	case !utf8.Valid(src):
-		return nil, errNotText
-	}
-	return src, nil
 }

@@ -3,7 +3,6 @@ package knowledge
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,34 +12,58 @@ import (
 // Step is one step of the chain.
 type Step = incident.TraceStep
 
-// maxTracedFrames is how many frames of our own code are tried until one leads
-// to a work item: below the failing line lie helpers that nobody designed.
-const maxTracedFrames = 5
+// Candidate is an artefact that may be meant where nothing names one.
+type Candidate = incident.TraceCandidate
 
 // Trace walks from the failing line to the requirement behind it: code →
 // commit → Bolt → ADR → DAA or TIP → PRD and user story. It goes as far as
-// links lead; a step that was guessed is marked inferred. A history that does
-// not answer costs the commit only: the steps are returned beside the error.
+// links lead; where none leads on, the nearest artefact is taken, and marked as
+// inferred with a score and the reason. A history that does not answer costs the
+// commit only: the steps are returned beside the error.
 func (b *Base) Trace(ctx context.Context, blamer Blamer, q Query) ([]Step, error) {
-	t := tracer{base: b, q: q}
-	files, err := t.files(ctx, blamer)
+	t := tracer{base: b, q: q, blamer: blamer}
+	if b == nil {
+		t.base = newBase(compile(DefaultScheme()))
+	}
+	files, err := t.files(ctx)
 	if err != nil {
 		t.fail(err)
 	}
-	t.code(ctx, blamer, files)
-	t.design()
+	t.design(t.code(ctx, files))
 	return t.steps, t.err
+}
+
+// TraceFrom walks from an artefact to the requirement behind it; nil when there
+// is no such artefact.
+func (b *Base) TraceFrom(id string) []Step {
+	a, ok := b.Artefact(id)
+	if !ok {
+		return nil
+	}
+	t := tracer{base: b}
+	switch a.Kind {
+	case Bolt, Fix:
+		t.design(origin{work: guess{id: a.ID, sure: true}})
+	default:
+		way := []passed{t.add(string(a.Kind), a, Section{}, guess{sure: true})}
+		switch a.Kind {
+		case PRD:
+		case ADR, DAA, TIP, Story:
+			t.above(way)
+		default:
+			t.behind(origin{}, way)
+		}
+	}
+	return t.steps
 }
 
 // tracer collects the steps of one trace.
 type tracer struct {
-	base  *Base
-	q     Query
-	steps []Step
-	err   error
-	// where the chain stands
-	bolt     string
-	inferred bool
+	base   *Base
+	blamer Blamer
+	q      Query
+	steps  []Step
+	err    error
 }
 
 func (t *tracer) fail(err error) {
@@ -49,8 +72,8 @@ func (t *tracer) fail(err error) {
 	}
 }
 
-func (t *tracer) files(ctx context.Context, blamer Blamer) ([]string, error) {
-	if l, ok := blamer.(Lister); ok {
+func (t *tracer) files(ctx context.Context) ([]string, error) {
+	if l, ok := t.blamer.(Lister); ok {
 		files, err := l.Files(ctx, t.q.Revision)
 		if err != nil {
 			return t.q.Files, fmt.Errorf("list files at %q: %w", t.q.Revision, err)
@@ -60,210 +83,221 @@ func (t *tracer) files(ctx context.Context, blamer Blamer) ([]string, error) {
 	return t.q.Files, nil
 }
 
-// code adds the failing line and its commit: the first frame that leads to a
-// work item, or else the innermost one of ours.
-func (t *tracer) code(ctx context.Context, blamer Blamer, files []string) {
-	var first []Step
-	tried := 0
-	for _, f := range t.q.Frames {
-		p, sure := locate(f.File, files, t.q.Root)
-		if p == "" || tried == maxTracedFrames {
-			continue
-		}
-		tried++
-		steps := []Step{{
-			Kind: "code", ID: fmt.Sprintf("%s:%d", p, f.Line), Title: f.Function, Path: p, Line: f.Line, Inferred: !sure,
-		}}
-		commit, ok := t.commit(ctx, blamer, p, f.Line)
-		if ok {
-			steps = append(steps, Step{Kind: "commit", ID: short(commit.SHA), Title: subject(commit.Message), Path: commit.Path, Line: commit.Line})
-		}
-		if first == nil {
-			first = steps
-		}
-		if id, sure := t.workItem(commit, p); id != "" {
-			t.steps, t.bolt, t.inferred = steps, id, !sure
-			return
-		}
-	}
-	t.steps = first
-	if len(t.q.Bolts) > 0 {
-		t.bolt, t.inferred = strings.ToUpper(t.q.Bolts[0]), true
-	}
+// guess is an artefact that something leads to.
+type guess struct {
+	id     string
+	sure   bool
+	score  float64 // of a guess that is not sure, 0…1
+	why    string
+	others []Candidate
 }
 
-func (t *tracer) commit(ctx context.Context, blamer Blamer, path string, line int) (Commit, bool) {
-	if blamer == nil || line <= 0 {
-		return Commit{}, false
-	}
-	c, err := blamer.Blame(ctx, t.q.Revision, path, line)
-	if err != nil {
-		t.fail(fmt.Errorf("blame %s:%d: %w", path, line, err))
-		return Commit{}, false
-	}
-	return c, c.SHA != ""
+// passed is an artefact that the chain went through, the section that was meant,
+// and whether no guess led there.
+type passed struct {
+	artefact Artefact
+	section  Section
+	sure     bool
 }
 
-var (
-	boltTrailer = regexp.MustCompile(`(?im)^(?:bolt|fix(?:-it)?(?:[ -]bolt)?|work-item)\s*:\s*((?:BOLT|FIX)-[0-9]+(?:-[0-9]+)*)\s*$`)
-	boltID      = regexp.MustCompile(`\b(?:BOLT|FIX)-[0-9]+(?:-[0-9]+)*\b`)
-)
-
-// workItem finds the Bolt behind a commit: in a trailer or at the head of its
-// subject, which is sure; elsewhere in its message, or by the file lists of
-// the Bolts, which is guessed.
-func (t *tracer) workItem(c Commit, path string) (id string, sure bool) {
-	if m := boltTrailer.FindStringSubmatch(c.Message); m != nil {
-		return strings.ToUpper(m[1]), true
-	}
-	if loc := boltID.FindStringIndex(subject(c.Message)); loc != nil && loc[0] <= 1 {
-		return subject(c.Message)[loc[0]:loc[1]], true
-	}
-	if id := boltID.FindString(c.Message); id != "" {
-		return id, false
-	}
-	return t.base.listing(path, Bolt, Fix), false
-}
-
-// listing returns the last artefact of the kinds, by ID, whose file list names
-// the path: later work items change what earlier ones made.
-func (b *Base) listing(path string, ks ...Kind) string {
-	best := ""
-	for _, a := range b.Artefacts() {
-		if !slices.Contains(ks, a.Kind) {
-			continue
+// design adds what lies behind the code: Bolt, ADR, DAA or TIP, PRD and story.
+func (t *tracer) design(from origin) {
+	var way []passed
+	if from.work.id != "" {
+		a, ok := t.base.Artefact(from.work.id)
+		if !ok {
+			a = Artefact{ID: from.work.id, Kind: t.base.KindOf(from.work.id)}
 		}
-		if slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, path) }) {
-			best = a.ID
+		way = append(way, t.add("bolt", a, Section{}, from.work))
+	}
+	t.behind(from, way)
+}
+
+// behind adds the decision and what lies behind it.
+func (t *tracer) behind(from origin, way []passed) {
+	adr, ok := t.follow(way, ADR)
+	if !ok {
+		adr, ok = t.decision(from, way)
+	}
+	if ok {
+		t.steps[len(t.steps)-1].Missing = Unspecified(adr.artefact, t.q.Cause)
+		way = append(way, adr)
+	}
+	t.above(way)
+}
+
+// above adds what lies behind the decision.
+func (t *tracer) above(way []passed) {
+	if a, ok := t.follow(way, DAA, TIP); ok {
+		way = append(way, a)
+	}
+	t.requirement(way)
+}
+
+// decision finds the ADR when the work item names none: the one that the code or
+// the commit names, one that names the failing file, else the nearest.
+func (t *tracer) decision(from origin, way []passed) (passed, bool) {
+	g := from.decision
+	if g.id == "" {
+		g = t.base.listing(from.path, ADR)
+	}
+	if g.id == "" && (len(way) > 0 || from.path != "") {
+		g = t.base.nearest(from.words(way), ADR)
+	}
+	a, ok := t.base.Artefact(g.id)
+	if !ok {
+		return passed{}, false
+	}
+	return t.add("adr", a, Section{}, g), true
+}
+
+// follow adds the artefact of one of the kinds that the way so far leads to. The
+// latest counts: an ADR's own DAA before the Bolt's. Where no link leads there,
+// one that leads back does: a DAA may list its decisions.
+func (t *tracer) follow(way []passed, ks ...Kind) (passed, bool) {
+	for _, from := range slices.Backward(way) {
+		for _, l := range from.links(ks...) {
+			if found, g, ok := t.base.resolve(l, ks); ok {
+				g.sure = g.sure && (from.sure || leads(way, found.ID))
+				return t.add(string(found.Kind), found, found.place(l), g), true
+			}
+		}
+	}
+	for _, from := range slices.Backward(way) {
+		for _, in := range t.base.Incoming(from.artefact.ID) {
+			a, ok := t.base.Artefact(in.From)
+			if !ok || !slices.Contains(ks, a.Kind) {
+				continue
+			}
+			g := guess{sure: in.Label != "" && from.sure, score: 0.8, why: a.ID + " names " + from.artefact.ID}
+			return t.add(string(a.Kind), a, a.around(in.Line), g), true
+		}
+	}
+	return passed{}, false
+}
+
+// leads reports whether something that is sure links to the artefact.
+func leads(way []passed, id string) bool {
+	return slices.ContainsFunc(way, func(p passed) bool {
+		return p.sure && slices.ContainsFunc(p.artefact.Links, func(l Link) bool { return key(l.To) == key(id) })
+	})
+}
+
+// links returns the links of what was passed to the kinds; those of the section
+// that was meant first.
+func (p passed) links(ks ...Kind) []Link {
+	all := p.artefact.links(ks...)
+	if p.section.Line == 0 {
+		return all
+	}
+	here := func(l Link) bool { return p.artefact.around(l.Line).Line == p.section.Line }
+	var out []Link
+	for _, l := range all {
+		if here(l) {
+			out = append(out, l)
+		}
+	}
+	return append(out, slices.DeleteFunc(all, here)...)
+}
+
+// place is the section that a link means.
+func (a Artefact) place(l Link) Section {
+	if s, ok := a.Section(l.Section); ok {
+		return s
+	}
+	s, _ := a.At(l.Anchor)
+	return s
+}
+
+// around is the section with a heading that a line stands in.
+func (a Artefact) around(line int) Section {
+	var best Section
+	for _, s := range a.Sections {
+		if s.Line <= line && s.Line >= best.Line && s.Level > 1 {
+			best = s
 		}
 	}
 	return best
 }
 
-// design adds what lies behind the code: Bolt, ADR, DAA or TIP, PRD and story.
-func (t *tracer) design() {
-	from := t.addBolt()
-	adr, ok := t.follow(from, ADR)
-	if !ok && t.bolt == "" {
-		adr, ok = t.guessADR()
-	}
-	if ok {
-		t.steps[len(t.steps)-1].Missing = Unspecified(adr, t.q.Cause)
-		from = append(from, adr)
-	}
-	if a, ok := t.follow(from, DAA, TIP); ok {
-		from = append(from, a)
-	}
-	t.addRequirement(from)
-}
-
-func (t *tracer) addBolt() []Artefact {
-	if t.bolt == "" {
-		return nil
-	}
-	a, ok := t.base.Artefact(t.bolt)
-	if !ok {
-		a = Artefact{ID: t.bolt}
-	}
-	t.add("bolt", a, Section{}, t.inferred)
-	return []Artefact{a}
-}
-
-// follow adds the artefact of one of the kinds that the chain so far links to;
-// the latest link counts: an ADR's own DAA before the Bolt's.
-func (t *tracer) follow(from []Artefact, ks ...Kind) (Artefact, bool) {
-	for _, f := range slices.Backward(from) {
-		l, ok := f.link(ks...)
-		if !ok {
-			continue
-		}
-		a, sure := t.base.resolve(l, ks)
-		if a.ID == "" {
-			continue
-		}
-		s, _ := a.section(l.Section)
-		t.add(string(KindOf(a.ID)), a, s, t.inferred || !sure)
-		return a, true
-	}
-	return Artefact{}, false
-}
-
 // resolve finds what a link means. One that gives no ID means the only artefact
 // of its kind, or the only one with that section: a guess.
-func (b *Base) resolve(l Link, ks []Kind) (Artefact, bool) {
+func (b *Base) resolve(l Link, ks []Kind) (Artefact, guess, bool) {
 	if l.To != "" {
-		if a, ok := b.Artefact(l.To); ok {
-			return a, true
+		a, ok := b.Artefact(l.To)
+		if !ok {
+			a = Artefact{ID: l.To, Kind: l.Kind}
 		}
-		return Artefact{ID: l.To}, true
+		return a, guess{sure: true}, true
 	}
 	var found []Artefact
 	for _, a := range b.Artefacts() {
-		_, has := a.section(l.Section)
+		_, has := a.Section(l.Section)
 		if slices.Contains(ks, a.Kind) && a.Kind == l.Kind && (has || l.Section == "") {
 			found = append(found, a)
 		}
 	}
 	if len(found) != 1 {
-		return Artefact{}, false
+		return Artefact{}, guess{}, false
 	}
-	return found[0], false
+	why := "the only " + strings.ToUpper(string(l.Kind))
+	if l.Section != "" {
+		why += " with a section " + l.Section
+	}
+	return found[0], guess{score: 0.9, why: why}, true
 }
 
-// guessADR looks for a decision that names the failing file.
-func (t *tracer) guessADR() (Artefact, bool) {
-	if len(t.steps) == 0 {
-		return Artefact{}, false
+// requirement adds the PRD and the story. They may stand in different links: the
+// DAA names the PRD, the Bolt the story, and what is nearer to the code knows
+// better which story it serves.
+func (t *tracer) requirement(way []passed) {
+	if t.storyFile(way) {
+		return
 	}
-	a, ok := t.base.Artefact(t.base.listing(t.steps[0].Path, ADR))
-	if ok {
-		t.inferred = true
-		t.add("adr", a, Section{}, true)
-	}
-	return a, ok
-}
-
-// addRequirement adds the PRD and the story, which may stand in different
-// links: the DAA names the PRD, the Bolt the story.
-func (t *tracer) addRequirement(from []Artefact) {
-	prd, ok := t.follow(from, PRD)
+	prd, ok := t.follow(way, PRD)
 	if !ok {
 		return
 	}
-	for _, f := range slices.Backward(from) {
-		for _, l := range f.Links {
-			if l.To != prd.ID || l.Story == "" {
-				continue
+	var number string
+	var sure bool
+	for _, from := range way {
+		for _, l := range from.links(PRD) {
+			if key(l.To) == key(prd.artefact.ID) && l.Story != "" && (number == "" || number == l.Story) {
+				number, sure = l.Story, sure || from.sure
 			}
-			s, _ := prd.story(l.Story)
-			t.steps = append(t.steps, Step{
-				Kind: "story", ID: prd.ID + " story " + l.Story, Title: storyTitle(s.Heading), Path: prd.Path, Line: s.Line, Inferred: t.inferred,
-			})
-			return
 		}
 	}
+	if number == "" {
+		return
+	}
+	s, _ := prd.artefact.Story(number)
+	t.steps = append(t.steps, Step{
+		Kind: "story", ID: prd.artefact.ID + " story " + number, Title: s.Title, Path: prd.artefact.Path, Line: s.Line, Inferred: !sure,
+	})
 }
 
-func (t *tracer) add(kind string, a Artefact, s Section, inferred bool) {
-	step := Step{Kind: kind, ID: a.ID, Title: a.Title, Path: a.Path, Line: a.Line, Inferred: inferred}
+// storyFile adds the PRD and a story that has a file of its own.
+func (t *tracer) storyFile(way []passed) bool {
+	for _, from := range way {
+		for _, l := range from.links(Story) {
+			if story, ok := t.base.Artefact(l.To); ok {
+				t.follow(append(slices.Clone(way), passed{artefact: story, sure: from.sure}), PRD)
+				t.add("story", story, Section{}, guess{sure: from.sure})
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *tracer) add(kind string, a Artefact, s Section, g guess) passed {
+	step := Step{Kind: kind, ID: a.ID, Title: a.Title, Path: a.Path, Line: a.Line, Inferred: !g.sure}
+	if !g.sure {
+		step.Score, step.Why, step.Others = g.score, g.why, g.others
+	}
 	if s.Heading != "" {
 		step.Title, step.Line = a.Title+", section "+s.Heading, s.Line
 	}
 	t.steps = append(t.steps, step)
+	return passed{a, s, g.sure}
 }
-
-// storyTitle drops the number: "User Story 2: Cancel booking" is "Cancel booking".
-func storyTitle(heading string) string {
-	loc := storyRef.FindStringIndex(heading)
-	if loc == nil {
-		return heading
-	}
-	return strings.Trim(heading[loc[1]:], " :.-–—")
-}
-
-func subject(message string) string {
-	s, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
-	return strings.TrimSpace(s)
-}
-
-func short(sha string) string { return sha[:min(len(sha), 12)] }

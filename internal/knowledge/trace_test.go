@@ -101,7 +101,10 @@ func TestStepsSayWhereToLook(t *testing.T) {
 			Kind: "adr", ID: "ADR-023", Title: "Cancel through an outbox", Path: "adr/adr-023-outbox.md", Line: 1,
 			Missing: []string{"connection pool size", "transaction timeout", "batch size"},
 		},
-		{Kind: "daa", ID: "DAA-003", Title: "Booking domain, section 3.2 Booking aggregate", Path: "daa/booking.md", Line: 9, Inferred: true},
+		{
+			Kind: "daa", ID: "DAA-003", Title: "Booking domain, section 3.2 Booking aggregate", Path: "daa/booking.md", Line: 9, Inferred: true,
+			Score: 0.9, Why: "the only DAA with a section 3.2",
+		},
 		{Kind: "prd", ID: "PRD-015", Title: "Change of plans", Path: "prd/PRD-015-cancel.md", Line: 5},
 		{Kind: "story", ID: "PRD-015 story 2", Title: "Cancel booking", Path: "prd/PRD-015-cancel.md", Line: 10},
 	}

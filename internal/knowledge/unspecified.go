@@ -73,7 +73,7 @@ var postponed = rx(`not (yet )?(specif|defin|decid|cover)|out of scope|to be (de
 // which a decision has nothing to say, or an artefact without text. It finds
 // words, not meaning: a topic that is named counts as settled.
 func Unspecified(a Artefact, cause diagnose.CauseClass) []string {
-	body := a.text()
+	body := a.prose()
 	if strings.TrimSpace(body) == "" {
 		return nil
 	}

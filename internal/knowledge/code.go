@@ -1,0 +1,300 @@
+package knowledge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxTracedFrames is how many frames of our own code are tried until one leads
+// to a work item: below the failing line lie helpers that nobody designed.
+const maxTracedFrames = 5
+
+// origin is what the failing code leads to.
+type origin struct {
+	path     string
+	function string
+	commit   Commit
+	work     guess // the work item behind the line
+	decision guess // an ADR that the code or the commit names
+}
+
+// words are what an artefact about this code would speak of.
+func (o origin) words(way []passed) string {
+	parts := []string{o.path, o.function, subject(o.commit.Message)}
+	for _, p := range way {
+		parts = append(parts, p.artefact.Title)
+		for _, s := range p.artefact.Sections {
+			parts = append(parts, s.Text)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// code adds the failing line and its commit: the first frame that leads to a
+// work item, or else the innermost one of ours.
+func (t *tracer) code(ctx context.Context, files []string) origin {
+	var best origin
+	var steps []Step
+	tried := 0
+	for _, f := range t.q.Frames {
+		p, sure := locate(f.File, files, t.q.Root)
+		if p == "" || tried == maxTracedFrames {
+			continue
+		}
+		tried++
+		o := origin{path: p, function: f.Function}
+		here := []Step{{
+			Kind: "code", ID: fmt.Sprintf("%s:%d", p, f.Line), Title: f.Function, Path: p, Line: f.Line, Inferred: !sure,
+		}}
+		var known bool
+		if o.commit, known = t.commit(ctx, p, f.Line); known {
+			here = append(here, commitStep(o.commit))
+		}
+		t.named(ctx, &o, f.Line)
+		if steps == nil {
+			best, steps = o, here
+		}
+		if o.work.id != "" || o.decision.id != "" {
+			best, steps = o, here
+			break
+		}
+	}
+	t.steps = steps
+	if best.work.id == "" {
+		best.work = t.otherwise(best)
+	}
+	return best
+}
+
+const lostHistory = "the clone is shallow: an older commit may have written the line"
+
+// doubt makes a guess of what rests on something that may be wrong.
+func (g *guess) doubt(why string) {
+	if g.id != "" && g.sure {
+		g.sure, g.score, g.why = false, 0.5, why
+	}
+}
+
+func commitStep(c Commit) Step {
+	s := Step{Kind: "commit", ID: short(c.SHA), Title: subject(c.Message), Path: c.Path, Line: c.Line}
+	if c.Boundary {
+		s.Inferred, s.Score, s.Why = true, 0.5, lostHistory
+	}
+	return s
+}
+
+func (t *tracer) commit(ctx context.Context, path string, line int) (Commit, bool) {
+	if t.blamer == nil || line <= 0 {
+		return Commit{}, false
+	}
+	c, err := t.blamer.Blame(ctx, t.q.Revision, path, line)
+	if err != nil {
+		t.fail(fmt.Errorf("blame %s:%d: %w", path, line, err))
+		return Commit{}, false
+	}
+	return c, c.SHA != ""
+}
+
+// named finds the work item and the decision that commit and code name, or that
+// a Bolt's list of files does.
+func (t *tracer) named(ctx context.Context, o *origin, line int) {
+	o.work = t.base.ofCommit(o.commit, Bolt, Fix)
+	o.decision = t.base.ofCommit(o.commit, ADR)
+	if o.commit.Boundary {
+		o.work.doubt(lostHistory)
+		o.decision.doubt(lostHistory)
+	}
+	if !o.work.sure {
+		if g := t.comment(ctx, o.path, line, Bolt, Fix); g.id != "" {
+			o.work = g
+		}
+	}
+	if o.decision.id == "" {
+		o.decision = t.comment(ctx, o.path, line, ADR)
+	}
+	if o.work.id == "" {
+		o.work = t.base.listing(o.path, Bolt, Fix)
+	}
+}
+
+// otherwise is the work item that other evidence names, else the nearest one.
+func (t *tracer) otherwise(o origin) guess {
+	for _, id := range t.q.Bolts {
+		return guess{id: strings.ToUpper(id), score: 0.6, why: "named by the deploy before the incident"}
+	}
+	if o.path == "" || o.decision.id != "" {
+		return guess{}
+	}
+	return t.base.nearest(o.words(nil), Bolt, Fix)
+}
+
+// trailer is a line at the end of a message that names something by a key.
+var trailer = regexp.MustCompile(`(?m)^([A-Za-z][A-Za-z-]{1,24}(?:[ -][A-Za-z]{1,12})?)\s*:\s*(\S.*?)\s*$`)
+
+// scoped is the head of a subject: "BOLT-7: …", "[BOLT-7] …", "feat(BOLT-7): …".
+var scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}!?)?\s*[\[(]?\s*([A-Z][A-Z0-9]*-[0-9-]*[0-9])\s*[\])]?\s*!?\s*[:\s–—-]`)
+
+// ofCommit finds the artefact of one of the kinds behind a commit: in a trailer,
+// at the head of its subject or in what merged it, which is sure; elsewhere in its
+// message or in a tag, which is guessed.
+func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
+	body := c.Message[min(len(c.Message), len(subject(c.Message))):]
+	for _, m := range trailer.FindAllStringSubmatch(body, -1) {
+		if id := b.first(m[2], ks...); id != "" && !slices.Contains(elsewhere(), strings.ReplaceAll(strings.ToLower(m[1]), "-", " ")) {
+			return guess{id: id, sure: true}
+		}
+	}
+	if m := scoped.FindStringSubmatch(subject(c.Message)); m != nil {
+		if id := b.first(m[1], ks...); id != "" {
+			return guess{id: id, sure: true}
+		}
+	}
+	for _, merge := range c.Merges {
+		if ids := b.mentioned(merge, ks...); len(ids) == 1 {
+			return guess{id: ids[0], sure: true}
+		}
+	}
+	if id := b.first(c.Message, ks...); id != "" {
+		return guess{id: id, score: 0.8, why: "mentioned in the commit's message"}
+	}
+	for _, tag := range c.Tags {
+		if id := b.first(tag, ks...); id != "" {
+			return guess{id: id, score: 0.6, why: "named by the tag " + tag}
+		}
+	}
+	return guess{}
+}
+
+// elsewhere are trailers that name what the commit does not belong to.
+func elsewhere() []string {
+	return []string{"related", "related to", "see also", "see", "reverts", "blocks", "blocked by", "follow up", "follows"}
+}
+
+// first returns the first ID of one of the kinds in a text; "" = none.
+func (b *Base) first(text string, ks ...Kind) string {
+	if ids := b.mentioned(text, ks...); len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
+}
+
+// mentioned returns the IDs of the kinds in a text, in order, each once. A branch
+// may write them in lower case, with underscores and among other words:
+// ana/feature_bolt_045_relay.
+func (b *Base) mentioned(text string, ks ...Kind) []string {
+	var out []string
+	words := idWords(text)
+	for i, w := range words {
+		kind, known := b.naming.scheme.Prefixes[w.text]
+		if !known || !slices.Contains(ks, kind) {
+			continue
+		}
+		if id := b.numbered(w.text, words[i+1:]); id != "" && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// numbered adds the numbers that follow a prefix: as many as an artefact has,
+// else one.
+func (b *Base) numbered(prefix string, rest []idWord) string {
+	id, best := prefix, ""
+	for i := 0; i < len(rest) && i < 3 && rest[i].joined && isDigits(rest[i].text); i++ {
+		id += "-" + rest[i].text
+		if a, ok := b.Artefact(id); ok {
+			best = a.ID
+		} else if best == "" && i == 0 {
+			best = id
+		}
+	}
+	return best
+}
+
+// idWord is a word in upper case; joined when a dash or an underscore stands
+// before it.
+type idWord struct {
+	text   string
+	joined bool
+}
+
+func idWords(text string) []idWord {
+	var out []idWord
+	upper := strings.ToUpper(text)
+	for i := 0; i < len(upper); {
+		if !isUpper(upper[i]) && !isDigit(upper[i]) {
+			i++
+			continue
+		}
+		end := wordEnd(upper, i, len(upper))
+		joined := i > 0 && (upper[i-1] == '-' || upper[i-1] == '_')
+		out = append(out, idWord{upper[i:end], joined})
+		i = end
+	}
+	return out
+}
+
+// A comment counts from so many lines above the failing one, and in the head of
+// the file.
+const (
+	commentReach = 60
+	fileHead     = 30
+)
+
+// comment finds an artefact that the code names shortly above the line, or at the
+// head of the file.
+func (t *tracer) comment(ctx context.Context, path string, line int, ks ...Kind) guess {
+	s, ok := t.blamer.(Sourcer)
+	if !ok {
+		return guess{}
+	}
+	src, err := s.Source(ctx, t.q.Revision, path)
+	if err != nil {
+		t.fail(fmt.Errorf("read %s: %w", path, err))
+		return guess{}
+	}
+	lines := bytes.Split(src, []byte("\n"))
+	for i := min(line, len(lines)) - 1; i >= max(0, line-commentReach); i-- {
+		if id := t.base.first(string(lines[i]), ks...); id != "" {
+			return guess{id: id, score: 0.85, why: fmt.Sprintf("named in line %d of the code", i+1)}
+		}
+	}
+	for i := range min(fileHead, len(lines)) {
+		if id := t.base.first(string(lines[i]), ks...); id != "" {
+			return guess{id: id, score: 0.7, why: "named at the head of the file"}
+		}
+	}
+	return guess{}
+}
+
+// listing returns the last artefact of the kinds, by ID, whose file list names
+// the path: later work items change what earlier ones made.
+func (b *Base) listing(path string, ks ...Kind) guess {
+	var found []string
+	for _, a := range b.Artefacts() {
+		if slices.Contains(ks, a.Kind) && slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, path) }) {
+			found = append(found, a.ID)
+		}
+	}
+	if path == "" || len(found) == 0 {
+		return guess{}
+	}
+	g := guess{id: found[len(found)-1], score: 0.75, why: "names the file " + path}
+	for _, id := range slices.Backward(found[:len(found)-1]) {
+		if len(g.others) < maxOthers {
+			g.others = append(g.others, Candidate{ID: id, Score: 0.5, Why: g.why})
+		}
+	}
+	return g
+}
+
+func subject(message string) string {
+	s, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	return strings.TrimSpace(s)
+}
+
+func short(sha string) string { return sha[:min(len(sha), 12)] }

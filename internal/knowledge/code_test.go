@@ -1,0 +1,82 @@
+package knowledge_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+// told is a history with one commit, and sources.
+type told struct {
+	commit knowledge.Commit
+	source string
+}
+
+func (h told) Blame(context.Context, string, string, int) (knowledge.Commit, error) {
+	return h.commit, nil
+}
+
+func (h told) Files(context.Context, string) ([]string, error) { return []string{"shop/pay.go"}, nil }
+
+func (h told) Source(context.Context, string, string) ([]byte, error) { return []byte(h.source), nil }
+
+// TestWhatLeadsToTheWorkItem: a question mark says that it was guessed.
+func TestWhatLeadsToTheWorkItem(t *testing.T) {
+	t.Parallel()
+	base := read(t, files(map[string]string{
+		"1.md": "# BOLT-1: One\n", "2.md": "# BOLT-2: Two\n\nFiles: shop/pay.go\n", "3.md": "# FIX-3: Three\n", "a.md": "# ADR-9: Nine\n",
+	}))
+	for name, tt := range map[string]struct {
+		commit knowledge.Commit
+		source string
+		want   string
+	}{
+		"trailer":                 {knowledge.Commit{Message: "pay: x\n\nBolt: BOLT-1"}, "", "bolt BOLT-1"},
+		"trailer of another name": {knowledge.Commit{Message: "pay: x\n\nImplements: FIX-3"}, "", "bolt FIX-3"},
+		"a trailer that says what it is not": {
+			knowledge.Commit{Message: "pay: x\n\nSee-also: BOLT-9\nBolt: BOLT-1"}, "", "bolt BOLT-1",
+		},
+		"subject":              {knowledge.Commit{Message: "BOLT-1: pay"}, "", "bolt BOLT-1"},
+		"subject in brackets":  {knowledge.Commit{Message: "[BOLT-1] pay"}, "", "bolt BOLT-1"},
+		"scope of the subject": {knowledge.Commit{Message: "feat(BOLT-1): pay"}, "", "bolt BOLT-1"},
+		"branch":               {knowledge.Commit{Message: "pay", Merges: []string{"Merge pull request #7 from ana/bolt-1-pay"}}, "", "bolt BOLT-1"},
+		"several in a branch":  {knowledge.Commit{Message: "pay", Merges: []string{"BOLT-1 and FIX-3"}}, "", "bolt BOLT-2?"},
+		"message":              {knowledge.Commit{Message: "pay as BOLT-1 wants"}, "", "bolt BOLT-1?"},
+		"tag":                  {knowledge.Commit{Message: "pay", Tags: []string{"v1-BOLT-1"}}, "", "bolt BOLT-1?"},
+		"comment":              {knowledge.Commit{Message: "pay"}, "package shop\n\n// Pay: see BOLT-1.\nfunc Pay() {\n\tpanic(1)\n}\n", "bolt BOLT-1?"},
+		"list of files":        {knowledge.Commit{Message: "pay"}, "", "bolt BOLT-2?"},
+		"the commit names the decision": {
+			knowledge.Commit{Message: "BOLT-1: pay\n\nDecision: ADR-9"}, "", "bolt BOLT-1 > adr ADR-9",
+		},
+		"the code names the decision": {knowledge.Commit{Message: "BOLT-1: pay"}, "// ADR-0009\n\n\n\nx", "bolt BOLT-1 > adr ADR-9?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt.commit.SHA = "0123456789abcdef"
+			steps, err := base.Trace(t.Context(), told{tt.commit, tt.source}, knowledge.Query{Frames: []evidence.Frame{{File: "shop/pay.go", Line: 5}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := brief(steps), "code shop/pay.go:5 > commit 0123456789ab > "+tt.want; got != want {
+				t.Errorf("got %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+func TestAShallowCloneSaysWhatItLost(t *testing.T) {
+	t.Parallel()
+	steps, err := read(t, library()).Trace(t.Context(), told{commit: knowledge.Commit{SHA: "0123456789abcdef", Message: "BOLT-045: x", Boundary: true}},
+		knowledge.Query{Frames: []evidence.Frame{{File: "shop/pay.go", Line: 5}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := steps[1]; !c.Inferred || c.Why == "" {
+		t.Errorf("the commit is %+v", c)
+	}
+	if b := steps[2]; !b.Inferred {
+		t.Errorf("the Bolt of a commit that may be wrong is %+v", b)
+	}
+}

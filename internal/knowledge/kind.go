@@ -1,0 +1,169 @@
+package knowledge
+
+import (
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Kind of artefact; a closed list.
+type Kind string
+
+// The kinds. A Fix-It Bolt is a Bolt that mends.
+const (
+	PRD      Kind = "prd"
+	Story    Kind = "story" // a user story in a file of its own
+	DAA      Kind = "daa"
+	TIP      Kind = "tip"
+	RFC      Kind = "rfc"
+	ADR      Kind = "adr"
+	Bolt     Kind = "bolt"
+	Fix      Kind = "fix"
+	Playbook Kind = "playbook"
+	Runbook  Kind = "runbook"
+	Unit     Kind = "unit" // deployment unit
+	Incident Kind = "incident"
+	Pattern  Kind = "pattern" // any other ID, such as OUTBOX-001
+)
+
+// Kinds returns all of them, from requirement to incident.
+func Kinds() []Kind {
+	return []Kind{PRD, Story, DAA, TIP, RFC, ADR, Bolt, Fix, Unit, Runbook, Playbook, Pattern, Incident}
+}
+
+// Scheme is how a repository names its artefacts. The zero value knows nothing;
+// start from DefaultScheme.
+type Scheme struct {
+	// Prefixes of IDs, upper case: "ADR" → adr.
+	Prefixes map[string]Kind
+	// Folders whose Markdown files are of one kind, lower case: "decisions" → adr.
+	Folders map[string]Kind
+}
+
+// DefaultScheme knows the prefixes of the method and the folder names of public
+// collections.
+func DefaultScheme() Scheme {
+	s := Scheme{
+		Prefixes: map[string]Kind{
+			"PRD": PRD, "US": Story, "STORY": Story, "DAA": DAA, "TIP": TIP, "RFC": RFC, "ADR": ADR, "BOLT": Bolt,
+			"FIX": Fix, "PLAYBOOK": Playbook, "RUNBOOK": Runbook, "DU": Unit, "INC": Incident, "POSTMORTEM": Incident,
+		},
+		Folders: map[string]Kind{},
+	}
+	for kind, names := range map[Kind][]string{
+		PRD:      {"prd", "prds", "requirements", "product-requirements"},
+		Story:    {"stories", "user-stories"},
+		DAA:      {"daa", "daas"},
+		TIP:      {"tip", "tips"},
+		RFC:      {"rfc", "rfcs"},
+		ADR:      {"adr", "adrs", "decisions", "decision-records", "architecture-decisions", "architecture-decision-records"},
+		Bolt:     {"bolt", "bolts"},
+		Fix:      {"fix-it", "fix-its", "fix-it-bolts"},
+		Playbook: {"playbook", "playbooks"},
+		Runbook:  {"runbook", "runbooks"},
+		Unit:     {"deployment-unit", "deployment-units"},
+		Incident: {"incidents", "postmortems", "post-mortems"},
+	} {
+		for _, n := range names {
+			s.Folders[n] = kind
+		}
+	}
+	return s
+}
+
+// With returns the scheme with further prefixes and folders; these win.
+func (s Scheme) With(prefixes, folders map[string]Kind) Scheme {
+	out := Scheme{Prefixes: maps.Clone(s.Prefixes), Folders: maps.Clone(s.Folders)}
+	for p, k := range prefixes {
+		out.Prefixes[strings.ToUpper(p)] = k
+	}
+	for f, k := range folders {
+		out.Folders[folderName(f)] = k
+	}
+	return out
+}
+
+func folderName(f string) string {
+	return strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(f))
+}
+
+// naming is a compiled Scheme.
+type naming struct {
+	scheme Scheme
+	head   *regexp.Regexp // at the beginning of a heading
+	fileID *regexp.Regexp // at the beginning of a file name
+	bare   *regexp.Regexp // a kind directly before a section or story: "DAA Section 3.2"
+}
+
+func compile(s Scheme) *naming {
+	prefixes := slices.SortedFunc(maps.Keys(s.Prefixes), func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	for i := range prefixes {
+		prefixes[i] = regexp.QuoteMeta(prefixes[i])
+	}
+	any := "(" + strings.Join(prefixes, "|") + ")"
+	if len(prefixes) == 0 {
+		any = "([^\x00-\U0010FFFF])" // nothing
+	}
+	return &naming{
+		scheme: s,
+		head:   regexp.MustCompile(`(?i)^\s*` + any + `[-_ #]{0,2}(\d{1,9}(?:-\d{1,9})*)\b[\s:.–—|-]*`),
+		fileID: regexp.MustCompile(`(?i)^` + any + `[-_. ]?(\d{1,9}(?:-\d{1,9})*)(?:[^a-z0-9]|$)`),
+		bare:   regexp.MustCompile(`\b` + any + `\s*,?\s*(?i:section|user story|story|§)`),
+	}
+}
+
+// kindOf tells the kind from an ID: "ADR-023" is an ADR.
+func (n *naming) kindOf(id string) Kind {
+	head, _, _ := strings.Cut(strings.ToUpper(id), "-")
+	if k, ok := n.scheme.Prefixes[head]; ok {
+		return k
+	}
+	return Pattern
+}
+
+// kindOfFolder is the kind of the files in the folder of p: its innermost parent
+// that has one.
+func (n *naming) kindOfFolder(p string) Kind {
+	parts := strings.Split(path.Dir(p), "/")
+	for _, dir := range slices.Backward(parts) {
+		if k, ok := n.scheme.Folders[folderName(dir)]; ok {
+			return k
+		}
+	}
+	return ""
+}
+
+// prefixOf is what IDs of a kind begin with: the shortest prefix.
+func (n *naming) prefixOf(k Kind) string {
+	best := ""
+	for _, p := range slices.Sorted(maps.Keys(n.scheme.Prefixes)) {
+		if n.scheme.Prefixes[p] == k && (best == "" || strings.EqualFold(p, string(k))) {
+			best = p
+		}
+	}
+	if best == "" {
+		best = strings.ToUpper(string(k))
+	}
+	return best
+}
+
+// key is an ID as it is looked up: ADR-7, adr-007 and ADR-0007 are the same.
+func key(id string) string {
+	parts := strings.Split(strings.ToUpper(strings.TrimSpace(id)), "-")
+	for i, p := range parts {
+		if trimmed := strings.TrimLeft(p, "0"); p != "" && strings.Trim(p, "0123456789") == "" {
+			parts[i] = trimmed
+			if trimmed == "" {
+				parts[i] = "0"
+			}
+		}
+	}
+	return strings.Join(parts, "-")
+}

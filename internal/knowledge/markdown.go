@@ -1,0 +1,229 @@
+package knowledge
+
+import (
+	"bytes"
+	"path"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	markdown "github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// newMarkdown is the parser of documents: CommonMark, tables and wiki links. It
+// is safe for concurrent use.
+func newMarkdown() markdown.Parser {
+	return goldmark.New(
+		goldmark.WithExtensions(extension.Table),
+		goldmark.WithParserOptions(markdown.WithInlineParsers(util.Prioritized(wikiParser{}, 150))),
+	).Parser()
+}
+
+// wikiLink is [[target]] or [[target|label]].
+type wikiLink struct {
+	ast.BaseInline
+	target, label string
+	segment       text.Segment
+}
+
+var kindWikiLink = ast.NewNodeKind("WikiLink")
+
+func (*wikiLink) Kind() ast.NodeKind { return kindWikiLink }
+
+func (n *wikiLink) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
+
+// maxWiki bounds the length of a wiki link.
+const maxWiki = 300
+
+type wikiParser struct{}
+
+func (wikiParser) Trigger() []byte { return []byte{'['} }
+
+func (wikiParser) Parse(_ ast.Node, block text.Reader, _ markdown.Context) ast.Node {
+	line, segment := block.PeekLine()
+	if !bytes.HasPrefix(line, []byte("[[")) {
+		return nil
+	}
+	end := bytes.Index(line[:min(len(line), maxWiki)], []byte("]]"))
+	if end < 0 {
+		return nil
+	}
+	target, label, named := strings.Cut(string(line[2:end]), "|")
+	if strings.TrimSpace(target) == "" || strings.ContainsAny(target, "[]") {
+		return nil
+	}
+	if !named {
+		label = target
+	}
+	block.Advance(end + 2)
+	return &wikiLink{target: strings.TrimSpace(target), label: strings.TrimSpace(label), segment: segment}
+}
+
+// textLine is one line of a block, without markup.
+type textLine struct {
+	text  string
+	line  int
+	dests []string // of the links in it
+}
+
+// linesOf is the text of a block, line by line, and where its links lead to.
+func (p *parser) linesOf(block ast.Node) []textLine {
+	if block.Lines().Len() == 0 && block.FirstChild() == nil {
+		return nil
+	}
+	f := flattener{p: p}
+	if block.Lines().Len() > 0 {
+		f.line = p.lineOf(block.Lines().At(0).Start)
+	}
+	f.children(block)
+	f.end()
+	return f.out
+}
+
+// flattener makes lines of inline nodes.
+type flattener struct {
+	p     *parser
+	out   []textLine
+	open  strings.Builder
+	dests []string
+	line  int
+}
+
+func (f *flattener) end() {
+	if f.open.Len() > 0 || len(f.dests) > 0 {
+		f.out = append(f.out, textLine{strings.TrimSpace(f.open.String()), f.line, f.dests})
+	}
+	f.open.Reset()
+	f.dests = nil
+	f.line++
+}
+
+func (f *flattener) children(n ast.Node) {
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		f.node(c)
+	}
+}
+
+func (f *flattener) node(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.Text:
+		f.at(n.Segment.Start)
+		f.open.Write(n.Segment.Value(f.p.src))
+		if n.SoftLineBreak() || n.HardLineBreak() {
+			f.end()
+		}
+	case *ast.String:
+		f.open.Write(n.Value)
+	case *ast.Link:
+		f.children(n)
+		f.dests = append(f.dests, string(n.Destination))
+	case *ast.AutoLink:
+		f.open.Write(n.Label(f.p.src))
+	case *wikiLink:
+		f.at(n.segment.Start)
+		f.open.WriteString(n.label)
+		f.dests = append(f.dests, "[["+n.target)
+	case *ast.RawHTML:
+	default:
+		f.children(n)
+	}
+}
+
+// at keeps the line in step with the text.
+func (f *flattener) at(offset int) {
+	if f.open.Len() == 0 {
+		f.line = f.p.lineOf(offset)
+	}
+}
+
+// maxMarks bounds the signs of one block that the parser of emphasis and links
+// works through for each other.
+const maxMarks = 3000
+
+// tooMarked finds a block with more than maxMarks brackets and other signs of
+// emphasis and links. Items of lists and rows of tables are blocks of their own.
+func tooMarked(src []byte) (line int, marked bool) {
+	n := 0
+	for l := range bytes.Lines(src) {
+		line++
+		trimmed := bytes.TrimLeft(l, " \t>")
+		if len(bytes.TrimSpace(trimmed)) == 0 || bytes.IndexByte([]byte("-*+|#"), trimmed[0]) >= 0 && len(trimmed) > 1 && trimmed[1] != trimmed[0] {
+			n = 0
+		}
+		for _, c := range l {
+			if bytes.IndexByte([]byte("[]*_`<!&"), c) >= 0 {
+				n++
+			}
+		}
+		if n > maxMarks {
+			return line, true
+		}
+	}
+	return 0, false
+}
+
+// maxDepth bounds the quotes and lists that one line may open: each costs the
+// parser time for every other.
+const maxDepth = 64
+
+// tooDeep finds a line that opens more than maxDepth quotes and lists.
+func tooDeep(src []byte) (line int, deep bool) {
+	for l := range bytes.Lines(src) {
+		line++
+		depth, last := 0, byte(0)
+		for _, c := range l {
+			if bytes.IndexByte([]byte("> \t-+*0123456789.)"), c) < 0 {
+				break
+			}
+			if c == '>' || c == ' ' && bytes.IndexByte([]byte("-+*.)"), last) >= 0 {
+				depth++
+			}
+			last = c
+		}
+		if depth > maxDepth {
+			return line, true
+		}
+	}
+	return 0, false
+}
+
+// destination is what a link of the file at p leads to: a path in the folder and
+// an anchor, or the target of a wiki link. ok is false for a link to elsewhere.
+func destination(p, dest string) (to, anchor string, wiki, ok bool) {
+	if target, isWiki := strings.CutPrefix(dest, "[["); isWiki {
+		to, anchor, _ = strings.Cut(target, "#")
+		return strings.TrimSpace(to), anchorOf(anchor), true, true
+	}
+	if strings.Contains(dest, "://") || strings.HasPrefix(dest, "//") || strings.HasPrefix(dest, "mailto:") {
+		return "", "", false, false
+	}
+	to, anchor, _ = strings.Cut(dest, "#")
+	to = strings.ReplaceAll(to, "%20", " ")
+	switch {
+	case to == "":
+		return "", anchor, false, false // in the same file
+	case strings.HasPrefix(to, "/"):
+		to = strings.TrimPrefix(path.Clean(to), "/")
+	default:
+		to = path.Join(path.Dir(p), to)
+	}
+	return to, anchor, false, true
+}
+
+// anchorOf makes an anchor of a heading as code hosts do: lower case, spaces to
+// dashes, other signs left out.
+func anchorOf(heading string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(strings.TrimSpace(heading)) {
+		switch {
+		case r == ' ':
+			b.WriteByte('-')
+		case r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127 && isLetter(r):
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

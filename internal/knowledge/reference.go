@@ -1,0 +1,95 @@
+package knowledge
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	sectionRef = regexp.MustCompile(`(?i)(?:\b(?:section|sec\.|chapter)s?\s+|§\s*)(\d{1,4}(?:\.\d{1,4}){0,6})`)
+	storyRef   = regexp.MustCompile(`\b(?:(?i:user[ -]story|story)|US)[ #-]*(\d{1,6}(?:\.\d{1,4})?)\b`)
+	labelled   = regexp.MustCompile(`^([A-Za-z][A-Za-z /&()-]{0,40}?)\s*:(?:\s+|$)`)
+)
+
+// findStory is the place of the first story in a text and of its number; nil =
+// none.
+func findStory(text string) []int {
+	if !hasAny(text, "tory", "TORY", "US") {
+		return nil
+	}
+	return storyRef.FindStringSubmatchIndex(text)
+}
+
+// findSection is the number of the first section that a text names.
+func findSection(text string) string {
+	if !hasAny(text, "§", "ection", "ECTION", "ec.", "hapter") {
+		return ""
+	}
+	if m := sectionRef.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// label is what introduces a line: "ADR" in "ADR: ADR-023".
+func label(text string) (name, rest string) {
+	if strings.IndexByte(text[:min(len(text), maxLabel)], ':') < 0 {
+		return "", text
+	}
+	m := labelled.FindStringSubmatchIndex(text)
+	if m == nil {
+		return "", text
+	}
+	return strings.TrimSpace(text[m[2]:m[3]]), strings.TrimSpace(text[m[1]:])
+}
+
+// maxLabel is how far into a line the colon behind a label may stand.
+const maxLabel = 64
+
+// references finds every reference in a line of text.
+func (n *naming) references(text, label string, line int) []Link {
+	spans := n.ids(text)
+	var out []Link
+	for i, s := range spans {
+		end := len(text)
+		if i+1 < len(spans) {
+			end = spans[i+1].from
+		}
+		l := Link{To: s.id, Kind: n.kindOf(s.id), Label: label, Line: line, Loose: s.loose}
+		out = append(out, place(l, text[s.to:end]))
+	}
+	if !slices.ContainsFunc(out, func(l Link) bool { return !l.Loose }) {
+		out = append(out, n.bareReference(text, label, line)...)
+	}
+	return out
+}
+
+// place adds the section or story that follows an ID.
+func place(l Link, rest string) Link {
+	l.Section = findSection(rest)
+	if m := findStory(rest); m != nil {
+		l.Story = rest[m[2]:m[3]]
+	}
+	return l
+}
+
+// bareReference reads "DAA: Section 3.2", which names no ID.
+func (n *naming) bareReference(text, label string, line int) []Link {
+	kind, ok := n.scheme.Prefixes[strings.ToUpper(label)]
+	if !ok {
+		if !hasAny(text, "ection", "tory", "§") {
+			return nil
+		}
+		m := n.bare.FindStringSubmatch(text)
+		if m == nil {
+			return nil
+		}
+		kind = n.scheme.Prefixes[m[1]]
+	}
+	l := place(Link{Kind: kind, Label: label, Line: line}, text)
+	if kind == Story || l.Section == "" && l.Story == "" {
+		return nil
+	}
+	return []Link{l}
+}
