@@ -30,6 +30,10 @@ for set in petshop nezha cloudops opensre-synth nab cloudmon loghub2k; do
 	put "$set groups" "$work/$set-score.md"
 done
 
+echo "speed" >&2
+"$work/holdfast" bench speed --data "$data" -o markdown >"$work/speed.md"
+put speed "$work/speed.md"
+
 echo "alarms" >&2
 "$work/holdfast" bench alarms --data "$data" -o markdown >"$work/alarms.md"
 put alarms "$work/alarms.md"
