@@ -26,8 +26,16 @@ type Commit struct {
 	// Merges are the branches and titles of the merges that brought it in, and
 	// Tags the names that point at it, when known.
 	Merges, Tags []string
+	// Release is the first tag whose history holds it, when known.
+	Release string
 	// Boundary says that history ends here: the true commit may be older.
 	Boundary bool
+	// Renamed says that the file had another name then; Moved lists the commits
+	// that only moved the line from elsewhere, the latest first.
+	Renamed bool
+	Moved   []string
+	// Notes say what history could not tell, for people.
+	Notes []string
 }
 
 // Blamer answers from the history of a repository.
