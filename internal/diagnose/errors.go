@@ -60,13 +60,22 @@ var mechanisms = []mechanism{
 // rx compiles a pattern that ignores case; the table above is checked by tests.
 func rx(p string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + p) }
 
-// novel reports whether a template is new or at least three times as frequent
-// as before, and not a debug line.
+// surprising is the Surprise of a template from which it counts as more frequent
+// than before: one window of a hundred would hold one by chance.
+const surprising = 0.5
+
+// novel reports whether a template is new or more frequent than before: by the
+// rate model where it was compared, else at least three times as frequent.
 func (l line) novel() bool {
-	if l.Count <= 0 {
+	switch {
+	case l.Count <= 0:
 		return false
+	case l.New:
+		return true
+	case l.Surprise > 0:
+		return l.Count > l.Before && l.Surprise >= surprising
 	}
-	return l.New || l.Count >= 3*(l.Before+1)
+	return l.Count >= 3*(l.Before+1)
 }
 
 // risen is how sure it is that a line comes more often than before, 0…1: one that

@@ -172,6 +172,7 @@ type Template struct {
 	Count  int    `json:"count"`
 	Before int    `json:"before"` // in the reference window of the same length
 	New    bool   `json:"new"`
+	Risen  bool   `json:"risen,omitempty"` // more often than chance explains
 	// Surprise is how unlikely Count is after Before, among all templates that were
 	// compared, when nothing changed: from 0 to 1, 0.5 where one window of a hundred
 	// would hold as much. 0 without a reference window.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,14 +142,48 @@ func TestStacks(t *testing.T) {
 	}
 }
 
+func TestBadLinesAreBounded(t *testing.T) {
+	t.Parallel()
+	frame := "\tat a.B.c(B.java:1)\n"
+	for name, text := range map[string]string{
+		"1 MB of words": strings.Repeat("word 12 ", 1<<17), "1 MB of frames": "ERROR x\n" + strings.Repeat(frame, 1<<20/len(frame)), "1 MB of newlines": strings.Repeat("\n", 1<<20),
+		"a line of 1 MB in a trace": "ERROR x\n" + frame + strings.Repeat("x", 1<<20), "binary": strings.Repeat("\x00\xff\xfe\x80", 1<<16), "escapes": strings.Repeat("\x1b[31m", 1<<16),
+		"codes": strings.Repeat("code 1 ", 1<<17), "open JSON": `{"log":"` + strings.Repeat(`\"`, 1<<19), "deep JSON": strings.Repeat(`{"log":`, 1<<16), "carets": "x\n" + strings.Repeat(" ^~", 1<<18),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for form, ls := range map[string][]Line{"whole": {{At: start, Text: text}}, "line by line": Join(entries(text, "a", start)[:min(2000, 1+strings.Count(text, "\n"))])} {
+				got := Mine(Window{Lines: ls}, Window{Lines: ls}, nil)
+				for _, tpl := range append(got.Templates, got.Fallen...) {
+					if len(tpl.Text) > maxText || len(tpl.Sample) > maxTrace || !utf8.ValidString(tpl.Text+tpl.Sample) {
+						t.Errorf("%s: template of %d, sample of %d bytes", form, len(tpl.Text), len(tpl.Sample))
+					}
+				}
+				for _, l := range ls {
+					if form != "whole" && len(l.Text) > max(len(text), maxJoined)+maxJoinedLine {
+						t.Errorf("%s: %d bytes are joined", form, len(l.Text))
+					}
+				}
+				if len(got.Stacks) > maxStacks || len(got.Stacks) > 0 && len(got.Stacks[0]) > maxFrames {
+					t.Errorf("%s: %d stacks", form, len(got.Stacks))
+				}
+			}
+		})
+	}
+}
+
 func FuzzMine(f *testing.F) {
 	f.Add(`{"level":"error","msg":{"a":1},"stack":[1,"x.go:1",{"line":"x"}]}`)
 	f.Add("at x(y.go:99999999)\n\tat x(y.go:1)")
 	f.Add("a=1 msg=\"\\x\" b=2")
+	f.Add("\x1b[31mERROR\x1b[0m \xff\xfe\x00 code=5\n\tat x(y.go:1)\nCaused by: \xff")
+	f.Add("Traceback (most recent call last):\n  File \"a\", line 1\n\xc3(: x")
+	f.Add("fail: a[1]\n \n ---> ")
+	f.Add(`{"log":"{\"log\":\"{}\"}"}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Mine(Window{Lines: []Line{{At: start, Text: s}}}, Window{Lines: []Line{{At: start, Text: s + " 1"}}}, nil)
 		for _, tpl := range got.Templates {
-			if len(tpl.Text) > maxText || len(tpl.Sample) > maxSample {
+			if len(tpl.Text) > maxText || len(tpl.Sample) > maxTrace || !utf8.ValidString(tpl.Text+tpl.Sample) || tpl.Surprise != 0 {
 				t.Errorf("template of %d, sample of %d bytes", len(tpl.Text), len(tpl.Sample))
 			}
 		}

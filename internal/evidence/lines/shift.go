@@ -150,8 +150,9 @@ func (f *findings) notable() []evidence.Template {
 	var out, steady []found
 	for id, x := range f.now {
 		t, shift := f.template(id, x.first), f.shifts[id]
+		t.Risen = shift.Change == template.Rose && f.differs(shift)
 		switch {
-		case t.New, shift.Change == template.Rose && f.differs(shift):
+		case t.New, t.Risen:
 			out = append(out, t)
 		case isFailure(t.Level):
 			steady = append(steady, t)

@@ -139,7 +139,7 @@ func summary(l evidence.Logs, before int) string {
 		switch {
 		case t.New:
 			fresh++
-		case t.Count > t.Before:
+		case t.Risen:
 			risen++
 		}
 	}
