@@ -3,19 +3,21 @@
 // concurrent use.
 //
 // The command is used because it blames a large file in a second where pure Go
-// libraries need minutes. It runs without a shell, without the configuration
-// of the user or the machine, without hooks or external programs, and with a
-// deadline.
+// libraries need minutes. It runs without a shell, with a deadline and bounded
+// output, and never inside the clone: a small repository of our own (mirror)
+// borrows the clone's objects and copies its references, so that nothing that
+// the clone configures (hooks, filters, pagers, transports, file monitors) is
+// read, let alone run, and nothing in the clone is written. There an index of
+// the history is kept that makes blame several times faster.
 package git
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -39,10 +41,21 @@ type Options struct {
 	Command string        // empty = "git"
 	Timeout time.Duration // of one command; 0 = 5 s
 	Since   time.Duration // how far back commits are read; 0 = 24 h
+	// Cache is the folder for what makes history fast and remembers it; empty =
+	// a temporary one, removed by Close.
+	Cache string
+	Fetch Fetch
 }
 
-// Source reads repositories on this machine.
-type Source struct{ o Options }
+// Source reads repositories on this machine. Close it.
+type Source struct {
+	o Options
+
+	mu        sync.Mutex
+	cache     string // of mirrors; empty = made when it is first needed
+	temporary bool
+	mirrors   map[string]*mirror
+}
 
 // Commit is one commit, with what its trailers say.
 type Commit struct {
@@ -61,13 +74,6 @@ type Commit struct {
 	Files []string // touched, relative to the repository
 }
 
-// Blame is the commit that last touched a line, and where the line stood in it.
-type Blame struct {
-	Commit Commit
-	Path   string
-	Line   int
-}
-
 // New checks the options; it runs nothing.
 func New(o Options) (*Source, error) {
 	if o.Timeout < 0 || o.Since < 0 {
@@ -76,7 +82,8 @@ func New(o Options) (*Source, error) {
 	o.Command = cmp.Or(o.Command, "git")
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	o.Since = cmp.Or(o.Since, defaultSince)
-	return &Source{o: o}, nil
+	o.Fetch.Timeout = cmp.Or(o.Fetch.Timeout, defaultFetchTimeout)
+	return &Source{o: o, cache: o.Cache}, nil
 }
 
 // Name is the configured name.
@@ -162,35 +169,51 @@ func (s *Source) Log(ctx context.Context, repo, root string, from, to time.Time)
 	if root != "" {
 		args = append(args, root)
 	}
-	return s.commits(ctx, repo, args)
+	m, err := s.open(ctx, repo)
+	if err != nil || m.refs.head == "" {
+		return nil, err
+	}
+	return s.commits(ctx, m, call{args: args})
 }
 
 // commits runs a log and adds the files of each commit.
-func (s *Source) commits(ctx context.Context, repo string, args []string) ([]Commit, error) {
-	out, err := s.run(ctx, repo, "", args...)
-	if err != nil {
-		return nil, err
-	}
-	commits, err := parseLog(out)
+func (s *Source) commits(ctx context.Context, m *clone, c call) ([]Commit, error) {
+	commits, err := s.log(ctx, m, c)
 	if err != nil || len(commits) == 0 {
 		return nil, err
 	}
-	return commits, s.addFiles(ctx, repo, commits)
+	return commits, s.addFiles(ctx, m, commits)
+}
+
+func (s *Source) log(ctx context.Context, m *clone, c call) ([]Commit, error) {
+	out, err := s.git(ctx, m, c)
+	if err != nil {
+		return nil, err
+	}
+	return parseLog(out)
+}
+
+// byHash reads commits by their hashes, in that order, without their files.
+func (s *Source) byHash(ctx context.Context, m *clone, hashes []string) ([]Commit, error) {
+	return s.log(ctx, m, call{stdin: strings.Join(hashes, "\n") + "\n", args: []string{
+		"log", "-z", "--no-walk=unsorted", "--no-show-signature", "--no-decorate", "--no-color", "--format=" + commitFormat, "--stdin",
+	}})
 }
 
 // addFiles asks for the files of all commits at once.
-func (s *Source) addFiles(ctx context.Context, repo string, commits []Commit) error {
+func (s *Source) addFiles(ctx context.Context, m *clone, commits []Commit) error {
 	var hashes strings.Builder
 	for _, c := range commits {
 		hashes.WriteString(c.Hash + "\n")
 	}
-	out, err := s.run(ctx, repo, hashes.String(),
-		"diff-tree", "--stdin", "-r", "-z", "--root", "--name-only", "--no-renames", "--no-ext-diff")
+	out, err := s.git(ctx, m, call{stdin: hashes.String(), args: []string{
+		"diff-tree", "--stdin", "-r", "-z", "--root", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv",
+	}})
 	if err != nil {
 		return err
 	}
 	next := 0
-	for _, word := range strings.Split(out, "\x00") {
+	for word := range strings.SplitSeq(out, "\x00") {
 		switch {
 		case next < len(commits) && word == commits[next].Hash:
 			next++
@@ -200,62 +223,3 @@ func (s *Source) addFiles(ctx context.Context, repo string, commits []Commit) er
 	}
 	return nil
 }
-
-// Blame finds who last touched a line of path at revision rev ("" = HEAD) in
-// the repository at repo.
-func (s *Source) Blame(ctx context.Context, repo, rev, path string, line int) (Blame, error) {
-	hash, err := s.resolve(ctx, repo, rev)
-	if err != nil {
-		return Blame{}, err
-	}
-	if line < 1 {
-		return Blame{}, fmt.Errorf("blame %s:%d: lines count from 1", path, line)
-	}
-	out, err := s.run(ctx, repo, "", "blame", "--porcelain", fmt.Sprintf("-L%d,%d", line, line), hash, "--", path)
-	if err != nil {
-		return Blame{}, fmt.Errorf("blame %s:%d: %w", path, line, err)
-	}
-	b, err := parseBlame(out)
-	if err != nil {
-		return Blame{}, fmt.Errorf("blame %s:%d: %w", path, line, err)
-	}
-	commits, err := s.commits(ctx, repo, []string{
-		"log", "-z", "--no-show-signature", "--no-decorate", "--no-color", "--format=" + commitFormat, "--max-count=1", b.Commit.Hash, "--",
-	})
-	if err != nil {
-		return Blame{}, fmt.Errorf("blame %s:%d: %w", path, line, err)
-	}
-	if len(commits) != 1 {
-		return Blame{}, fmt.Errorf("blame %s:%d: commit %s is not there", path, line, b.Commit.Hash)
-	}
-	b.Commit = commits[0]
-	return b, nil
-}
-
-// Files lists the files of revision rev ("" = HEAD), sorted.
-func (s *Source) Files(ctx context.Context, repo, rev string) ([]string, error) {
-	hash, err := s.resolve(ctx, repo, rev)
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.run(ctx, repo, "", "ls-tree", "-r", "-z", "--name-only", "--full-tree", hash)
-	if err != nil {
-		return nil, err
-	}
-	files := strings.FieldsFunc(out, func(r rune) bool { return r == 0 })
-	slices.Sort(files)
-	return files, nil
-}
-
-// resolve turns a revision into the hash of a commit, so that nothing that came
-// from outside is read as an option.
-func (s *Source) resolve(ctx context.Context, repo, rev string) (string, error) {
-	out, err := s.run(ctx, repo, "", "rev-parse", "--verify", "--quiet", "--end-of-options", cmp.Or(rev, "HEAD")+"^{commit}")
-	if err != nil {
-		return "", fmt.Errorf("revision %q of %s: %w", rev, repo, err)
-	}
-	return strings.TrimSpace(out), nil
-}
-
-// errNotRepository is what git says of a folder that holds no repository.
-var errNotRepository = errors.New("not a git repository")

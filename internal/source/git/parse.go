@@ -103,30 +103,6 @@ func ai(t map[string][]string) *bool {
 	return nil
 }
 
-// parseBlame reads the porcelain of one line.
-func parseBlame(out string) (Blame, error) {
-	var b Blame
-	head, rest, _ := strings.Cut(out, "\n")
-	f := strings.Fields(head)
-	if len(f) < 3 || !isHash(f[0]) {
-		return b, fmt.Errorf("git blame answered %.60q", head)
-	}
-	line, err := strconv.Atoi(f[1])
-	if err != nil {
-		return b, fmt.Errorf("git blame answered %.60q", head)
-	}
-	b.Commit.Hash, b.Line = f[0], line
-	for l := range strings.SplitSeq(rest, "\n") {
-		if strings.HasPrefix(l, "\t") {
-			break // the line itself
-		}
-		if name, ok := strings.CutPrefix(l, "filename "); ok {
-			b.Path = name
-		}
-	}
-	return b, nil
-}
-
 // isHash reports whether s is a full object name, SHA-1 or SHA-256.
 func isHash(s string) bool {
 	if len(s) != 40 && len(s) != 64 {

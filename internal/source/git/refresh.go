@@ -1,0 +1,201 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Fetch says whether and how the remotes of clones are asked for news. What
+// comes is kept beside the clone, which is not changed.
+type Fetch struct {
+	Every   time.Duration // 0 = never
+	Timeout time.Duration // of one fetch; 0 = 1 min
+	// Env is what git and ssh may know of the user: HOME, PATH, SSH_AUTH_SOCK,
+	// as NAME=VALUE.
+	Env []string
+}
+
+const (
+	defaultFetchTimeout = time.Minute
+	// graphTimeout bounds the index of a history: some 4 s for 50,000 commits.
+	graphTimeout = 2 * time.Minute
+	// staleLock is how old a lock of git must be to be one left behind.
+	staleLock = 10 * time.Minute
+	// maxBranches are looked at for rewritten history.
+	maxBranches = 100
+)
+
+// State of a clone.
+type State struct {
+	Head    string // commit; empty = nothing committed
+	Branch  string // empty = detached
+	Shallow bool
+	Partial bool // objects may be missing; they are not fetched
+	Dirty   []string
+	Fetched time.Time // last success; zero = never
+	Forced  []Forced  // branches whose history was rewritten since the last look
+	// Failed is what could not be done; older data is used.
+	Failed []string
+}
+
+// Forced is a branch of the remote that no longer holds what it held.
+type Forced struct{ Branch, Old, New string }
+
+// Findings says what of the state limits what history can tell; one sentence
+// each, nothing when all is well.
+func (s State) Findings() []string {
+	var out []string
+	if s.Head == "" {
+		out = append(out, "nothing is committed yet")
+	}
+	if s.Shallow {
+		out = append(out, "the clone is shallow: lines from before its start are blamed on its first commits, marked as such")
+	}
+	if s.Partial {
+		out = append(out, "the clone is partial: files that it does not hold can't be blamed, and nothing is fetched for it")
+	}
+	if n := len(s.Dirty); n > 0 {
+		out = append(out, fmt.Sprintf("%d tracked files differ from the last commit (%s…): history tells of commits only", n, s.Dirty[0]))
+	}
+	for _, f := range s.Forced {
+		out = append(out, fmt.Sprintf("the history of %s was rewritten: %.12s is no longer part of it, now at %.12s", f.Branch, f.Old, f.New))
+	}
+	return append(out, s.Failed...)
+}
+
+// Refresh fetches when that is configured and due, renews the index that makes
+// blame fast, and says how the clone stands. Call it on a schedule; without it
+// history is the same, and slower. An error means that the clone can't be read;
+// an unreachable remote is in State.Failed.
+func (s *Source) Refresh(ctx context.Context, repo string, now time.Time) (State, error) {
+	m, err := s.open(ctx, repo)
+	if err != nil {
+		return State{}, err
+	}
+	m.refreshing.Lock()
+	defer m.refreshing.Unlock()
+	mem := m.remember()
+	var st State
+	if err := s.fetch(ctx, m, &mem, now); err != nil {
+		st.Failed = append(st.Failed, "the remote was not fetched, what the clone holds is used: "+err.Error())
+	} else if !mem.Tried.IsZero() {
+		if m, err = s.open(ctx, repo); err != nil {
+			return State{}, err
+		}
+	}
+	st.Head, st.Branch = m.refs.head, strings.TrimPrefix(m.refs.branch, "refs/heads/")
+	st.Shallow, st.Partial, st.Fetched = len(m.shallow) > 0, m.partial, mem.Fetched
+	if st.Dirty, err = s.Dirty(ctx, repo); err != nil {
+		st.Failed = append(st.Failed, "whether files are changed could not be told: "+err.Error())
+	}
+	st.Forced = s.rewritten(ctx, m, &mem)
+	if err := s.writeGraph(ctx, m, &mem); err != nil {
+		st.Failed = append(st.Failed, "the index of the history could not be written, blame is slower: "+err.Error())
+	}
+	if err := m.keep(mem); err != nil {
+		st.Failed = append(st.Failed, err.Error())
+	}
+	if ctx.Err() != nil {
+		return st, fmt.Errorf("refresh %s: %w", repo, ctx.Err())
+	}
+	return st, nil
+}
+
+// rewritten compares the remote's branches with where they stood before.
+func (s *Source) rewritten(ctx context.Context, m *clone, mem *memory) []Forced {
+	var out []Forced
+	now := map[string]string{}
+	for _, prefix := range []string{"refs/remotes/", fetchedHeads} {
+		for _, name := range m.refs.sorted(prefix) {
+			now[name] = m.refs.names[name]
+			old := mem.Branches[name]
+			if old == "" || old == now[name] || len(out) == maxBranches || s.holds(ctx, m, now[name], old) {
+				continue
+			}
+			out = append(out, Forced{Branch: strings.TrimPrefix(strings.TrimPrefix(name, "refs/remotes/"), fetchedHeads), Old: old, New: now[name]})
+		}
+	}
+	mem.Branches = now
+	return out
+}
+
+// holds reports whether a commit is part of the history of another. One that is
+// gone is not.
+func (s *Source) holds(ctx context.Context, m *clone, tip, commit string) bool {
+	_, err := s.git(ctx, m, call{args: []string{"merge-base", "--is-ancestor", commit, tip}})
+	return err == nil || ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)
+}
+
+// writeGraph writes the commit-graph with the paths that each commit changed:
+// blame then skips commits without reading their trees. It is kept in the
+// mirror; git does not use one in a shallow clone.
+func (s *Source) writeGraph(ctx context.Context, m *clone, mem *memory) error {
+	stamp := digestOf(m.refs)
+	if mem.Graph == stamp || len(m.shallow) > 0 || len(m.refs.names) == 0 {
+		return nil
+	}
+	info := filepath.Join(m.dir, "objects", "info")
+	for _, lock := range []string{"commit-graph.lock", "commit-graphs/commit-graph-chain.lock"} {
+		path := filepath.Join(info, filepath.FromSlash(lock))
+		if fi, err := os.Lstat(path); err == nil && time.Since(fi.ModTime()) > staleLock {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("lock left behind: %w", err)
+			}
+		}
+	}
+	_, err := s.git(ctx, m, call{timeout: graphTimeout, args: []string{
+		"commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress",
+	}})
+	if err == nil {
+		mem.Graph = stamp
+	}
+	return err
+}
+
+// fetch asks the clone's remote "origin" for branches and tags.
+func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time) error {
+	if s.o.Fetch.Every == 0 || now.Sub(mem.Tried) < s.o.Fetch.Every {
+		return nil
+	}
+	url, err := s.setting(ctx, m.common, "remote.origin.url")
+	if err != nil || url == "" {
+		return err
+	}
+	if url, err = fetchable(url, m.top); err != nil {
+		return err
+	}
+	mem.Tried = now
+	_, err = s.git(ctx, m, call{
+		timeout: s.o.Fetch.Timeout,
+		args: []string{
+			"-c", "protocol.allow=always", "fetch", "--quiet", "--no-tags", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
+			"--no-recurse-submodules", "--", url, "+refs/heads/*:" + fetchedHeads + "*", "+refs/tags/*:" + fetchedTags + "*",
+		},
+		env: s.fetchEnvironment(),
+	})
+	m.mu.Lock()
+	delete(m.written, "packed-refs")
+	delete(m.written, "shallow")
+	m.mu.Unlock()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		return fmt.Errorf("fetch %s: %w", redactURL(url), err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), url, redactURL(url)))
+	}
+	mem.Fetched = now
+	return nil
+}
+
+// fetchEnvironment lets ssh and the helpers of git see what they need, and
+// nobody ask a question.
+func (s *Source) fetchEnvironment() []string {
+	env := append([]string{"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oConnectTimeout=10"}, s.o.Fetch.Env...)
+	return append(append(env, environment()...), "GIT_ALLOW_PROTOCOL="+transports)
+}
