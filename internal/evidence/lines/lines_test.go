@@ -183,7 +183,7 @@ func FuzzMine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Mine(Window{Lines: []Line{{At: start, Text: s}}}, Window{Lines: []Line{{At: start, Text: s + " 1"}}}, nil)
 		for _, tpl := range got.Templates {
-			if len(tpl.Text) > maxText || len(tpl.Sample) > maxTrace || !utf8.ValidString(tpl.Text+tpl.Sample) || tpl.Surprise != 0 {
+			if len(tpl.Text) > maxText || len(tpl.Sample) > maxTrace || !utf8.ValidString(tpl.Text+tpl.Sample) || !(tpl.Surprise >= 0 && tpl.Surprise <= 1) {
 				t.Errorf("template of %d, sample of %d bytes", len(tpl.Text), len(tpl.Sample))
 			}
 		}
