@@ -254,7 +254,7 @@ func joined(x, y string) string {
 	}
 	i, j := lead(x), lead(y)
 	sep := common(x[:i], y[:j])
-	if sep == "" && (x[0] == ' ' || y[0] == ' ') {
+	if sep == "" && (strings.HasPrefix(x, " ") || strings.HasPrefix(y, " ")) {
 		sep = " "
 	}
 	x, y = x[i:], y[j:]
