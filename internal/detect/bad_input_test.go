@@ -42,12 +42,18 @@ func nasty() map[string][]evidence.Point {
 		return out
 	}
 	return map[string][]evidence.Point{
-		"no number at all":          every(time.Minute, 500, func(int) float64 { return math.NaN() }),
-		"infinities":                every(time.Minute, 500, either(math.Inf(1), math.Inf(-1))),
-		"every other is no number":  every(time.Minute, 500, either(7, math.NaN())),
-		"the largest numbers":       every(time.Minute, 500, either(math.MaxFloat64, -math.MaxFloat64)),
-		"the smallest numbers":      every(time.Minute, 500, either(math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64)),
-		"all magnitudes":            every(time.Minute, 2000, func(i int) float64 { return math.Pow(10, float64(i%600-300)) }),
+		"no number at all":         every(time.Minute, 500, func(int) float64 { return math.NaN() }),
+		"infinities":               every(time.Minute, 500, either(math.Inf(1), math.Inf(-1))),
+		"every other is no number": every(time.Minute, 500, either(7, math.NaN())),
+		"the largest numbers":      every(time.Minute, 500, either(math.MaxFloat64, -math.MaxFloat64)),
+		"the smallest numbers":     every(time.Minute, 500, either(math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64)),
+		"all magnitudes":           every(time.Minute, 2000, func(i int) float64 { return math.Pow(10, float64(i%600-300)) }),
+		"from nothing to everything": every(time.Minute, 100, func(i int) float64 {
+			if i < 99 {
+				return float64(i%7) * 1e-300
+			}
+			return 1e300
+		}),
 		"minus zero":                every(time.Minute, 500, either(0, math.Copysign(0, -1))),
 		"a constant":                every(time.Minute, 500, func(int) float64 { return 42 }),
 		"a nanosecond apart":        every(time.Nanosecond, 500, func(i int) float64 { return float64(i) }),
@@ -294,7 +300,7 @@ func findings(points []evidence.Point, limit float64) map[string]float64 {
 		out["deviation of "+name] = base.Deviation(x, floor)
 		out["deviation without a floor of "+name] = base.Deviation(x, detect.Floor{})
 	}
-	out["median"] = base.Median
+	out["median"], out["spread"], out["tail"] = base.Median, base.Spread, base.Tail
 	if s, ok := detect.ChangePoint(points); ok {
 		out["before"], out["after"], out["score"] = s.Before, s.After, s.Score
 	}
@@ -327,6 +333,39 @@ func TestFindingsOfBadSeriesAreNumbers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What looks at a window as a whole does not care in which order its points come,
+// those of the same time among them.
+func TestNoOrderMattersForFindings(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		points := drawn(t)
+		points = points[:min(len(points), 120)]
+		for i := 1; i < len(points); i++ {
+			if rapid.IntRange(0, 3).Draw(t, "same") == 0 {
+				points[i].At = points[i-1].At
+			}
+		}
+		mixed := slices.Clone(points)
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 1))
+		r.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+		base := detect.NewBaseline(detect.Values(points[:len(points)/2]))
+		if diff := gocmp.Diff(looked(points, base), looked(mixed, base)); diff != "" {
+			t.Fatalf("(-one order +the other):\n%s", diff)
+		}
+	})
+}
+
+func looked(points []evidence.Point, base detect.Baseline) []any {
+	floor := detect.Floor{Abs: 0.1}
+	shift, _ := detect.ChangePoint(points)
+	onset, _ := detect.Onset(points, base, floor, 4, detect.Either)
+	trend, _ := detect.Leak(points, 0)
+	episode, _ := detect.NewEpisode(points, base, floor)
+	excess, _ := episode.Excess(points, base, floor)
+	strength, _ := episode.Strength(monday.Add(time.Hour))
+	return []any{shift, onset, detect.Slope(points), trend, episode.Deviation, excess, strength}
 }
 
 // The work of what looks at every pair of points must not grow with their square.

@@ -48,7 +48,7 @@ func NewBaseline(refs ...[]float64) Baseline {
 		all = append(all, finite(r)...)
 	}
 	m := Median(all)
-	return Baseline{Median: m, Spread: spreadAround(all, m), Tail: max(Quantile(all, 0.9)-m, 0) / tailScale, N: len(all)}
+	return Baseline{Median: m, Spread: spreadAround(all, m), Tail: min(max(Quantile(all, 0.9)-m, 0)/tailScale, math.MaxFloat64), N: len(all)}
 }
 
 // Deviation returns how many spreads x lies above (positive) or below the
@@ -95,7 +95,7 @@ func spreadAround(xs []float64, centre float64) float64 {
 	for i, x := range xs {
 		dev[i] = math.Abs(x - centre)
 	}
-	return madScale * Median(dev)
+	return min(madScale*Median(dev), math.MaxFloat64)
 }
 
 // Values returns the finite values of points, in order.

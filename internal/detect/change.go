@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -151,8 +152,9 @@ func beyond(dev, limit float64, dir Direction) bool {
 	return math.Abs(dev) >= limit
 }
 
-// finitePoints returns the finite samples in order of time: the samples
-// themselves where they are that already, so the result is only to be read.
+// finitePoints returns the finite samples in order of time, those of the same
+// time in order of value: the samples themselves where they are that already, so
+// the result is only to be read.
 func finitePoints(points []evidence.Point) []evidence.Point {
 	if inOrder(points) {
 		return points
@@ -163,15 +165,20 @@ func finitePoints(points []evidence.Point) []evidence.Point {
 			out = append(out, p)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b evidence.Point) int { return a.At.Compare(b.At) })
+	slices.SortFunc(out, byTime)
 	return out
 }
 
-// inOrder reports whether all samples are finite and none is before the one that
-// precedes it.
+// byTime compares samples; equal times by value, so that it does not matter in
+// which order they came.
+func byTime(a, b evidence.Point) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Value, b.Value))
+}
+
+// inOrder reports whether all samples are finite and in order.
 func inOrder(points []evidence.Point) bool {
 	for i, p := range points {
-		if !isFinite(p.Value) || i > 0 && p.At.Before(points[i-1].At) {
+		if !isFinite(p.Value) || i > 0 && byTime(points[i-1], p) > 0 {
 			return false
 		}
 	}

@@ -45,7 +45,7 @@ func (s *Stream) UnmarshalBinary(b []byte) error {
 // valid tells a state that next can go on from.
 func (s *state) valid() bool {
 	r := &s.Recent
-	if r.Len > recentLen || r.Next >= recentLen || r.Len < recentLen && r.Next != r.Len || s.Points > 0 && r.Len == 0 || s.Trusted >= predictors {
+	if r.Len > recentLen || r.Next >= recentLen || r.Len < recentLen && r.Next != r.Len || uint32(r.Len) != min(s.Points, recentLen) || s.Trusted >= predictors {
 		return false
 	}
 	var seen [recentLen]bool

@@ -280,7 +280,7 @@ func (s *state) judge(m *measured) Verdict {
 		}
 	}
 	r := sum / quorum
-	r *= r
+	r = min(r*r, math.MaxFloat64) // a size that is rare beyond all numbers
 	v := Verdict{Unusual: r / (1 + r), Kind: Kind(which + 1)}
 	v.Direction = m.direction(v.Kind)
 	return v
