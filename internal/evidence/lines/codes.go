@@ -20,10 +20,10 @@ const (
 // codeWord returns the end of head that says that a code follows, with what
 // stands between; "" when none does.
 func codeWord(head string) string {
-	trimmed := strings.ToLower(strings.TrimRight(head, " \t\n\f\r=:(#-"))
+	trimmed := strings.TrimRight(head, " \t\n\f\r=:(#-")
 	for _, w := range kept {
-		if strings.HasSuffix(trimmed, w) {
-			return head[len(trimmed)-len(w):]
+		if at := len(trimmed) - len(w); at >= 0 && strings.EqualFold(trimmed[at:], w) {
+			return head[at:]
 		}
 	}
 	return ""
