@@ -24,7 +24,7 @@ type pkg struct {
 var (
 	core = []string{
 		"action", "audit", "boundary", "catalog", "cause", "change", "chart", "cluster", "cluster/inspect", "decide", "detect", "detect/template", "diagnose", "diagnose/calibration", "document",
-		"escalate", "evidence", "evidence/lines", "evidence/spans", "id", "incident", "jobs", "knowledge", "outside", "problem", "quantity", "recovery",
+		"escalate", "evidence", "evidence/lines", "evidence/spans", "evidence/stack", "id", "incident", "jobs", "knowledge", "outside", "problem", "quantity", "recovery",
 		"redact", "runbook", "severity", "signal", "strict",
 		// later rooms of the house
 		"learn", "cost", "gate", "gameday",
@@ -37,7 +37,7 @@ var (
 	// shared are the roots of families that their members may import.
 	shared = []string{"ingest", "bench"}
 	// free are the places where everything meets, and test helpers.
-	free = []string{"app", "hold", "jobs/jobstest", "store/storetest", "store/search"}
+	free = []string{"app", "hold", "jobs/jobstest", "store/storetest", "store/search/searchtest"}
 )
 
 // forbiddenInCore is what touches the world, with its reason.

@@ -1,0 +1,322 @@
+package search
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// sectionBits is how many bits of a row number count the sections of a
+// document. What a document has beyond that many joins its last section.
+const (
+	sectionBits = 14
+	maxSections = 1 << sectionBits
+)
+
+// Known returns the hash of every indexed file; what it has not, Apply must
+// bring. It is empty after a rebuild.
+func (ix *Index) Known(ctx context.Context) (map[Key]string, error) {
+	out, err := ix.known(ctx)
+	if errors.Is(err, ErrRebuilt) {
+		return ix.known(ctx)
+	}
+	return out, err
+}
+
+func (ix *Index) known(ctx context.Context) (map[Key]string, error) {
+	out := map[Key]string{}
+	err := ix.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT repo, path, hash FROM files")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var k Key
+			var hash string
+			if err := rows.Scan(&k.Repo, &k.Path, &hash); err != nil {
+				return err
+			}
+			out[k] = hash
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// Apply makes the changes, all or none. Of two changes of one file the later
+// wins; a file whose hash is known costs nothing. Another process waits
+// meanwhile, so bring many files in several calls, a few megabytes each.
+func (ix *Index) Apply(ctx context.Context, changes []Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	err := ix.write(ctx, func(tx *sql.Tx) (err error) {
+		w, err := newFiler(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, w.close()) }()
+		for i := range changes {
+			if err := w.file(&changes[i]); err != nil {
+				return fmt.Errorf("index %s: %w", changes[i].Path, err)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// filer writes files within one transaction.
+type filer struct {
+	ctx   context.Context //nolint:containedctx // lives as long as the transaction
+	tx    *sql.Tx
+	next  int64 // id of the next document
+	doc   *sql.Stmt
+	text  *sql.Stmt
+	link  *sql.Stmt
+	known *sql.Stmt
+}
+
+func newFiler(ctx context.Context, tx *sql.Tx) (*filer, error) {
+	w := &filer{ctx: ctx, tx: tx}
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) + 1 FROM docs").Scan(&w.next); err != nil {
+		return nil, err
+	}
+	for _, s := range []struct {
+		stmt **sql.Stmt
+		sql  string
+	}{
+		{&w.known, "SELECT id, hash FROM files WHERE repo = $1 AND path = $2"},
+		{&w.doc, `INSERT INTO docs(id, file, repo, path, artefact, key, kind, title, status, day, labels, folded)
+			VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`},
+		{&w.text, `INSERT INTO text(rowid, artefact, title, heading, body, number, anchor, line, first)
+			VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)`},
+		{&w.link, "INSERT INTO links(doc, target, key, label, section, line) VALUES($1, $2, $3, $4, $5, $6)"},
+	} {
+		stmt, err := tx.PrepareContext(ctx, s.sql)
+		if err != nil {
+			return nil, errors.Join(err, w.close())
+		}
+		*s.stmt = stmt
+	}
+	return w, nil
+}
+
+func (w *filer) close() (err error) {
+	for _, s := range []*sql.Stmt{w.known, w.doc, w.text, w.link} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
+	return err
+}
+
+// file makes one change.
+func (w *filer) file(c *Change) error {
+	var id int64
+	var hash string
+	err := w.known.QueryRowContext(w.ctx, clean(c.Repo), clean(c.Path)).Scan(&id, &hash)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && c.Remove:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return err
+	case !c.Remove && hash == clean(c.Hash):
+		return nil
+	default:
+		if err := w.forget(id); err != nil {
+			return err
+		}
+		if c.Remove {
+			return nil
+		}
+	}
+	res, err := w.tx.ExecContext(w.ctx, "INSERT INTO files(repo, path, hash) VALUES($1, $2, $3)", clean(c.Repo), clean(c.Path), clean(c.Hash))
+	if err != nil {
+		return err
+	}
+	if id, err = res.LastInsertId(); err != nil {
+		return err
+	}
+	for i := range c.Documents {
+		if err := w.document(id, c.Key, &c.Documents[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget removes a file and all that came from it.
+func (w *filer) forget(file int64) error {
+	ids, err := int64s(w.ctx, w.tx, "SELECT id FROM docs WHERE file = $1", file)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := w.tx.ExecContext(w.ctx, "DELETE FROM text WHERE rowid BETWEEN $1 AND $2", id<<sectionBits, id<<sectionBits+maxSections-1); err != nil {
+			return err
+		}
+		if _, err := w.tx.ExecContext(w.ctx, "DELETE FROM links WHERE doc = $1", id); err != nil {
+			return err
+		}
+	}
+	if _, err := w.tx.ExecContext(w.ctx, "DELETE FROM docs WHERE file = $1", file); err != nil {
+		return err
+	}
+	_, err = w.tx.ExecContext(w.ctx, "DELETE FROM files WHERE id = $1", file)
+	return err
+}
+
+func (w *filer) document(file int64, k Key, d *Document) error {
+	id := w.next
+	w.next++
+	day := ""
+	if !d.Date.IsZero() {
+		day = d.Date.UTC().Format(dayForm)
+	}
+	artefact, title := clean(d.ID), oneLine(d.Title)
+	if _, err := w.doc.ExecContext(w.ctx, id, file, clean(k.Repo), clean(k.Path), artefact, idKey(artefact), clean(d.Kind), title,
+		clean(d.Status), day, labels(k, d), fold("/"+k.Path)); err != nil {
+		return err
+	}
+	for i, s := range fit(d.Sections) {
+		first := s.TextLine
+		if first == 0 {
+			first = s.Line + 1
+		}
+		if _, err := w.text.ExecContext(w.ctx, id<<sectionBits|int64(i), artefact, title, oneLine(s.Heading), clean(s.Text),
+			clean(s.Number), clean(s.Anchor), s.Line, first); err != nil {
+			return err
+		}
+	}
+	for _, l := range d.Links {
+		if idKey(clean(l.To)) == "" {
+			continue
+		}
+		if _, err := w.link.ExecContext(w.ctx, id, clean(l.To), idKey(clean(l.To)), clean(l.Label), clean(l.Section), l.Line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fit returns at least one section, so that a title alone is found, and at most
+// maxSections.
+func fit(sections []Section) []Section {
+	switch {
+	case len(sections) == 0:
+		return []Section{{Line: 1}}
+	case len(sections) <= maxSections:
+		return sections
+	}
+	last := sections[maxSections-1]
+	var b strings.Builder
+	b.WriteString(last.Text)
+	for _, s := range sections[maxSections:] {
+		b.WriteString("\n" + s.Heading + "\n" + s.Text)
+	}
+	last.Text = b.String()
+	return append(sections[:maxSections-1:maxSections-1], last)
+}
+
+// separator stands around each label. clean keeps it, and the marks of
+// snippets, out of all text.
+const separator = "\x1f"
+
+// labels are what fields compare: "kind:adr", "status:accepted".
+func labels(k Key, d *Document) string {
+	var b strings.Builder
+	add := func(name, value string) {
+		if value = fold(value); value != "" {
+			b.WriteString(separator + name + ":" + value)
+		}
+	}
+	add("repo", k.Repo)
+	add("kind", d.Kind)
+	add("id", d.ID)
+	add("id", idKey(d.ID))
+	add("status", d.Status)
+	for _, word := range words(d.Status) {
+		add("status", word)
+	}
+	for _, s := range d.Services {
+		add("service", s)
+	}
+	for _, t := range d.Tags {
+		add("tag", t)
+	}
+	return b.String() + separator
+}
+
+// fold makes values comparable.
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(oneLine(s))) }
+
+// idKey is an ID without what people write in two ways: ADR-23 is ADR-023.
+func idKey(id string) string {
+	var b strings.Builder
+	number := false // inside one
+	for i := 0; i < len(id); i++ {
+		c := id[i]
+		if c == '0' && !number && i+1 < len(id) && id[i+1] >= '0' && id[i+1] <= '9' {
+			continue // a leading zero
+		}
+		number = c >= '0' && c <= '9'
+		b.WriteByte(c)
+	}
+	return strings.ToUpper(strings.TrimSpace(b.String()))
+}
+
+// clean makes text valid UTF-8 without control characters; tabs and line breaks
+// stay.
+func clean(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= ' ' || s[i] == '\n' || s[i] == '\t'
+	}
+	if plain && utf8.ValidString(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// oneLine is clean text without breaks.
+func oneLine(s string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(clean(s))
+}
+
+// words splits text as the index does.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return !wordly(r) })
+}
+
+func wordly(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r)
+}
+
+func int64s(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]int64, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
