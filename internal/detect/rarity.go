@@ -16,6 +16,8 @@ const (
 	shapeTrust = 2.0
 	// headRoom is how many classes are kept free above the largest value.
 	headRoom = 8
+	// rarest is the least share, so that one can be divided by.
+	rarest = 1e-100
 )
 
 // rarity remembers how often which sizes of a quantity occur, on a logarithmic
@@ -41,17 +43,23 @@ func (r *rarity) share(v float64) float64 {
 	}
 	total, x := float64(r.Total), r.class(v)
 	own := min(max(int(x), 0), magnitudes)
-	start, above := magnitudes, 0.0
-	for start > 1 && above+float64(r.Count[start-1]) <= tailShare*total {
-		start--
-		above += float64(r.Count[start])
-	}
+	start, above := r.tail()
 	if own < start {
 		return min((above+r.sum(own, start)+0.5)/(total+1), 1)
 	}
 	octaves := (x - float64(start)) / perOctave
 	beyond := (above + 0.5) / (total + 1) * math.Exp2(-octaves/r.shape(start, above))
-	return max(beyond, r.sum(own, magnitudes)/(total+1))
+	return max(beyond, r.sum(own, magnitudes)/(total+1), rarest)
+}
+
+// tail is the class from which on sizes are rare, and the weight of those.
+func (r *rarity) tail() (start int, above float64) {
+	start = magnitudes
+	for start > 1 && above+float64(r.Count[start-1]) <= tailShare*float64(r.Total) {
+		start--
+		above += float64(r.Count[start])
+	}
+	return start, above
 }
 
 // sum of the weights of the classes from…to, to left out.
@@ -80,13 +88,14 @@ func (r *rarity) class(v float64) float64 {
 	return perOctave*(math.Log2(v)-math.Log2(r.Unit)) + 0.5 - float64(r.Base)
 }
 
-// add counts a value with a weight. What is larger than the scale moves it up;
-// the smallest classes become one.
-func (r *rarity) add(v float64, weight float32) {
+// add counts a value with a weight, and returns its class, counted from where
+// the quantity started. What is larger than the scale moves it up; the smallest
+// classes become one.
+func (r *rarity) add(v float64, weight float32) int32 {
 	r.Total += weight
 	if v <= 0 {
 		r.Count[0] += weight
-		return
+		return r.Base
 	}
 	if r.Unit == 0 {
 		r.Unit, r.Base = v, -magnitudes/2
@@ -96,7 +105,51 @@ func (r *rarity) add(v float64, weight float32) {
 		r.raise(x - magnitudes + headRoom)
 		x = int(r.class(v))
 	}
-	r.Count[min(max(x, 1), magnitudes-1)] += weight
+	x = min(max(x, 1), magnitudes-1)
+	r.Count[x] += weight
+	return r.Base + int32(x) //nolint:gosec // x is less than magnitudes
+}
+
+// peak is the largest of a few values in a row of which each is rare.
+type peak struct {
+	Class  int32   // as add returns it
+	Weight float32 // that it was counted with; 0 = there is no peak yet
+	Until  uint32  // number of the point that begins another
+}
+
+// peakPoints is how long a peak lasts.
+const peakPoints = 10
+
+// addPeak is add for a quantity that moves slowly, like a mean over many points,
+// the number of which is given: what is rare lasts for some of them, and those are
+// one occurrence of the largest, not many. All points count in the total.
+func (r *rarity) addPeak(v float64, weight float32, point uint32, last *peak) {
+	start, _ := r.tail()
+	rare := r.Base + int32(start) //nolint:gosec // start is at most magnitudes
+	class := r.add(v, weight)
+	switch {
+	case class < rare:
+	case last.Weight == 0 || point >= last.Until:
+		*last = peak{class, weight, point + peakPoints}
+	case class > last.Class:
+		r.take(last.Class, last.Weight)
+		last.Class, last.Weight = class, weight
+	default:
+		r.take(class, weight)
+	}
+}
+
+// take makes a value of a class uncounted.
+func (r *rarity) take(class int32, weight float32) {
+	n := &r.Count[min(max(class-r.Base, 0), magnitudes-1)]
+	*n = max(*n-weight, 0)
+}
+
+// shrink makes all sizes so far smaller by a factor; one of 0 forgets them.
+func (r *rarity) shrink(by float64) {
+	if r.Unit *= by; r.Unit == 0 {
+		*r = rarity{}
+	}
 }
 
 func (r *rarity) raise(by int) {

@@ -64,10 +64,10 @@ const (
 	// fewestPoints is what patience is at least, for the level: an alarm that
 	// comes every few points is none, however slowly they come.
 	fewestPoints = 67.5
-	// quorum is what the sum of the surprises of the senses, each the root of how
-	// many times its patience its like takes to come back, is divided by: several
+	// quorum is what the surprises of the senses, each the root of how many times
+	// its patience its like takes to come back, have to reach together: several
 	// senses that are half surprised are as good as one that is much surprised.
-	quorum     = 2
+	quorum     = 1.85
 	refractory = 6 * time.Hour
 	// refractoryPoints is the least distance of two alarms in points. Points that
 	// are closer to an alarm go on with it when they are as unusual as grave.
@@ -106,16 +106,17 @@ type state struct {
 	Record  [3]float64
 	Records [3]uint32
 
-	Level   float64 // mean size of the last few errors
-	Signed  float64 // mean of the last errors with their signs
-	Jumps   float64 // mean size of the last steps
-	Rare    [senses]rarity
-	QuietTo int64  // until when no further alarm is raised, Unix milliseconds
-	QuietAt uint32 // until which point
-	Alarmed uint32 // points when the last score was an alarm
-	Trusted uint8  // predictor that was used last
-	Calm    uint32 // points in a row that do not stand out; 0 = one stands out
-	Onset   int64  // when something began to stand out, Unix milliseconds
+	Level     float64 // mean size of the last few errors
+	Signed    float64 // mean of the last errors with their signs
+	Jumps     float64 // mean size of the last steps
+	Rare      [senses]rarity
+	DriftPeak peak   // the last one of the drift, which moves slowly
+	QuietTo   int64  // until when no further alarm is raised, Unix milliseconds
+	QuietAt   uint32 // until which point
+	Alarmed   uint32 // points when the last score was an alarm
+	Trusted   uint8  // predictor that was used last
+	Calm      uint32 // points in a row that do not stand out; 0 = one stands out
+	Onset     int64  // when something began to stand out, Unix milliseconds
 }
 
 const (
@@ -197,9 +198,13 @@ const (
 	// shiftNew values are compared with the shiftOld before them.
 	shiftNew, shiftOld = 3, 24
 	// muchBetter is the share of another's error from which a predictor makes a
-	// new start, with so much of what was remembered.
-	muchBetter, remembered = 0.5, 0.02
-	minRecord              = 200 // points after which a predictor may be preferred
+	// new start: what is remembered counts so much, and the sizes shrink as the
+	// mean error does, to this power, since what is rare shrinks less.
+	muchBetter, remembered, shrinking = 0.5, 0.3, 0.7
+	minRecord                         = 200 // points after which a predictor may be preferred
+	// asGood is how many times the error of the best predictor that of another may
+	// be for what it says to be as good.
+	asGood = 1.1
 )
 
 // measure compares a point with what was expected.
@@ -215,7 +220,7 @@ func (s *state) measure(at time.Time, v float64) measured {
 	if best := s.best(m.guess); best >= 0 {
 		s.trust(best)
 		m.level = s.Level
-		m.err = v - m.guess[best]
+		m.err = v - s.nearest(v, m.guess, best)
 		m.level += (math.Abs(m.err) - m.level) / min(n, few)
 		m.signed += (m.err - m.signed) / min(n, some)
 	}
@@ -248,42 +253,76 @@ func (s *state) best(guess [predictors]float64) int {
 	return best
 }
 
-// trust goes over to another predictor. When that is much better, errors of the
-// one before say little about what is usual from now on.
+// nearest is what the best predictor says, or one that is as good and says what
+// is nearer to v: what any of them expects is not unusual.
+func (s *state) nearest(v float64, guess [predictors]float64, best int) float64 {
+	near := guess[best]
+	for k, g := range guess {
+		good := s.Records[k] > minRecord && s.Record[k] < asGood*s.Record[best]
+		if good && math.Abs(v-g) < math.Abs(v-near) { // never, for a g that is NaN
+			near = g
+		}
+	}
+	return near
+}
+
+// trust goes over to another predictor. When that is much better, sizes that were
+// usual for the one before are large from now on.
 func (s *state) trust(best int) {
 	before := int(s.Trusted)
 	s.Trusted = uint8(best) //nolint:gosec // one of three
 	if best == before || s.Points <= shiftNew || s.Record[best] >= muchBetter*s.Record[before] {
 		return
 	}
+	ratio := s.Record[best] / s.Record[before]
 	for _, k := range [...]Kind{KindLevel, KindSpike, KindDrift} {
+		s.Rare[k-1].shrink(math.Pow(ratio, shrinking))
 		s.Rare[k-1].fade(remembered)
 	}
-	s.Level *= s.Record[best] / s.Record[before]
+	s.DriftPeak = peak{}
+	s.Level *= ratio
 }
 
 // judge says how surprising the sizes are, each by how long its like takes to
-// come back.
+// come back. The senses of the last values are added up. A drift is a mean over
+// many of the same errors, which the others have spoken of, each in its time: it
+// is heard by itself, and adds nothing to them.
 func (s *state) judge(m *measured) Verdict {
 	if s.Points < warmUp {
 		return Verdict{}
 	}
 	days := s.Step / 86400
 	slow := max(1, fewestPoints*days/patienceOf(0))
-	sum, most, which := 0.0, 0.0, 0
+	var part [senses]float64
+	sum := 0.0
 	for k := range senses {
 		back := days / s.Rare[k].share(m.size[k])
-		part := math.Sqrt(back / (patienceOf(k) * slow))
-		sum += part
-		if part > most {
-			most, which = part, k
+		part[k] = math.Sqrt(back / (patienceOf(k) * slow))
+		if Kind(k+1) != KindDrift {
+			sum += part[k]
 		}
 	}
-	r := sum / quorum
-	r = min(r*r, math.MaxFloat64) // a size that is rare beyond all numbers
-	v := Verdict{Unusual: r / (1 + r), Kind: Kind(which + 1)}
+	r := max(sum, part[KindDrift-1]) / quorum
+	r *= r
+	v := Verdict{Unusual: r / (1 + r), Kind: kindOf(part)}
 	v.Direction = m.direction(v.Kind)
 	return v
+}
+
+// kindOf is the sense with the largest part. A value that is far off, but did not
+// jump there, is no spike: it is where the values before were going.
+func kindOf(part [senses]float64) Kind {
+	most := 0
+	for k := range part {
+		if part[k] > part[most] {
+			most = k
+		}
+	}
+	k := Kind(most + 1) //nolint:gosec // one of the senses
+	if k == KindSpike && part[KindJump-1] < part[KindLevel-1] {
+		return KindLevel
+	}
+	return k
 }
 
 // direction is the side that a kind of trouble lies on.
@@ -345,7 +384,11 @@ func (s *state) keep(at time.Time, v, dt float64, m *measured) {
 		s.Weight = 1
 	}
 	for k := range s.Rare {
-		s.Rare[k].add(m.size[k], s.Weight)
+		if Kind(k+1) == KindDrift {
+			s.Rare[k].addPeak(m.size[k], s.Weight, s.Points, &s.DriftPeak)
+		} else {
+			s.Rare[k].add(m.size[k], s.Weight)
+		}
 	}
 	for k, g := range m.guess {
 		if math.IsNaN(g) {
@@ -377,6 +420,7 @@ func (s *state) age(dt float64) {
 	for k := range s.Rare {
 		s.Rare[k].fade(1 / s.Weight)
 	}
+	s.DriftPeak = peak{}
 	s.Weight = 1
 }
 

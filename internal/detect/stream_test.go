@@ -116,6 +116,22 @@ func when(b bool) float64 {
 	return 0
 }
 
+// A rhythm that is lost shows before the day is over, whatever the noise.
+func TestALostRhythmIsSeenWithinHours(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		points := habit(14)
+		for i := from; i < len(points); i++ {
+			points[i].Value = 100 + 3*r.NormFloat64()
+		}
+		late := slices.IndexFunc(detect.Scan(points)[from:], func(v detect.Verdict) bool { return v.Score >= detect.Alarm })
+		if late < 0 || late > 24 {
+			t.Errorf("seed %d: alarm after %d points, want at most 24", seed, late)
+		}
+	}
+}
+
 func TestUsualIsQuiet(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(i int, p evidence.Point) evidence.Point{
