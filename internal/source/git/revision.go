@@ -112,6 +112,10 @@ type named struct{ name, object string }
 // try looks up the commits of one meaning.
 func (s *Source) try(ctx context.Context, m *clone, said string, meant meaning) (Resolution, error) {
 	res := Resolution{Said: said, Moving: meant.moving}
+	if len(meant.objects) == 0 {
+		res.Why = meant.why
+		return res, nil
+	}
 	found, err := s.peel(ctx, m, meant.objects)
 	if err != nil {
 		return res, err
@@ -189,6 +193,7 @@ func (m *clone) meanings(said, component string) []meaning {
 	}
 	text := digest.ReplaceAllString(said, "")
 	if text != said && !strings.Contains(text[strings.LastIndex(text, "/")+1:], ":") {
+		out = append(append(out, m.tag(text)...), m.versions(text, component)...)
 		return append(out, meaning{why: "the digest of an image names no commit"})
 	}
 	if isHash(text) {

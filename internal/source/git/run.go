@@ -89,11 +89,11 @@ func (s *Source) run(ctx context.Context, dir string, c call) (string, error) {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case err != nil:
-		return "", said(err, stderr.String())
+		return "", said(err, stderr.kept.String())
 	case stdout.cut:
 		return "", fmt.Errorf("more than %d bytes of output", stdout.max)
 	}
-	return stdout.String(), nil
+	return stdout.kept.String(), nil
 }
 
 // said puts what git printed before the exit status.
@@ -105,18 +105,19 @@ func said(err error, stderr string) error {
 	return fmt.Errorf("%s (%w)", strings.ToValidUTF8(line, "\uFFFD"), err)
 }
 
-// bounded keeps the first max bytes and drops the rest.
+// bounded keeps the first max bytes and drops the rest. The buffer is not
+// embedded: its ReadFrom would take everything.
 type bounded struct {
-	bytes.Buffer
-	max int
-	cut bool
+	kept bytes.Buffer
+	max  int
+	cut  bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	n := len(p)
-	if room := b.max - b.Len(); room < n {
+	if room := b.max - b.kept.Len(); room < n {
 		p, b.cut = p[:max(room, 0)], true
 	}
-	b.Buffer.Write(p)
+	b.kept.Write(p)
 	return n, nil
 }

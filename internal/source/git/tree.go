@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -105,7 +106,7 @@ func (s *Source) Dirty(ctx context.Context, repo string) ([]string, error) {
 	if err != nil || m.bare {
 		return nil, err
 	}
-	if _, err := readRegular(m.layout.git+"/index", 1<<30); err != nil {
+	if fi, err := os.Lstat(m.layout.git + "/index"); err != nil || !fi.Mode().IsRegular() {
 		return nil, nil //nolint:nilerr // a clone without checkout has no index
 	}
 	out, err := s.git(ctx, m, call{
