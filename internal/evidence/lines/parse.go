@@ -66,6 +66,22 @@ func read(text string) parsed {
 	return p
 }
 
+// maxLines of a message are looked at.
+const maxLines = 1000
+
+// firstLines returns the first n lines of a text.
+func firstLines(text string, n int) string {
+	end := 0
+	for range n {
+		i := strings.IndexByte(text[end:], '\n')
+		if i < 0 {
+			return text
+		}
+		end += i + 1
+	}
+	return text[:end]
+}
+
 // headline leaves of a message over several lines what it says in one, and
 // takes its stack. It reports whether there is a trace.
 func (p *parsed) headline() (traced bool) {
@@ -76,7 +92,7 @@ func (p *parsed) headline() (traced bool) {
 		p.stack = textStack(p.message)
 	}
 	var all [][]byte
-	for line := range strings.Lines(p.message) {
+	for line := range strings.Lines(firstLines(p.message, maxLines)) {
 		all = append(all, []byte(strings.TrimRight(line, "\r\n")))
 	}
 	e := template.Events(all)[0]

@@ -97,7 +97,7 @@ func textStack(text string) []evidence.Frame {
 	}
 	var out []evidence.Frame
 	python, function := false, ""
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(firstLines(text, maxLines)) {
 		line = strings.TrimRight(line, "\r\n")
 		trimmed := strings.TrimSpace(line)
 		if strings.HasPrefix(trimmed, "Traceback ") {
