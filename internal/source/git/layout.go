@@ -150,9 +150,8 @@ func readRegular(path string, limit int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit))
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return string(b), nil

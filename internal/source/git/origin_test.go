@@ -59,7 +59,7 @@ func TestOrigin(t *testing.T) {
 func TestParseRequest(t *testing.T) {
 	t.Parallel()
 	tests := map[string]Request{
-		"Merge pull request #12 from ana/BOLT-045-relay\n\nClaim per event\n":         {Number: "#12", Branch: "BOLT-045-relay", Title: "Claim per event"},
+		"Merge pull request #12 from ana/BOLT-045-relay\n\nClaim per event\n":          {Number: "#12", Branch: "BOLT-045-relay", Title: "Claim per event"},
 		"Merge pull request #3 in SHOP/relay from feature/x to main\n\n* commit 'a'":   {Number: "#3", Branch: "feature/x", Into: "main", Title: "* commit 'a'"},
 		"Merge pull request 'Claim per event' (#4) from ana/relay into main":           {Number: "#4", Branch: "ana/relay", Into: "main", Title: "Claim per event"},
 		"Merged in BOLT-045-relay (pull request #5)\n\nClaim":                          {Number: "#5", Branch: "BOLT-045-relay", Title: "Claim"},

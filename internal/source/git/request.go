@@ -64,9 +64,7 @@ func ParseRequest(message string) (r Request, ok bool) {
 	if ok && r.Title == "" {
 		r.Title = firstLine(body)
 	}
-	if strings.HasPrefix(r.Branch, "origin/") {
-		r.Branch = strings.TrimPrefix(r.Branch, "origin/")
-	}
+	r.Branch = strings.TrimPrefix(r.Branch, "origin/")
 	return r, ok
 }
 
