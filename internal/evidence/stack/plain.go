@@ -1,0 +1,154 @@
+package stack
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+)
+
+var (
+	// plainPlace is FILE:LINE, FILE:LINE:COLUMN, FILE(LINE), FILE line LINE or
+	// FILE on line LINE, where FILE has an extension of source code.
+	plainPlace = regexp.MustCompile(`((?:[A-Za-z]:[\\/]|file://|webpack://)?[\w./\\@+$~%\[\]-]*[\w\])]\.(?:go|java|kts?|scala|groovy|clj|py|pyx|[cm]?[jt]sx?|vue|svelte|cs|fs|vb|razor|cshtml|rb|rake|ru|erb|rs|php|phtml|inc|c|cc|cpp|cxx|h|hpp|swift|m|mm|ex|exs|erl|hs|lua|pl|pm|sh|sql|dart|jl|nim|zig|ml|cr))(?::(\d{1,7})(?::\d{1,7})?|\((\d{1,7})(?:,\d{1,7})?\)|"?,? (?:on )?line (\d{1,7}))`)
+	plainIn    = regexp.MustCompile(`^\)?,? in ([\w$.:<>*()\[\]#\\/@-]+)`)
+	plainHead  = regexp.MustCompile(`(?:^|\s)(panic|fatal error|fatal|error|Error|ERROR|FATAL): +(.*)$`)
+)
+
+// readPlain reads what no runtime prints: traces that people write down, the
+// forms of log libraries with a function and its place on a line, and errors
+// that carry the places where they were wrapped ("a.go:12: b: c"). Lines of a
+// stack stand innermost first; of the places in one line the last is innermost.
+func readPlain(ls []line) Trace {
+	t := Trace{Language: Plain}
+	var stacked, single []evidence.Frame
+	for _, l := range ls {
+		ms := plainPlace.FindAllStringSubmatchIndex(l.text, 32)
+		if len(ms) == 0 {
+			if e, ok := plainError(l.text); ok && len(stacked) == 0 {
+				t.Error = e
+			}
+			continue
+		}
+		fs := plainFrames(l.text, ms)
+		if len(fs) == 0 {
+			continue
+		}
+		if plainStacked(l, ms) {
+			if len(stacked) < 8*MaxFrames {
+				stacked = append(stacked, fs...)
+			}
+			continue
+		}
+		single = fs
+		if len(stacked) == 0 {
+			t.Error = wrapped(l.text, ms)
+		}
+	}
+	frames := stacked
+	if len(frames) == 0 {
+		frames = single
+	}
+	for _, f := range frames {
+		if l := languageOf(f.File); t.Language == Plain {
+			t.Language = l
+		}
+		t.Frames = append(t.Frames, Frame{f, OriginOf(f)})
+	}
+	t.Frames = t.Innermost(MaxFrames)
+	return t
+}
+
+// plainStacked tells a line of a stack: introduced by "at" or "in", indented, or
+// nothing but a place and a function.
+func plainStacked(l line, ms [][]int) bool {
+	if len(ms) != 1 {
+		return false
+	}
+	before, after := l.text[:ms[0][0]], l.text[ms[0][1]:]
+	switch {
+	case strings.HasPrefix(l.text, "at "), strings.HasPrefix(l.text, "in "), strings.HasPrefix(l.text, "from "), strings.HasPrefix(l.text, "#"):
+		return true
+	case strings.HasPrefix(after, ": ") || strings.HasPrefix(after, "]"):
+		return false
+	}
+	return l.indent > 0 || len(strings.Fields(strings.TrimRight(before, "([ "))) <= 1 && len(strings.Fields(after)) <= 1 || plainIn.MatchString(after)
+}
+
+// plainFrames makes a frame of each place of a line, the last one first.
+func plainFrames(text string, ms [][]int) []evidence.Frame {
+	var out []evidence.Frame
+	for _, m := range ms {
+		n := 0
+		for g := 4; g <= 8; g += 2 {
+			if m[g] >= 0 {
+				n, _ = number(text[m[g]:m[g+1]])
+			}
+		}
+		function := ""
+		if len(ms) == 1 {
+			function = plainFunction(text[:m[0]], text[m[1]:])
+		}
+		if f, ok := newFrame(function, text[m[2]:m[3]], n); ok {
+			out = append(out, f)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// plainFunction looks for the function around a place: "in F()" after it, "F ("
+// or "F at" before it, or a single word beside it.
+func plainFunction(before, after string) string {
+	if m := plainIn.FindStringSubmatch(after); m != nil {
+		return bare(m[1])
+	}
+	before = strings.TrimSpace(before)
+	for _, p := range []string{"at ", "in ", "from "} {
+		before = strings.TrimPrefix(before, p)
+	}
+	for _, s := range []string{"(", "[", " at", " in", "@", ",", "<"} {
+		before = strings.TrimSpace(strings.TrimSuffix(before, s))
+	}
+	if before != "" && before != "at" && before != "in" && before != "from" && !strings.HasSuffix(before, ":") && len(strings.Fields(before)) == 1 {
+		return bare(before)
+	}
+	after = strings.TrimSpace(strings.TrimLeft(after, ")] \t"))
+	if !strings.HasPrefix(after, ":") && len(strings.Fields(after)) == 1 {
+		return bare(strings.Trim(after, `",;{}`))
+	}
+	return ""
+}
+
+// bare drops the arguments of a call.
+func bare(function string) string {
+	if strings.HasSuffix(function, ")") {
+		if i := strings.LastIndexByte(function, '('); i > 0 && function[i-1] != '.' {
+			return function[:i]
+		}
+	}
+	return strings.TrimRight(function, ":.,")
+}
+
+func plainError(text string) (Error, bool) {
+	if e, sure, ok := raised(text); ok && sure {
+		return e, true
+	}
+	if m := plainHead.FindStringSubmatch(text); m != nil {
+		return newError(m[1], m[2]), true
+	}
+	return Error{}, false
+}
+
+// wrapped is the error that a line with places tells: what follows the last one.
+func wrapped(text string, ms [][]int) Error {
+	rest := strings.TrimLeft(text[ms[len(ms)-1][1]:], ":]) \t-.")
+	if rest == "" {
+		rest = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(text[:ms[0][0]]), " at"), " in")
+	}
+	if e, sure, ok := raised(rest); ok && sure {
+		return e
+	}
+	return newError("", rest)
+}
