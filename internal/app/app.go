@@ -82,6 +82,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.sources = src
+	a.onClose("git", src.git.Close)
 	exec, err := executors(cfg.Actions)
 	if err != nil {
 		return nil, err
@@ -133,6 +134,7 @@ func (a *App) Serve(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return a.sources.hold(loops) })
+	g.Go(func() error { return a.sources.git.Keep(loops, a.sources.repositories, a.log) })
 	g.Go(func() error {
 		if err := a.runJobs(loops); err != nil {
 			return fmt.Errorf("jobs: %w", err)

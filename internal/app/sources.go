@@ -49,6 +49,7 @@ type sources struct {
 	supervisors   map[string][]*supervisor.Source // by environment
 	alertmanagers map[string]*alertmanager.Source
 	git           *git.Source
+	repositories  []string // clones that the catalog names
 	ready         map[string]func(context.Context) error
 	standing      []*postgres.Source // keep a connection
 	changes       func(ctx context.Context, environment string, services []string, from, to time.Time) ([]change.Change, error)
@@ -79,6 +80,11 @@ func newSources(f config.Folder, st *store.Store, red *redact.Redactor) (*source
 		return nil, fmt.Errorf("source git: %w", err)
 	}
 	s.collectors = append(s.collectors, collector{Collector: s.git})
+	for _, svc := range f.Catalog.Services() {
+		if svc.Repository.Path != "" {
+			s.repositories = append(s.repositories, svc.Repository.Path)
+		}
+	}
 	s.changes = func(context.Context, string, []string, time.Time, time.Time) ([]change.Change, error) {
 		return nil, nil
 	}

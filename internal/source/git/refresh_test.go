@@ -1,6 +1,8 @@
 package git
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,3 +177,27 @@ func TestFetchable(t *testing.T) {
 		}
 	}
 }
+
+func TestKeepSaysWhatLimitsHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("a", "1\n", "one")
+	gone := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var said strings.Builder
+	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
+		cancel() // what follows the first line is not waited for
+		return said.Write(p)
+	}), nil))
+	if err := source(t).Keep(ctx, []string{gone, w.dir, gone}, log); err != nil {
+		t.Error(err)
+	}
+	if got := said.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, gone) || !strings.Contains(got, "not a git repository") {
+		t.Errorf("it said %s", got)
+	}
+}
+
+type writer func(p []byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
