@@ -26,11 +26,11 @@ org.springframework.web.client.ResourceAccessException: I/O error on GET request
 	at shop.order.RateLimitFilter.doFilter(RateLimitFilter.java:17) ~[classes!/:1.4.0]
 Caused by: java.net.ConnectException: Connection refused (Connection refused)
 	at java.base/java.net.PlainSocketImpl.socketConnect(Native Method)
-	... 57 common frames omitted`, "threw exception", "error", "RestTemplate.java"},
+	... 57 common frames omitted`, "threw exception", "error", "org/springframework/web/client/RestTemplate.java"},
 	"Java, one exception": {`ERROR order 7 failed
 java.lang.IllegalStateException: no stock
 	at shop.Cart.take(Cart.java:12)
-	at shop.Cart.run(Cart.java:7)`, "ERROR order <*> failed: java.lang.IllegalStateException: no stock", "error", "Cart.java"},
+	at shop.Cart.run(Cart.java:7)`, "ERROR order <*> failed: java.lang.IllegalStateException: no stock", "error", "shop/Cart.java"},
 	"Python": {`ERROR:root:booking 7 failed
 Traceback (most recent call last):
   File "/app/booking.py", line 31, in take
@@ -45,7 +45,7 @@ During handling of the above exception, another exception occurred:
 Traceback (most recent call last):
   File "/app/main.py", line 12, in handle
     take(order)
-app.errors.BookingError: booking was not stored`, "ERROR:root:booking <*> failed: app.errors.BookingError: booking was not stored", "error", "/app/main.py"},
+app.errors.BookingError: booking was not stored`, "ERROR:root:booking <*> failed: app.errors.BookingError: booking was not stored", "error", "/usr/lib/python3.12/site-packages/psycopg/cursor.py"},
 	"Python, nobody logs it": {`Traceback (most recent call last):
   File "/app/main.py", line 3, in <module>
     main()

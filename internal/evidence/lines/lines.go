@@ -80,7 +80,7 @@ func parseAll(ls []Line) []parsed {
 	return out
 }
 
-type stack struct {
+type seenStack struct {
 	key    string
 	frames []evidence.Frame
 	count  int
@@ -88,7 +88,7 @@ type stack struct {
 
 // frequent returns the stacks of failures.
 func (m *miner) frequent(ps []parsed) [][]evidence.Frame {
-	stacks := map[string]*stack{}
+	stacks := map[string]*seenStack{}
 	for _, p := range ps {
 		if p.stack == nil || !isFailure(p.level) {
 			continue
@@ -103,15 +103,15 @@ func (m *miner) frequent(ps []parsed) [][]evidence.Frame {
 		}
 		key := b.String()
 		if stacks[key] == nil {
-			stacks[key] = &stack{key: key, frames: p.stack}
+			stacks[key] = &seenStack{key: key, frames: p.stack}
 		}
 		stacks[key].count++
 	}
-	all := make([]*stack, 0, len(stacks))
+	all := make([]*seenStack, 0, len(stacks))
 	for _, s := range stacks {
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b *stack) int {
+	slices.SortFunc(all, func(a, b *seenStack) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.key, b.key))
 	})
 	var out [][]evidence.Frame

@@ -124,7 +124,22 @@ func TestStacks(t *testing.T) {
 		},
 		"java": {
 			"ERROR java.lang.IllegalStateException: x\n\tat com.acme.Relay.publish(Relay.java:78)\n\tat com.acme.Relay.run(Relay.java:41)\n",
-			[]evidence.Frame{{Function: "com.acme.Relay.publish", File: "Relay.java", Line: 78}, {Function: "com.acme.Relay.run", File: "Relay.java", Line: 41}},
+			[]evidence.Frame{{Function: "com.acme.Relay.publish", File: "com/acme/Relay.java", Line: 78}, {Function: "com.acme.Relay.run", File: "com/acme/Relay.java", Line: 41}},
+		},
+		"rust in JSON": {
+			`{"level":"error","msg":"x","stack":"thread 'main' panicked at src/relay.rs:78:9:\nno broker\nstack backtrace:\n   0: core::panicking::panic_fmt\n             at /rustc/82e1608dfa6e0b55/library/core/src/panicking.rs:72:14\n   1: relay::publish\n             at ./src/relay.rs:78:9\n"}`,
+			[]evidence.Frame{
+				{Function: "core::panicking::panic_fmt", File: "/rustc/82e1608dfa6e0b55/library/core/src/panicking.rs", Line: 72},
+				{Function: "relay::publish", File: "./src/relay.rs", Line: 78},
+			},
+		},
+		"ruby, a list": {
+			`{"level":"error","msg":"x","stack":["/app/relay.rb:78:in 'Relay#publish'","/app/relay.rb:41:in 'block in Relay#run'"]}`,
+			[]evidence.Frame{{Function: "Relay#publish", File: "/app/relay.rb", Line: 78}, {Function: "block in Relay#run", File: "/app/relay.rb", Line: 41}},
+		},
+		"php": {
+			"PHP Fatal error:  Uncaught PDOException: away in /app/src/Relay.php:78\nStack trace:\n#0 /app/index.php(41): Acme\\Relay->publish()\n#1 {main}\n  thrown in /app/src/Relay.php on line 78",
+			[]evidence.Frame{{Function: `Acme\Relay->publish`, File: "/app/src/Relay.php", Line: 78}, {File: "/app/index.php", Line: 41}},
 		},
 		"python, innermost last in the text": {
 			"ERROR Traceback (most recent call last):\nTraceback (most recent call last):\n  File \"/app/main.py\", line 5, in main\n    run()\n  File \"/app/relay.py\", line 78, in publish\n    x()\nValueError: no\n",

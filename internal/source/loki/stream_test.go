@@ -58,7 +58,7 @@ func TestATraceThatComesInPartsIsOneEvent(t *testing.T) {
 	if len(logs.Templates) != 2 || logs.Templates[0].Text != "ERROR order <*> failed: java.net.ConnectException: refused" || logs.Templates[0].Count != 2 || logs.Lines != 12 {
 		t.Errorf("found %+v", logs)
 	}
-	if len(logs.Stacks) != 1 || logs.Stacks[0][0].File != "Cart.java" {
+	if len(logs.Stacks) != 1 || logs.Stacks[0][0].File != "shop/Cart.java" {
 		t.Errorf("stacks are %+v", logs.Stacks)
 	}
 }
