@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -154,7 +155,7 @@ func (w *filer) file(c *Change) error {
 
 // forget removes a file and all that came from it.
 func (w *filer) forget(file int64) error {
-	ids, err := int64s(w.ctx, w.tx, "SELECT id FROM docs WHERE file = $1", file)
+	ids, err := int64s(w.ctx, w.tx, "SELECT id AS n FROM docs WHERE file = $1", file)
 	if err != nil {
 		return err
 	}
@@ -304,19 +305,23 @@ func wordly(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r)
 }
 
+// int64s reads a column of integers. SQLite joins them to one text, which costs
+// a fraction of handing over each row; the order is that of the query.
 func int64s(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]int64, error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
+	var joined sql.NullString
+	if err := tx.QueryRowContext(ctx, "SELECT group_concat(n) FROM (SELECT n FROM ("+query+") LIMIT -1)", args...).Scan(&joined); err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var out []int64
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
+	if joined.String == "" {
+		return nil, nil
+	}
+	out := make([]int64, 0, strings.Count(joined.String, ",")+1)
+	for part := range strings.SplitSeq(joined.String, ",") {
+		n, err := strconv.ParseInt(part, 10, 64)
+		if err != nil {
 			return nil, err
 		}
 		out = append(out, n)
 	}
-	return out, rows.Err()
+	return out, nil
 }

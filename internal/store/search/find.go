@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -76,14 +75,9 @@ func (p Page) bounds() (from, limit int) {
 }
 
 // rankedRows is how many rows bm25 looks at: it costs microseconds a row. When
-// more match, those with the words in title or heading come first.
-const rankedRows = 1500
-
-// The weights of the columns artefact, title, heading and body.
-const (
-	weights        = "10, 8, 4, 1"
-	sectionWeights = "0, 0, 4, 1"
-)
+// more match, those with the words in title or heading come first, then one of
+// each artefact, in the order in which they were indexed.
+const rankedRows = 1000
 
 // Search finds artefacts. Words are looked for in one section together with the
 // artefact's ID and title; when no artefact has them so, anywhere in the
@@ -121,9 +115,9 @@ type finder struct {
 type found struct {
 	doc   int64
 	score float64
-	row   int64
-	count int
-	hit   Hit
+	row   int64   // of its best section: its first when only the title matches
+	best  float64 // of the section
+	count int     // sections that match
 }
 
 func (s *finder) find(page Page) (Result, error) {
@@ -141,18 +135,11 @@ func (s *finder) find(page Page) (Result, error) {
 		return Result{}, err
 	}
 	out.Total = len(all)
-	from, limit := page.bounds()
-	all = all[min(from, len(all)):min(from+limit, len(all))]
-	if err := s.choose(all); err != nil {
-		return Result{}, err
+	shown, err := s.page(all, page)
+	if err == nil {
+		out.Hits, err = s.show(shown)
 	}
-	for i := range all {
-		if err := s.show(&all[i]); err != nil {
-			return Result{}, err
-		}
-		out.Hits = append(out.Hits, all[i].hit)
-	}
-	return out, nil
+	return out, err
 }
 
 // filter is the condition on rows of text that fields and negations make.
@@ -171,7 +158,7 @@ func (m matcher) filter() (string, []any) {
 // match finds the rows that hold all the words.
 func (s *finder) match() error {
 	cond, args := s.m.filter()
-	rows, err := int64s(s.ctx, s.tx, "SELECT rowid FROM text WHERE text MATCH ?"+cond, append([]any{s.expr}, args...)...)
+	rows, err := int64s(s.ctx, s.tx, "SELECT rowid AS n FROM text WHERE text MATCH ?"+cond, append([]any{s.expr}, args...)...)
 	s.rows = rows
 	return err
 }
@@ -185,7 +172,7 @@ func (s *finder) matchScattered() error {
 	}
 	count := map[int64]int{} // clauses that the document holds
 	for n, clause := range s.m.all {
-		ids, err := int64s(s.ctx, s.tx, "SELECT DISTINCT rowid >> 14 FROM text WHERE text MATCH ?", clause)
+		ids, err := int64s(s.ctx, s.tx, "SELECT DISTINCT rowid >> 14 AS n FROM text WHERE text MATCH ?", clause)
 		if err != nil {
 			return err
 		}
@@ -201,8 +188,8 @@ func (s *finder) matchScattered() error {
 
 func docOf(row int64) int64 { return row >> sectionBits }
 
-// rank orders the documents of the rows.
-func (s *finder) rank() ([]found, error) {
+// rank scores the documents of the rows.
+func (s *finder) rank() ([]*found, error) {
 	named, err := s.named()
 	if err != nil {
 		return nil, err
@@ -219,64 +206,72 @@ func (s *finder) rank() ([]found, error) {
 	if err != nil {
 		return nil, err
 	}
-	docs := map[int64]*found{}
-	var order []*found
+	var order []*found // rows of a document are neighbours
 	for _, row := range s.rows {
-		id := docOf(row)
-		f := docs[id]
-		if f == nil {
-			f = &found{doc: id, row: row}
-			docs[id] = f
-			order = append(order, f)
+		id, x := docOf(row), scores[row]
+		if len(order) == 0 || order[len(order)-1].doc != id {
+			order = append(order, &found{doc: id, row: row})
 		}
-		score := scores[row] / (1 + scores[row])
+		f := order[len(order)-1]
+		if x.section > 0 || !inTitle[row] && !inHeads[row] {
+			f.count++
+		}
+		if x.section > f.best {
+			f.best, f.row = x.section, row
+		}
+		total := x.row / (1 + x.row)
 		switch {
 		case named[id]:
-			score += 3
+			total += 3
 		case inTitle[row]:
-			score += 2
+			total += 2
 		case inHeads[row]:
-			score++
+			total++
 		}
-		f.score = max(f.score, score)
+		f.score = max(f.score, total)
 	}
-	return s.sorted(order)
+	return order, nil
 }
 
-// sorted puts the found in order; those of one score by artefact.
-func (s *finder) sorted(order []*found) ([]found, error) {
-	out := make([]found, len(order))
-	ids := make([]int64, len(order))
-	for i, f := range order {
-		out[i], ids[i] = *f, f.doc
+// page puts the found in order and cuts the page; those of one score are in
+// order of artefact. Only the ties that the page shows are looked up.
+func (s *finder) page(all []*found, page Page) ([]*found, error) {
+	from, limit := page.bounds()
+	to := min(from+limit, len(all))
+	if from >= to {
+		return nil, nil
 	}
-	slices.SortFunc(out, func(a, b found) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.doc, b.doc)) })
-	tied := false
-	for i := 1; i < len(out) && !tied; i++ {
-		tied = out[i].score == out[i-1].score
+	slices.SortFunc(all, func(a, b *found) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.doc, b.doc)) })
+	lo, hi := from, to
+	for lo > 0 && all[lo-1].score == all[from].score {
+		lo--
 	}
-	if !tied {
-		return out, nil
+	for hi < len(all) && all[hi].score == all[to-1].score {
+		hi++
 	}
-	places, err := int64s(s.ctx, s.tx, "SELECT id FROM docs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY artefact, repo, path, id", list64(ids))
+	ids := make([]int64, 0, hi-lo)
+	for _, f := range all[lo:hi] {
+		ids = append(ids, f.doc)
+	}
+	places, err := int64s(s.ctx, s.tx, "SELECT id AS n FROM docs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY artefact, repo, path, id", list64(ids))
 	if err != nil {
 		return nil, err
 	}
-	place := make(map[int64]int, len(places))
+	at := make(map[int64]int, len(places))
 	for i, id := range places {
-		place[id] = i
+		at[id] = i
 	}
-	slices.SortFunc(out, func(a, b found) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(place[a.doc], place[b.doc]))
+	slices.SortFunc(all[lo:hi], func(a, b *found) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(at[a.doc], at[b.doc]))
 	})
-	return out, nil
+	return all[from:to], nil
 }
 
 // named are the documents whose ID the query gives.
 func (s *finder) named() (map[int64]bool, error) {
 	out := map[int64]bool{}
 	for _, key := range s.m.ids {
-		ids, err := int64s(s.ctx, s.tx, "SELECT id FROM docs WHERE key = ?", key)
+		ids, err := int64s(s.ctx, s.tx, "SELECT id AS n FROM docs WHERE key = ?", key)
 		if err != nil {
 			return nil, err
 		}
@@ -289,7 +284,7 @@ func (s *finder) named() (map[int64]bool, error) {
 
 // within are the rows that match with these columns alone.
 func (s *finder) within(columns string) (map[int64]bool, error) {
-	rows, err := int64s(s.ctx, s.tx, "SELECT rowid FROM text WHERE text MATCH ?", columns+" : ("+s.expr+")")
+	rows, err := int64s(s.ctx, s.tx, "SELECT rowid AS n FROM text WHERE text MATCH ?", columns+" : ("+s.expr+")")
 	if err != nil {
 		return nil, err
 	}
@@ -316,97 +311,86 @@ func (s *finder) worth(inTitle, inHeads map[int64]bool) []int64 {
 			}
 		}
 	}
-	take(func(r int64) bool { return inTitle[r] && !seen[docOf(r)] })
+	take(func(r int64) bool { return inTitle[r] })
 	take(func(r int64) bool { return inHeads[r] && !inTitle[r] })
 	take(func(r int64) bool { return !seen[docOf(r)] })
 	slices.Sort(out)
 	return out
 }
 
-// scores are bm25 of the rows; the greater the better.
-func (s *finder) scores(rows []int64) (map[int64]float64, error) {
-	out := make(map[int64]float64, len(rows))
-	err := s.bm25("SELECT rowid, -bm25(text, "+weights+") FROM text WHERE text MATCH ? AND +rowid IN (SELECT value FROM json_each(?))",
-		s.expr, rows, func(row int64, score float64) { out[row] = score })
-	return out, err
+// score is bm25 of a row, the greater the better: of all columns, and of the
+// section without ID and title.
+type score struct{ row, section float64 }
+
+func (s *finder) scores(rows []int64) (map[int64]score, error) {
+	got, err := s.tx.QueryContext(s.ctx, `SELECT rowid, -bm25(text, 10, 8, 4, 1), -bm25(text, 0, 0, 4, 1) FROM text
+		WHERE text MATCH ? AND +rowid IN (SELECT value FROM json_each(?))`, s.expr, list64(rows))
+	if err != nil {
+		return nil, err
+	}
+	defer got.Close()
+	out := make(map[int64]score, len(rows))
+	for got.Next() {
+		var row int64
+		var x score
+		if err := got.Scan(&row, &x.row, &x.section); err != nil {
+			return nil, err
+		}
+		out[row] = x
+	}
+	return out, got.Err()
 }
 
-func (s *finder) bm25(query, expr string, ids []int64, each func(row int64, score float64)) error {
-	rows, err := s.tx.QueryContext(s.ctx, query, expr, list64(ids))
+// headColumns are what place scans, of docs AS d and text.
+const headColumns = "d.repo, d.path, d.artefact, d.kind, d.title, d.status, d.day, heading, number, anchor, line, first"
+
+// show reads what the hits tell.
+func (s *finder) show(all []*found) ([]Hit, error) {
+	at := make(map[int64]int, len(all))
+	ids := make([]int64, len(all))
+	for i, f := range all {
+		at[f.row], ids[i] = i, f.row
+	}
+	rows, err := s.tx.QueryContext(s.ctx, "SELECT text.rowid, "+headColumns+`, highlight(text, 3, char(1), char(2)) FROM text CROSS JOIN docs AS d ON d.id = text.rowid >> 14
+		WHERE text MATCH ? AND +text.rowid IN (SELECT value FROM json_each(?))`, s.expr, list64(ids))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close()
+	out := make([]Hit, len(all))
 	for rows.Next() {
 		var row int64
-		var score float64
-		if err := rows.Scan(&row, &score); err != nil {
-			return err
+		h, body, err := scanHit(rows, &row)
+		if err != nil {
+			return nil, err
 		}
-		each(row, score)
+		f := all[at[row]]
+		h.Score, h.Sections = f.score, max(f.count, 1)
+		line := 0
+		h.Snippet, line = snippet(body)
+		if line >= 0 {
+			h.Line += line
+		} else {
+			h.Line = h.Section.Line
+		}
+		out[at[row]] = h
 	}
-	return rows.Err()
+	return out, rows.Err()
 }
 
-// choose points each document to its best section: the one whose heading and
-// text match best, or its first when only the title matches.
-func (s *finder) choose(all []found) error {
-	ids := make([]int64, len(all))
-	at := map[int64]*found{}
-	best := map[int64]float64{}
-	for i := range all {
-		ids[i], at[all[i].doc] = all[i].doc, &all[i]
-	}
-	matching := map[int64]bool{}
-	for _, r := range s.rows {
-		matching[r] = true
-	}
-	err := s.bm25("SELECT rowid, -bm25(text, "+sectionWeights+") FROM text WHERE text MATCH ? AND (rowid >> 14) IN (SELECT value FROM json_each(?)) ORDER BY rowid",
-		"{heading body} : ("+s.m.any()+")", ids, func(row int64, score float64) {
-			f := at[docOf(row)]
-			if f == nil || !matching[row] {
-				return
-			}
-			f.count++
-			if f.count == 1 || score > best[f.doc] {
-				f.row, best[f.doc] = row, score
-			}
-		})
-	return err
+// place reads the artefact and the section of a row, and the beginning of its
+// text, on whose first line Line is.
+func place(ctx context.Context, tx *sql.Tx, row int64) (Hit, string, error) {
+	return scanHit(tx.QueryRowContext(ctx, "SELECT "+headColumns+", substr(body, 1, 2000) FROM text, docs AS d WHERE text.rowid = ? AND d.id = ?", row, docOf(row)))
 }
 
-// show reads what a hit tells.
-func (s *finder) show(f *found) error {
-	var body string
-	err := s.tx.QueryRowContext(s.ctx, "SELECT highlight(text, 3, char(1), char(2)) FROM text WHERE text MATCH ? AND rowid = ?",
-		s.m.any(), f.row).Scan(&body)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if f.hit, err = place(s.ctx, s.tx, f.row); err != nil {
-		return err
-	}
-	f.hit.Score, f.hit.Sections = f.score, max(f.count, 1)
-	line := 0
-	f.hit.Snippet, line = snippet(body)
-	if line >= 0 {
-		f.hit.Line += line
-	} else {
-		f.hit.Line = f.hit.Section.Line
-	}
-	return nil
-}
-
-// place reads the artefact and the section of a row; Line is the first of the
-// section's text.
-func place(ctx context.Context, tx *sql.Tx, row int64) (Hit, error) {
-	var h Hit
+// scanHit scans headColumns and a text, after other columns.
+func scanHit(row interface{ Scan(...any) error }, before ...any) (h Hit, body string, err error) {
 	var day string
-	err := tx.QueryRowContext(ctx, `SELECT d.repo, d.path, d.artefact, d.kind, d.title, d.status, d.day, t.heading, t.number, t.anchor, t.line, t.first
-		FROM text AS t, docs AS d WHERE t.rowid = ? AND d.id = ?`, row, docOf(row)).
-		Scan(&h.Repo, &h.Path, &h.ID, &h.Kind, &h.Title, &h.Status, &day, &h.Section.Heading, &h.Section.Number, &h.Section.Anchor, &h.Section.Line, &h.Line)
+	err = row.Scan(append(before, &h.Repo, &h.Path, &h.ID, &h.Kind, &h.Title, &h.Status, &day, &h.Section.Heading, &h.Section.Number,
+		&h.Section.Anchor, &h.Section.Line, &h.Line, &body)...)
 	h.Date = dayOf(day)
-	return h, err
+	return h, body, err
 }
 
 func dayOf(day string) time.Time {
@@ -428,7 +412,7 @@ func list(ctx context.Context, tx *sql.Tx, m matcher, page Page) (Result, error)
 		cond += " AND d.id NOT IN (SELECT rowid >> 14 FROM text WHERE text MATCH ?)"
 		args = append(args, m.not)
 	}
-	ids, err := int64s(ctx, tx, "SELECT d.id FROM docs AS d WHERE "+cond+" ORDER BY d.artefact, d.repo, d.path, d.id", args...)
+	ids, err := int64s(ctx, tx, "SELECT d.id AS n FROM docs AS d WHERE "+cond+" ORDER BY d.artefact, d.repo, d.path, d.id", args...)
 	if err != nil {
 		return out, err
 	}
@@ -439,12 +423,8 @@ func list(ctx context.Context, tx *sql.Tx, m matcher, page Page) (Result, error)
 	out.Total = len(ids)
 	from, limit := page.bounds()
 	for _, id := range ids[min(from, len(ids)):min(from+limit, len(ids))] {
-		var body string
-		h, err := place(ctx, tx, id<<sectionBits)
+		h, body, err := place(ctx, tx, id<<sectionBits)
 		if err != nil {
-			return out, err
-		}
-		if err := tx.QueryRowContext(ctx, "SELECT substr(body, 1, 2000) FROM text WHERE rowid = ?", id<<sectionBits).Scan(&body); err != nil {
 			return out, err
 		}
 		if named[idKey(h.ID)] {

@@ -39,10 +39,13 @@ const (
 const maxDepth = 32
 
 // A link means the artefact of that ID in its own repository, and where there is
-// none every artefact of that ID.
+// none every artefact of that ID. CROSS JOIN begins with the side that is asked
+// about.
 const (
-	linked = `FROM links AS l JOIN docs AS f ON f.id = l.doc LEFT JOIN docs AS t ON t.key = l.key AND t.id <> f.id
-		AND (t.repo = f.repo OR NOT EXISTS (SELECT 1 FROM docs AS o WHERE o.key = l.key AND o.repo = f.repo))`
+	meant       = "AND t.id <> f.id AND (t.repo = f.repo OR NOT EXISTS (SELECT 1 FROM docs AS o WHERE o.key = l.key AND o.repo = f.repo))"
+	fromHere    = "FROM docs AS f CROSS JOIN links AS l ON l.doc = f.id LEFT JOIN docs AS t ON t.key = l.key " + meant
+	toHere      = "FROM docs AS t CROSS JOIN links AS l ON l.key = t.key CROSS JOIN docs AS f ON f.id = l.doc " + meant
+	dangling    = "FROM links AS l CROSS JOIN docs AS f ON f.id = l.doc LEFT JOIN docs AS t ON t.key = l.key"
 	edgeColumns = `SELECT f.repo, f.path, f.artefact, f.kind, f.title, f.status, f.day, coalesce(t.repo, ''), coalesce(t.path, ''),
 		coalesce(t.artefact, l.target), coalesce(t.kind, ''), coalesce(t.title, ''), coalesce(t.status, ''), coalesce(t.day, ''),
 		t.id IS NULL, l.label, l.section, l.line `
@@ -53,37 +56,37 @@ const (
 // the order of the text. Links to itself are left out. The error is
 // ErrNoArtefact when the index has none of that ID.
 func (ix *Index) Outgoing(ctx context.Context, ref Ref) ([]Edge, error) {
-	return ix.edges(ctx, ref, "f.id IN (SELECT value FROM json_each(?)) AND l.key <> f.key")
+	return ix.edges(ctx, ref, fromHere+" WHERE f.id IN (SELECT value FROM json_each(?)) AND l.key <> f.key")
 }
 
 // Incoming lists the links that others make to the artefact, by their ID. An
 // artefact that isn't indexed may have some too: those that dangle.
 func (ix *Index) Incoming(ctx context.Context, ref Ref) ([]Edge, error) {
-	out, err := ix.edges(ctx, ref, "t.id IN (SELECT value FROM json_each(?))")
+	out, err := ix.edges(ctx, ref, toHere+" WHERE t.id IN (SELECT value FROM json_each(?))")
 	if !errors.Is(err, ErrNoArtefact) || ref.Repo != "" {
 		return out, err
 	}
 	err = ix.read(ctx, func(tx *sql.Tx) error {
-		out, err = edges(ctx, tx, "t.id IS NULL AND l.key = ?", idKey(clean(ref.ID)))
+		out, err = edges(ctx, tx, dangling+" WHERE t.id IS NULL AND l.key = ?", idKey(clean(ref.ID)))
 		return err
 	})
 	return out, err
 }
 
-func (ix *Index) edges(ctx context.Context, ref Ref, where string) (out []Edge, err error) {
+func (ix *Index) edges(ctx context.Context, ref Ref, links string) (out []Edge, err error) {
 	err = ix.read(ctx, func(tx *sql.Tx) error {
 		ids, err := resolve(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
-		out, err = edges(ctx, tx, where, list64(ids))
+		out, err = edges(ctx, tx, links, list64(ids))
 		return err
 	})
 	return out, err
 }
 
-func edges(ctx context.Context, tx *sql.Tx, where string, arg any) ([]Edge, error) {
-	rows, err := tx.QueryContext(ctx, edgeColumns+linked+" WHERE "+where+edgeOrder, arg)
+func edges(ctx context.Context, tx *sql.Tx, links string, arg any) ([]Edge, error) {
+	rows, err := tx.QueryContext(ctx, edgeColumns+links+edgeOrder, arg)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +146,9 @@ func (ix *Index) Closure(ctx context.Context, ref Ref, way Direction, depth int)
 // which a cycle meets it.
 func neighbours(way Direction) string {
 	if way == Down {
-		return "SELECT DISTINCT f.id " + linked + " WHERE t.id IN (SELECT value FROM json_each(?))"
+		return "SELECT DISTINCT f.id AS n " + toHere + " WHERE t.id IN (SELECT value FROM json_each(?))"
 	}
-	return "SELECT DISTINCT t.id " + linked + " WHERE f.id IN (SELECT value FROM json_each(?)) AND t.id IS NOT NULL"
+	return "SELECT DISTINCT t.id AS n " + fromHere + " WHERE f.id IN (SELECT value FROM json_each(?)) AND t.id IS NOT NULL"
 }
 
 func nodes(ctx context.Context, tx *sql.Tx, depths map[int64]int) ([]Node, error) {

@@ -52,7 +52,7 @@ func (ix *Index) Says(ctx context.Context, ref Ref, about string) ([]Passage, er
 
 // resolve returns the documents of a Ref; at least one.
 func resolve(ctx context.Context, tx *sql.Tx, ref Ref) ([]int64, error) {
-	query, args := "SELECT id FROM docs WHERE key = ?", []any{idKey(clean(ref.ID))}
+	query, args := "SELECT id AS n FROM docs WHERE key = ?", []any{idKey(clean(ref.ID))}
 	if ref.Repo != "" {
 		query, args = query+" AND repo = ?", append(args, clean(ref.Repo))
 	}
@@ -88,7 +88,7 @@ func says(ctx context.Context, tx *sql.Tx, doc int64, expr string, least int, ou
 		return out, err
 	}
 	for _, m := range all {
-		h, err := place(ctx, tx, m.row)
+		h, _, err := place(ctx, tx, m.row)
 		if err != nil {
 			return out, err
 		}

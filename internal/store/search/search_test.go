@@ -458,7 +458,7 @@ func TestReadersAndWritersOfTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	one, two := open(t, path), open(t, path)
 	memory := open(t, "")
-	files := searchtest.Files(7, 60)
+	files := slices.Collect(searchtest.Files(7, 60))
 	var wg sync.WaitGroup
 	for n, ix := range []*search.Index{one, two, memory, memory} {
 		wg.Go(func() {

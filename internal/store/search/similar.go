@@ -48,7 +48,7 @@ const (
 	maxTerms   = 24 // of those, the rarest that are compared
 	// A word in more than this share of sections tells nothing, unless it is in
 	// few sections all the same.
-	commonShare = 0.05
+	commonShare = 0.02
 	commonLeast = 200
 )
 
@@ -92,13 +92,13 @@ type similarity struct {
 // weigh looks the words up and keeps the telling ones.
 func (s *similarity) weigh(t Trouble) error {
 	var sections int
-	if err := s.tx.QueryRowContext(s.ctx, "SELECT count(*) FROM text").Scan(&sections); err != nil {
+	if err := s.tx.QueryRowContext(s.ctx, "SELECT count(*) FROM text_docsize").Scan(&sections); err != nil {
 		return err
 	}
 	common := max(commonLeast, int(commonShare*float64(sections)))
 	unknown := 0.0
 	for _, c := range terms(t) {
-		rows, err := int64s(s.ctx, s.tx, "SELECT rowid FROM text WHERE text MATCH ? LIMIT ?", c.expr, common+1)
+		rows, err := int64s(s.ctx, s.tx, "SELECT rowid AS n FROM text WHERE text MATCH ? LIMIT ?", c.expr, common+1)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (s *similarity) top(t Trouble, rows []int64, score func(row int64) float64)
 		if i >= limit && (score(row) < score(rows[limit-1]) || i >= 2*limit) {
 			break
 		}
-		h, err := place(s.ctx, s.tx, row)
+		h, _, err := place(s.ctx, s.tx, row)
 		if err != nil {
 			return nil, err
 		}
@@ -203,7 +203,7 @@ func (s *similarity) allowed(q Query) (map[int64]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := int64s(s.ctx, s.tx, "SELECT d.id FROM docs AS d WHERE "+m.docs, m.args...)
+	ids, err := int64s(s.ctx, s.tx, "SELECT d.id AS n FROM docs AS d WHERE "+m.docs, m.args...)
 	out := make(map[int64]bool, len(ids))
 	for _, id := range ids {
 		out[id] = true

@@ -6,6 +6,7 @@ package searchtest
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -91,8 +92,8 @@ type maker struct {
 	ids     map[string][]string // by prefix
 }
 
-// Files makes n artefacts.
-func Files(seed uint64, n int) []File {
+// Files makes n artefacts, one at a time; it may be walked once.
+func Files(seed uint64, n int) iter.Seq[File] {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	m := &maker{r: r, domain: domain(), common: common(), ids: map[string][]string{}}
 	for range 14_000 {
@@ -101,11 +102,13 @@ func Files(seed uint64, n int) []File {
 	m.rareAt = rand.NewZipf(r, 1.05, 12, uint64(len(m.rare)-1))
 	m.knownAt = rand.NewZipf(r, 1.1, 25, uint64(len(m.domain)-1))
 	r.Shuffle(len(m.domain), func(i, j int) { m.domain[i], m.domain[j] = m.domain[j], m.domain[i] })
-	out := make([]File, 0, n)
-	for range n {
-		out = append(out, m.file())
+	return func(yield func(File) bool) {
+		for range n {
+			if !yield(m.file()) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 // word makes one up.
