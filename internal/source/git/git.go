@@ -8,7 +8,7 @@
 // borrows the clone's objects and copies its references, so that nothing that
 // the clone configures (hooks, filters, pagers, transports, file monitors) is
 // read, let alone run, and nothing in the clone is written. There an index of
-// the history is kept that makes blame several times faster.
+// the history is kept that makes blame several times faster. git 2.29 or later.
 package git
 
 import (
@@ -31,6 +31,8 @@ const (
 	defaultSince   = 24 * time.Hour
 	// maxCommits of one repository are read: the newest.
 	maxCommits = 200
+	// maxFiles of one commit are kept.
+	maxFiles = 10_000
 	// strength of a commit: written by anyone who may push, and not known to run.
 	strength = 0.3
 )
@@ -63,7 +65,7 @@ type Commit struct {
 	Author  string
 	At      time.Time // committed, UTC
 	Subject string
-	Message string // whole, trailers included
+	Message string // trailers included; the first 256 KiB
 	// Trailers by lower-case key, in the order written.
 	Trailers map[string][]string
 	// Bolt is the work item: from the trailer "Bolt", else from the message.
@@ -71,7 +73,7 @@ type Commit struct {
 	// AI is what a trailer says (AI-Assisted, AI-Generated, Assisted-by,
 	// Generated-by); nil = nothing.
 	AI    *bool
-	Files []string // touched, relative to the repository
+	Files []string // touched, relative to the repository; at most 10,000
 }
 
 // New checks the options; it runs nothing.
@@ -161,17 +163,17 @@ func weblink(url, hash string) string {
 // Log lists the commits in [from, to] that touch root ("" = all), newest
 // first, at most 200.
 func (s *Source) Log(ctx context.Context, repo, root string, from, to time.Time) ([]Commit, error) {
-	args := []string{
-		"log", "-z", "--no-show-signature", "--no-decorate", "--no-color", "--format=" + commitFormat,
-		"--max-count=" + strconv.Itoa(maxCommits),
-		"--since=" + strconv.FormatInt(from.Unix(), 10), "--until=" + strconv.FormatInt(to.Unix(), 10), "HEAD", "--",
-	}
-	if root != "" {
-		args = append(args, root)
-	}
 	m, err := s.open(ctx, repo)
 	if err != nil || m.refs.head == "" {
 		return nil, err
+	}
+	args := []string{
+		"log", "-z", "--no-show-signature", "--no-decorate", "--no-color", "--format=" + commitFormat,
+		"--max-count=" + strconv.Itoa(maxCommits),
+		"--since=" + strconv.FormatInt(from.Unix(), 10), "--until=" + strconv.FormatInt(to.Unix(), 10), m.refs.head, "--",
+	}
+	if root != "" {
+		args = append(args, root)
 	}
 	return s.commits(ctx, m, call{args: args})
 }
@@ -217,8 +219,8 @@ func (s *Source) addFiles(ctx context.Context, m *clone, commits []Commit) error
 		switch {
 		case next < len(commits) && word == commits[next].Hash:
 			next++
-		case next > 0 && word != "":
-			commits[next-1].Files = append(commits[next-1].Files, word)
+		case next > 0 && word != "" && len(commits[next-1].Files) < maxFiles:
+			commits[next-1].Files = append(commits[next-1].Files, strings.Clone(word))
 		}
 	}
 	return nil

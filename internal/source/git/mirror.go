@@ -28,15 +28,18 @@ type mirror struct {
 
 	mu      sync.Mutex
 	written map[string]string // what was last written, by file
+	seen    sight
+	last    *clone // as seen
 	answers answers
 }
 
-// clone is a mirror as it stood when it was opened.
+// clone is a mirror as it stood when it was opened. It is not changed.
 type clone struct {
 	*mirror
 	refs    refs
-	shallow map[string]bool // commits whose parents the clone lacks
-	partial bool            // the clone lacks objects that it may fetch
+	shallow map[string]bool   // commits whose parents the clone lacks
+	partial bool              // the clone lacks objects that it may fetch
+	texts   map[string]string // the files of the mirror
 }
 
 // answers never change: they are keyed by commits.
@@ -117,12 +120,78 @@ func (s *Source) Close() error {
 
 // sync brings the references of the clone to the mirror, as they are now.
 func (m *mirror) sync() (*clone, error) {
-	r, err := readRefs(m.layout)
+	seen, err := m.look()
 	if err != nil {
 		return nil, err
 	}
-	if err := r.addLoose(m.dir); err != nil {
+	if m.last == nil || !m.seen.same(seen) {
+		if m.last, err = m.read(seen); err != nil {
+			return nil, err
+		}
+		m.seen = seen
+	}
+	// All of it is looked at each time: who cleans temporary folders takes what
+	// is old.
+	if err := os.MkdirAll(filepath.Join(m.dir, "refs"), 0o700); err != nil {
+		return nil, fmt.Errorf("mirror of %s: %w", m.top, err)
+	}
+	for name, text := range m.last.texts {
+		if err := m.write(name, text); err != nil {
+			return nil, fmt.Errorf("mirror of %s: %w", m.top, err)
+		}
+	}
+	return m.last, nil
+}
+
+// sight is what tells whether references have changed: the small files whole,
+// the large ones by their stamps.
+type sight struct {
+	loose, fetched, head string
+	packed, shallow      fs.FileInfo // nil = not there
+}
+
+func (m *mirror) look() (sight, error) {
+	var v sight
+	var err error
+	if v.loose, err = looseRefs(m.common); err != nil {
+		return v, err
+	}
+	if v.fetched, err = looseRefs(m.dir); err != nil {
+		return v, err
+	}
+	if v.head, err = readSmall(filepath.Join(m.layout.git, "HEAD")); err != nil {
+		return v, err
+	}
+	if fi, err := os.Lstat(filepath.Join(m.common, packedRefs)); err == nil {
+		v.packed = fi
+	}
+	if fi, err := os.Lstat(filepath.Join(m.common, "shallow")); err == nil {
+		v.shallow = fi
+	}
+	return v, nil
+}
+
+func (v sight) same(w sight) bool {
+	return v.loose == w.loose && v.fetched == w.fetched && v.head == w.head && sameFile(v.packed, w.packed) && sameFile(v.shallow, w.shallow)
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// read reads the clone as it was seen.
+func (m *mirror) read(seen sight) (*clone, error) {
+	r, err := readRefs(m.layout, seen.loose)
+	if err != nil {
 		return nil, err
+	}
+	for line := range strings.Lines(seen.fetched) {
+		if hash, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasPrefix(name, fetched) {
+			r.add(name, hash)
+		}
 	}
 	shallow, err := readRegular(filepath.Join(m.common, "shallow"), maxRefs)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -131,16 +200,9 @@ func (m *mirror) sync() (*clone, error) {
 	c := &clone{mirror: m, refs: r, shallow: hashes(shallow)}
 	promised, err := filepath.Glob(filepath.Join(m.objects, "pack", "*.promisor"))
 	c.partial = err == nil && len(promised) > 0
-	for _, f := range []struct{ name, text string }{
-		{"config", config(r.format())},
-		{"objects/info/alternates", m.objects + "\n"},
-		{"packed-refs", r.packed()},
-		{"shallow", joinHashes(c.shallow)},
-		{"HEAD", r.headFile()},
-	} {
-		if err := m.write(f.name, f.text); err != nil {
-			return nil, fmt.Errorf("mirror of %s: %w", m.top, err)
-		}
+	c.texts = map[string]string{
+		"config": config(r.format()), "objects/info/alternates": m.objects + "\n",
+		packedRefs: r.packed(), "shallow": joinHashes(c.shallow), "HEAD": r.headFile(),
 	}
 	return c, nil
 }
@@ -157,10 +219,12 @@ func config(format string) string {
 
 // write replaces a file in one step when its text is another; empty = none.
 func (m *mirror) write(name, text string) error {
-	if old, ok := m.written[name]; ok && old == text {
-		return nil
-	}
 	path := filepath.Join(m.dir, filepath.FromSlash(name))
+	if old, ok := m.written[name]; ok && old == text {
+		if _, err := os.Lstat(path); err == nil || text == "" {
+			return nil
+		}
+	}
 	if text == "" {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", name, err)
@@ -169,9 +233,6 @@ func (m *mirror) write(name, text string) error {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("folder of %s: %w", name, err)
-	}
-	if err := os.MkdirAll(filepath.Join(m.dir, "refs"), 0o700); err != nil {
 		return fmt.Errorf("folder of %s: %w", name, err)
 	}
 	if err := replace(path, text); err != nil {

@@ -32,7 +32,13 @@ func parseLog(out string) ([]Commit, error) {
 	return commits, nil
 }
 
+const (
+	maxMessage = 256 << 10
+	maxAuthor  = 256
+)
+
 func newCommit(hash, author string, at time.Time, message string) Commit {
+	message, author = message[:min(len(message), maxMessage)], author[:min(len(author), maxAuthor)]
 	subject, _, _ := strings.Cut(message, "\n")
 	c := Commit{
 		Hash: hash, Author: strings.ToValidUTF8(author, "\uFFFD"), At: at,

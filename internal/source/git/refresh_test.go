@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 )
 
 // cloned is a clone of a world's, and a source that fetches for it.
@@ -92,9 +93,18 @@ func TestRefreshSaysThatHistoryWasRewritten(t *testing.T) {
 	if diff := cmp.Diff(want, st.Forced); diff != "" || !strings.Contains(strings.Join(st.Findings(), "\n"), "rewritten") {
 		t.Errorf("forced (-want +got):\n%s\n%v", diff, st.Findings())
 	}
+	res, err := s.Resolve(t.Context(), dir, two, "")
+	if err != nil || res.Commit != two || res.Orphan {
+		t.Errorf("what the clone's own branch still holds is %+v, error %v", res, err)
+	}
 	w.add("a", "4\n", "further")
 	if st := refresh(t, s, dir, noon.Add(2*time.Hour)); len(st.Forced) > 0 {
 		t.Errorf("a later push: %+v", st)
+	}
+	runIn(t, dir, noon, "reset", "-q", "--hard", "HEAD~1")
+	runIn(t, dir, noon, "update-ref", "refs/remotes/origin/main", "HEAD")
+	if res, err := s.Resolve(t.Context(), dir, two, ""); err != nil || res.Commit != two || !res.Orphan || res.Why == "" {
+		t.Errorf("what no branch holds is %+v, error %v", res, err)
 	}
 }
 
@@ -201,3 +211,47 @@ func TestKeepSaysWhatLimitsHistory(t *testing.T) {
 type writer func(p []byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestTheMirrorComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("a", "1\n", "one")
+	s := source(t)
+	blame(t, s, w.dir, "a", 1)
+	files, err := filepath.Glob(s.cache + "/*/*")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("files %v, error %v", files, err)
+	}
+	for _, f := range append(files, s.cache) {
+		if err := os.RemoveAll(f); err != nil {
+			t.Fatal(err)
+		}
+		w.add("a", strings.Repeat("1\n", w.n+1), "more")
+		if b := blame(t, s, w.dir, "a", w.n); b.Commit.Subject != "more" {
+			t.Errorf("without %s: %+v", f, b)
+		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 5 {
+		w.add("a", strings.Repeat("1\n", w.n+1), "more")
+	}
+	s := source(t)
+	var g errgroup.Group
+	for i := range 20 {
+		g.Go(func() error {
+			if i%5 == 0 {
+				_, err := s.Refresh(t.Context(), w.dir, noon)
+				return err
+			}
+			_, err := s.Repository(w.dir).Blame(t.Context(), "", "a", 1+i%5)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+}

@@ -30,24 +30,23 @@ const maxLoose = 200_000
 var errTooManyRefs = fmt.Errorf("more than %d loose references", maxLoose)
 
 // readRefs reads the references as files, so that no configuration of the
-// clone is obeyed. What is no reference is left out, as git does.
-func readRefs(l layout) (refs, error) {
+// clone is obeyed: the packed ones, then those that are loose (looseRefs). What
+// is no reference is left out, as git does.
+func readRefs(l layout, loose string) (refs, error) {
 	r := refs{names: map[string]string{}}
 	if _, err := os.Lstat(filepath.Join(l.common, "reftable")); err == nil {
 		return r, errors.New("its references are kept as reftable, which can't be read yet: clone with --ref-format=files")
 	}
-	packed, err := readRegular(filepath.Join(l.common, "packed-refs"), maxRefs)
+	packed, err := readRegular(filepath.Join(l.common, packedRefs), maxRefs)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	for line := range strings.Lines(packed) {
-		hash, name, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-		if ok {
-			r.add(name, hash)
+	for _, text := range []string{packed, loose} {
+		for line := range strings.Lines(text) {
+			if hash, name, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok {
+				r.add(name, hash)
+			}
 		}
-	}
-	if err := r.addLoose(l.common); err != nil {
-		return r, err
 	}
 	head, err := readSmall(filepath.Join(l.git, "HEAD"))
 	if err != nil {
@@ -63,24 +62,30 @@ func readRefs(l layout) (refs, error) {
 	return r, nil
 }
 
-func (r refs) addLoose(common string) error {
+const packedRefs = "packed-refs"
+
+// looseRefs reads the references that are files of their own, in the form of the
+// packed ones.
+func looseRefs(dir string) (string, error) {
+	var b strings.Builder
 	n := 0
-	return filepath.WalkDir(filepath.Join(common, "refs"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(dir, "refs"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil //nolint:nilerr // one that is just being deleted, or no file: it is no reference
 		}
 		if n++; n > maxLoose {
 			return errTooManyRefs
 		}
-		name, err := filepath.Rel(common, path)
+		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			return fmt.Errorf("reference %s: %w", path, err)
 		}
 		if text, err := readSmall(path); err == nil {
-			r.add(filepath.ToSlash(name), strings.TrimSpace(text))
+			b.WriteString(strings.TrimSpace(text) + " " + filepath.ToSlash(name) + "\n")
 		}
 		return nil
 	})
+	return b.String(), err
 }
 
 func (r refs) add(name, hash string) {

@@ -26,6 +26,9 @@ type Resolution struct {
 	How string
 	// Moving is true of a branch: it may have moved since what runs was built.
 	Moving bool
+	// Orphan is true when no branch holds the commit: its branch was rewritten or
+	// deleted since.
+	Orphan bool
 	// Ambiguous lists what it could mean when that is more than one commit.
 	Ambiguous []string
 	// Why no commit was found, or what to beware of; one sentence.
@@ -44,7 +47,21 @@ func (s *Source) Resolve(ctx context.Context, repo, said, component string) (Res
 	if err != nil {
 		return Resolution{Said: said}, err
 	}
-	return s.resolve(ctx, m, said, component)
+	res, err := s.resolve(ctx, m, said, component)
+	if err == nil && res.Commit != "" && res.Commit != m.refs.head && s.orphan(ctx, m, res.Commit) {
+		res.Orphan = true
+		res.Why = "no branch of the clone holds this commit: it was rewritten, deleted, or never pushed"
+	}
+	return res, err
+}
+
+// orphan reports whether no branch holds a commit; false when that is not found
+// out in time.
+func (s *Source) orphan(ctx context.Context, m *clone, commit string) bool {
+	out, err := s.git(ctx, m, call{timeout: originTimeout, args: []string{
+		"for-each-ref", "--contains=" + commit, "--count=1", "--format=%(refname)", "refs/heads/", "refs/remotes/", fetchedHeads,
+	}})
+	return err == nil && strings.TrimSpace(out) == ""
 }
 
 func (s *Source) resolve(ctx context.Context, m *clone, said, component string) (Resolution, error) {

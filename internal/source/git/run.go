@@ -31,6 +31,9 @@ type call struct {
 func (s *Source) git(ctx context.Context, m *clone, c call) (string, error) {
 	c.args = append([]string{"--git-dir=" + m.dir}, c.args...)
 	out, err := s.run(ctx, m.dir, c)
+	if err != nil && m.partial {
+		return "", fmt.Errorf("git %s in %s, a partial clone that may lack what is asked for: %w", c.args[1], m.top, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("git %s in %s: %w", c.args[1], m.top, err)
 	}
