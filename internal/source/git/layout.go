@@ -23,10 +23,35 @@ type layout struct {
 // not searched: what was configured is what is read.
 var errNotRepository = errors.New("not a git repository (this folder is looked at, not its parents)")
 
+// ErrNoRepository is returned for a service whose repository is not configured.
+var ErrNoRepository = errors.New("no repository is configured")
+
+// Top finds the clone that a folder lies in, and the folder's path inside it
+// ("." = the clone itself); ok is false when there is none. It is for folders
+// that a person names: sources read the folder that they are given.
+func Top(folder string) (top, inside string, ok bool) {
+	abs, err := filepath.Abs(folder)
+	if err != nil {
+		return "", "", false
+	}
+	for top = abs; ; top = filepath.Dir(top) {
+		if _, err := os.Lstat(filepath.Join(top, ".git")); err == nil {
+			inside, err = filepath.Rel(top, abs)
+			return top, inside, err == nil
+		}
+		if top == filepath.Dir(top) {
+			return "", "", false
+		}
+	}
+}
+
 // find tells where the repository of a folder lies. It reads a few small files
 // itself, since git would obey the repository's configuration, and refuses
 // what leads out of the folder: only the folder may be a symbolic link.
 func (s *Source) find(ctx context.Context, folder string) (layout, error) {
+	if folder == "" {
+		return layout{}, ErrNoRepository // and not the working folder
+	}
 	abs, err := filepath.Abs(folder)
 	if err != nil {
 		return layout{}, fmt.Errorf("repository %s: %w", folder, err)

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,4 +108,21 @@ func read(t *testing.T, l layout) refs {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func TestTop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("a/b/c", "1\n", "one")
+	for folder, want := range map[string]string{w.dir: ".", w.dir + "/a": "a", w.dir + "/a/b/": "a/b"} {
+		if top, inside, ok := Top(folder); !ok || top != w.dir || inside != want {
+			t.Errorf("Top(%s) = %s, %s, %t", folder, top, inside, ok)
+		}
+	}
+	if top, _, ok := Top("/"); ok {
+		t.Errorf("the root lies in %s", top)
+	}
+	if _, err := source(t).Files(t.Context(), "", ""); !errors.Is(err, ErrNoRepository) {
+		t.Errorf("without a repository: %v", err)
+	}
 }
