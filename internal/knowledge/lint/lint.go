@@ -1,0 +1,165 @@
+// Package lint knows what is wrong with a knowledge repository before an
+// incident finds out: references that lead nowhere, decisions without a way to
+// watch them, and rollback procedures that destroy what they should save.
+//
+// It reads the Markdown files of the folders once more beside knowledge.Base,
+// because a finding needs the line, the raw link and the code block that a model
+// of artefacts leaves out. It executes nothing, opens nothing outside the
+// folders, and gives the same findings in the same order for the same files.
+package lint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities. An error makes a check fail.
+const (
+	Error   Severity = "error"   // wrong, and it will mislead somebody
+	Warning Severity = "warning" // missing or doubtful
+	Note    Severity = "note"    // worth knowing
+)
+
+// AtLeast reports whether s is as grave as least, or graver.
+func (s Severity) AtLeast(least Severity) bool { return s.rank() >= least.rank() }
+
+func (s Severity) rank() int {
+	return slices.Index([]Severity{Note, Warning, Error}, s)
+}
+
+// Finding is one thing that is wrong, and where.
+type Finding struct {
+	File     string // as a reader of the report finds it: Folder.Prefix and the path
+	Line     int    // from 1
+	Rule     string
+	Severity Severity
+	Artefact string // ID of the artefact at fault; empty when the file is none
+	What     string // one sentence, about this place
+	Why      string // why the rule exists, one sentence
+	Fix      string // what to do here
+}
+
+// Folder is one folder of files to check.
+type Folder struct {
+	knowledge.Folder
+	// Prefix stands before each path in findings, such as "docs".
+	Prefix string
+}
+
+// Options select rules.
+type Options struct {
+	Rules []string // only these; all when empty
+	Skip  []string // without these
+}
+
+// Report is what a run found.
+type Report struct {
+	Findings   []Finding // sorted by file, line, rule and text
+	Files      int       // Markdown files that were read
+	Artefacts  int
+	Suppressed int // findings that files switch off with a reason
+}
+
+// Count is the number of findings that are at least so grave.
+func (r Report) Count(least Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity.AtLeast(least) {
+			n++
+		}
+	}
+	return n
+}
+
+// Run checks the folders that base was read from. It fails for a rule that does
+// not exist, a folder that can't be read, and a context that ends.
+func Run(ctx context.Context, base *knowledge.Base, folders []Folder, opts Options) (Report, error) {
+	rules, err := selected(opts)
+	if err != nil {
+		return Report{}, err
+	}
+	w, err := read(ctx, base, folders)
+	if err != nil {
+		return Report{}, err
+	}
+	rep := Report{Files: len(w.docs), Artefacts: len(base.Artefacts())}
+	for _, r := range rules {
+		if err := ctx.Err(); err != nil {
+			return Report{}, fmt.Errorf("lint: %w", err)
+		}
+		c := &check{world: w, rule: r}
+		r.run(c)
+		rep.Findings = append(rep.Findings, c.found...)
+		rep.Suppressed += c.suppressed
+	}
+	slices.SortFunc(rep.Findings, compare)
+	rep.Findings = slices.Compact(rep.Findings)
+	return rep, nil
+}
+
+func compare(a, b Finding) int {
+	return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Rule, b.Rule), strings.Compare(a.What, b.What))
+}
+
+// check is one rule at work.
+type check struct {
+	*world
+	rule       Rule
+	found      []Finding
+	suppressed int
+}
+
+// place is where a finding stands.
+type place struct {
+	repo, path string
+	line       int
+	artefact   string
+}
+
+func at(a knowledge.Artefact) place { return place{a.Repo, a.Path, a.Line, a.ID} }
+
+func (p place) on(line int) place {
+	p.line = line
+	return p
+}
+
+// report adds a finding of the rule's severity.
+func (c *check) report(p place, what, fix string) { c.reportAs(c.rule.Severity, p, what, fix) }
+
+func (c *check) reportAs(s Severity, p place, what, fix string) {
+	if c.off(p.repo, p.path, c.rule.Name) {
+		c.suppressed++
+		return
+	}
+	c.found = append(c.found, Finding{
+		File: path.Join(c.prefix[p.repo], p.path), Line: max(p.line, 1), Rule: c.rule.Name, Severity: s, Artefact: p.artefact,
+		What: what, Why: c.rule.Why, Fix: fix,
+	})
+}
+
+// crowd is the number of artefacts from which a lack that all of them share is
+// the way the repository is written, and said once.
+const crowd = 5
+
+// lacks reports the artefacts that lack something which others have. When more
+// than crowd artefacts lack it and none has it, it is said once, as a note.
+func (c *check) lacks(of, lacking []knowledge.Artefact, plural string, what func(knowledge.Artefact) (what, fix string)) {
+	if len(lacking) > crowd && len(lacking) == len(of) {
+		_, fix := what(lacking[0])
+		c.reportAs(Note, at(lacking[0]), fmt.Sprintf("none of the %d %s", len(of), plural), fix)
+		return
+	}
+	for _, a := range lacking {
+		text, fix := what(a)
+		c.report(at(a), text, fix)
+	}
+}

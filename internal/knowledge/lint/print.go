@@ -1,0 +1,123 @@
+package lint
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/holdfast-sre/holdfast/internal/outside"
+)
+
+// Summary is one sentence about a report.
+func (r Report) Summary() string {
+	n := len(r.Findings)
+	if n == 0 {
+		return fmt.Sprintf("No findings in %s with %s.", plural(r.Files, "file"), plural(r.Artefacts, "artefact"))
+	}
+	errs := r.Count(Error)
+	warnings := r.Count(Warning) - errs
+	return fmt.Sprintf("%s in %s with %s: %s, %s, %s.", plural(n, "finding"), plural(r.Files, "file"), plural(r.Artefacts, "artefact"),
+		plural(errs, "error"), plural(warnings, "warning"), plural(n-errs-warnings, "note"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Table prints "FILE:LINE  severity  rule  what", a hint below each, and a summary.
+func (r Report) Table(w io.Writer) error {
+	var rows strings.Builder
+	t := tabwriter.NewWriter(&rows, 0, 4, 2, ' ', 0)
+	for _, f := range r.Findings {
+		fmt.Fprintf(t, "%s:%d\t%s\t%s\t%s\n", shown(f.File), f.Line, f.Severity, f.Rule, shown(f.What))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	i := 0
+	for row := range strings.Lines(rows.String()) {
+		fmt.Fprintf(w, "%s  hint: %s\n", row, shown(r.Findings[i].Fix))
+		i++
+	}
+	if i > 0 {
+		fmt.Fprintln(w)
+	}
+	_, err := fmt.Fprintln(w, r.Summary()+r.hidden())
+	return err
+}
+
+func (r Report) hidden() string {
+	if r.Suppressed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %s switched off by comments.", plural(r.Suppressed, "finding"))
+}
+
+// shown makes text from documents safe for a terminal.
+func shown(s string) string { return outside.Line(s, 300) }
+
+// Markdown prints the findings as a table for a comment on a change.
+func (r Report) Markdown(w io.Writer) error {
+	fmt.Fprintf(w, "### Knowledge repository\n\n%s\n", r.Summary()+r.hidden())
+	if len(r.Findings) > 0 {
+		fmt.Fprintf(w, "\n| where | severity | rule | what | what to do |\n| --- | --- | --- | --- | --- |\n")
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "| %s | %s | [%s](%s) | %s | %s |\n", cell(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Severity, f.Rule, pageOf(f.Rule), cell(f.What), cell(f.Fix))
+	}
+	return nil
+}
+
+func cell(s string) string { return outside.Markdown(s, 300) }
+
+func pageOf(name string) string { return Rule{Name: name}.URL() }
+
+// document is the JSON form of a report.
+type document struct {
+	Findings []entry `json:"findings"`
+	Summary  summary `json:"summary"`
+}
+
+type entry struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Artefact string   `json:"artefact,omitempty"`
+	What     string   `json:"what"`
+	Why      string   `json:"why"`
+	Fix      string   `json:"fix"`
+	Page     string   `json:"page"`
+}
+
+type summary struct {
+	Files      int `json:"files"`
+	Artefacts  int `json:"artefacts"`
+	Errors     int `json:"errors"`
+	Warnings   int `json:"warnings"`
+	Notes      int `json:"notes"`
+	Suppressed int `json:"suppressed"`
+}
+
+// JSON prints the findings with everything about them, in order.
+func (r Report) JSON(w io.Writer) error {
+	errs := r.Count(Error)
+	warnings := r.Count(Warning) - errs
+	d := document{Findings: []entry{}, Summary: summary{r.Files, r.Artefacts, errs, warnings, len(r.Findings) - errs - warnings, r.Suppressed}}
+	for _, f := range r.Findings {
+		d.Findings = append(d.Findings, entry{f.File, f.Line, f.Rule, f.Severity, f.Artefact, f.What, f.Why, f.Fix, pageOf(f.Rule)})
+	}
+	return encode(w, d)
+}
+
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

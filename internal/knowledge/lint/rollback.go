@@ -1,0 +1,315 @@
+package lint
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+func rollbackRule() Rule {
+	return Rule{
+		Name: "rollback-destroys-data", Severity: Error,
+		What: "A rollback procedure runs a command that destroys data.",
+		Why:  "At night people run what the page says: a rollback that was to save the service deletes what customers entrusted to it.",
+		Fix:  "Roll the code back and keep the schema: expand first, contract in a later release. Undo one change with a down migration that was rehearsed on a copy. Where data must go, name the rows, take a backup, and test its restore before.",
+		Detail: "Read are code blocks and prose under headings and labels about rollback, undo, revert, back-out and down migrations, and sentences that name them; nested Markdown examples too. " +
+			"Found are resets of migrations (`migrate reset`, `migrate:fresh`, `db:drop`, `flyway clean`, `alembic downgrade base` …), `DROP TABLE|DATABASE|SCHEMA|COLUMN`, `TRUNCATE`, `DELETE FROM` without `WHERE`, `FLUSHALL` and `FLUSHDB`, removal of data folders, volumes, claims, namespaces, buckets, topics and infrastructure, and the same in words (\"drop the orders table\").\n\n" +
+			"A sentence that forbids the command is no finding, nor is one about a local, test or staging system, a dropped index or a temporary table. Where the section speaks of a backup or restore, the finding is a warning. In the rest of runbooks, Fix-Its and deployment units a command is a warning, and none beside a restore.",
+		Bad: Files{
+			"runbooks/RUNBOOK-001.md": "# RUNBOOK-001: Orders\n\nFor ADR-001.\n\n## Rollback\n\n1. Undo the deployment.\n2. Run `npx prisma migrate reset`.\n\n## Escalation\n\nPage the owner of the database.\n",
+			"adr/ADR-001.md":          "# ADR-001: Use a queue\n",
+		},
+		Good: Files{
+			"runbooks/RUNBOOK-001.md": "# RUNBOOK-001: Orders\n\nFor ADR-001.\n\n## Rollback\n\n1. Undo the deployment: `kubectl rollout undo deployment/orders`.\n2. Leave the schema: the release before runs on it. Never run `npx prisma migrate reset`.\n\n## Escalation\n\nPage the owner of the database.\n",
+			"adr/ADR-001.md":          "# ADR-001: Use a queue\n",
+		},
+		run: rollbackDestroysData,
+	}
+}
+
+var (
+	aboutUndo   = rx(`\broll(?:ed|ing|s)?[ -]?backs?\b|\brollbacks?\b|\bundo(?:ing)?\b|\brevert(?:s|ing|ed)?\b|\breversal\b|\bback(?:ing)?[ -]?out\b|\bdown[ -]?migrations?\b|\bdowngrad(?:e|ing)\b`)
+	undoLabel   = rx(`^[\s>*_#|-]*(?:\d+[.)]\s+)?[*_]*(?:(?:immediate|database|schema|db|data|emergency|full|manual|plan for|if it fails|on failure|to)\s+)*(?:roll[ -]?back|undo|revert|back[ -]?out|down migration|reversal)\b[^:.]{0,40}:`)
+	procedure   = rx(`\brun-?books?\b|\bmitigat|\brecover|\bremediat|\btroubleshoot|\btriage\b|\bemergency\b|\bfirst aid\b|\bwhat to do\b|\bprocedure\b`)
+	forbidHead  = rx(`\bnever\b|\bdo not\b|\bdon['’]t\b|\bnot to do\b|\bavoid|anti-?patterns?\b|\bforbidden\b|\bprohibited\b|\balternatives?\b|\bconsidered options\b|\boptions considered\b|\brejected\b|\bpros and cons\b`)
+	forbidLabel = rx(`^[\s>*_#|-]*(?:\d+[.)]\s+)?[*_]*(?:never|do not|don['’]t|must not|avoid|forbidden|prohibited|not allowed|what not to do)\b[^:.]{0,30}:?[*_]*:?\s*$`)
+	narrative   = rx(`\btimeline\b|\bwhat (?:happened|went)\b|\broot cause\b|\bimpact\b|\blessons?\b|\blearn|\bbackground\b|\bcontext\b|\bhistory\b|\bsummary\b`)
+	anyLabel    = regexp.MustCompile(`^(?:\*\*|__)[^*_]{2,50}(?:\*\*:|:\*\*|__:|:__)|^[A-Z][\w /&-]{1,40}:\s*$`)
+	backup      = rx(`\bback-?ups?\b|\bsnapshots?\b|\brestor(?:e|es|ed|ing)\b|\bpg_dump\b|\bpg_restore\b|\bmysqldump\b|\bmongodump\b|\bmongorestore\b|\bpoint-in-time\b|\bpitr\b|\bexport(?:ed)? (?:the|all) (?:data|rows|table)`)
+	noBackup    = rx(`\b(?:no|without(?: a| any)?|lacks?|missing|not|never)\b[^.;\n]{0,20}\b(?:back-?ups?|snapshots?|restor)`)
+	elsewhere   = rx(`\blocal(?:ly|host)?\b|\bon your (?:machine|laptop)\b|\b(?:dev|development|test|testing|staging|sandbox|scratch|preview|throw-?away|ephemeral|disposable)[ -](?:env\w*|databases?|db|clusters?|stack|machine|namespace|schema|data|copy|instance|server|system|tenant|only)\b|\b(?:in|on|for|against) (?:the |a |your )?(?:dev|development|test|tests|staging|sandbox|ci|preview)\b|\bonly in (?:dev|test|staging)\w*|\w+_test\b|\btest_\w+|NODE_ENV=(?:test|development)|RAILS_ENV=(?:test|development)`)
+	localHead   = rx(`\blocal\b|\bdevelopment\b|\bdev (?:env|setup)\w*|\bsandbox\b|\bplayground\b|\btest (?:env|data|suite)\w*|\bstaging\b|\bgetting started\b|\bcontributing\b`)
+	production  = rx(`\bprod(?:uction)?\b|\blive\b`)
+	downMark    = rx(`^\s*(?:--|#|//)\s*(?:\+(?:goose|migrate)\s+)?down\b`)
+	upMark      = rx(`^\s*(?:--|#|//)\s*(?:\+(?:goose|migrate)\s+)?up\b`)
+	comment     = regexp.MustCompile(`^\s*(?:#|//|--|/\*|\*\s|REM\s|;)`)
+	listMark    = regexp.MustCompile(`^(\s*)(?:[-*+]|\d{1,9}[.)])\s`)
+	innerHead   = regexp.MustCompile(`^#{1,6}\s+(.*)`)
+)
+
+// scope is how far a label reaches: to the end of its list item, or to the next
+// label or heading.
+type scope struct {
+	on, list     bool
+	indent       int
+	heading      int
+	block, inner int
+}
+
+// extends reports whether a line still belongs to the label.
+func (sc scope) extends(l line, raw string) bool {
+	switch {
+	case !sc.on || l.heading != sc.heading:
+		return false
+	case l.block == sc.block || l.code:
+		return true
+	case sc.list:
+		return indentOf(raw) > sc.indent
+	}
+	return !anyLabel.MatchString(strings.TrimSpace(raw)) || listMark.MatchString(raw)
+}
+
+func open(l line, raw string) scope {
+	return scope{on: true, list: listMark.MatchString(raw), indent: indentOf(raw), heading: l.heading, block: l.block}
+}
+
+func indentOf(raw string) int { return len(raw) - len(strings.TrimLeft(raw, " \t")) }
+
+// undo walks one file and knows whether a line is part of a rollback.
+type undo struct {
+	*check
+	s        *source
+	kind     knowledge.Kind
+	does     destroyer
+	under    scope // "Rollback:"
+	forbid   scope // "Never:"
+	inner    bool  // a heading about rollback in an example of Markdown
+	down     bool  // behind "-- down" in a code block
+	block    int
+	column   int // of a table whose header names rollback; -1 = none
+	last     int // line of the table
+	previous string
+}
+
+// Contexts of a line.
+const (
+	outsideOf = iota
+	inProcedure
+	inRollback
+)
+
+func rollbackDestroysData(c *check) {
+	does := destroyer(dangers())
+	for _, s := range c.docs {
+		u := &undo{check: c, s: s, does: does, column: -1}
+		if a, ok := c.base.ByPath(s.repo, s.path); ok {
+			u.kind = a.Kind
+		}
+		if !isHistory(s.path) && u.worthwhile() {
+			u.walk()
+		}
+	}
+}
+
+// worthwhile is a cheap look whether the file speaks of undoing or is a procedure.
+func (u *undo) worthwhile() bool {
+	if u.isProcedure() {
+		return true
+	}
+	for _, raw := range u.s.raw {
+		if aboutUndo.MatchString(raw) || downMark.MatchString(raw) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(u.s.headings, func(h heading) bool { return procedure.MatchString(h.text) })
+}
+
+func (u *undo) isProcedure() bool {
+	return u.kind == knowledge.Runbook || u.kind == knowledge.Unit || u.kind == knowledge.Fix ||
+		u.kind == "" && procedure.MatchString(strings.ReplaceAll(path.Base(u.s.path), "_", "-"))
+}
+
+func (u *undo) walk() {
+	for i, l := range u.s.lines {
+		raw := u.s.rawLine(l.no)
+		u.enter(l, raw)
+		text, ok := u.relevant(l, raw)
+		if ok {
+			u.line(i, l, text)
+		}
+		u.previous = l.text
+	}
+}
+
+// enter keeps the labels and markers in step with the line.
+func (u *undo) enter(l line, raw string) {
+	if !u.under.extends(l, raw) {
+		u.under = scope{}
+	}
+	if !u.forbid.extends(l, raw) {
+		u.forbid = scope{}
+	}
+	if l.block != u.block {
+		u.block, u.down, u.previous = l.block, false, ""
+		if !l.code {
+			u.inner = false
+		}
+	}
+	if l.code {
+		u.enterCode(l)
+		return
+	}
+	if undoLabel.MatchString(raw) {
+		u.under = open(l, raw)
+	}
+	if forbidLabel.MatchString(raw) {
+		u.forbid = open(l, raw)
+	}
+}
+
+func (u *undo) enterCode(l line) {
+	switch {
+	case downMark.MatchString(l.text):
+		u.down = true
+	case upMark.MatchString(l.text):
+		u.down = false
+	}
+	if l.lang == "markdown" || l.lang == "md" {
+		if m := innerHead.FindStringSubmatch(l.text); m != nil {
+			u.inner = aboutUndo.MatchString(m[1])
+		}
+	}
+}
+
+// relevant is the part of a line that can be a step of a procedure. Of a table
+// with a column about rollback it is that cell.
+func (u *undo) relevant(l line, raw string) (string, bool) {
+	if l.code || !strings.HasPrefix(strings.TrimSpace(raw), "|") {
+		u.column = -1
+		return l.text, true
+	}
+	cells := strings.Split(strings.Trim(strings.TrimSpace(raw), "|"), "|")
+	if u.last == 0 || l.no > u.last+2 {
+		u.column = slices.IndexFunc(cells, aboutUndo.MatchString)
+		u.last = l.no
+		return l.text, true
+	}
+	u.last = l.no
+	if u.column >= 0 && u.column < len(cells) {
+		return cells[u.column], true
+	}
+	return l.text, true
+}
+
+func (u *undo) context(l line, text string) int {
+	heads := u.s.headingPath(l.heading)
+	undoHead := slices.ContainsFunc(heads, aboutUndo.MatchString)
+	if u.kind == knowledge.Incident && slices.ContainsFunc(heads, narrative.MatchString) && !undoHead {
+		return outsideOf
+	}
+	switch {
+	case undoHead, u.under.on, u.inner, u.down, u.column >= 0 && !l.code:
+		return inRollback
+	case !l.code && aboutUndo.MatchString(text) && u.kind != knowledge.Incident:
+		return inRollback
+	case u.isProcedure(), slices.ContainsFunc(heads, procedure.MatchString):
+		return inProcedure
+	}
+	return outsideOf
+}
+
+// line reports what a line destroys.
+func (u *undo) line(i int, l line, text string) {
+	if l.code && comment.MatchString(l.text) && l.lang != "markdown" && l.lang != "md" {
+		return
+	}
+	in := u.context(l, text)
+	if in == outsideOf || u.forbid.on || l.code && prohibition.MatchString(u.previous) && comment.MatchString(u.previous) {
+		return
+	}
+	h, ok := u.destruction(i, l, text, in)
+	if !ok || forbidden(text, h) || u.elsewhere(l, text) {
+		return
+	}
+	saved := u.saved(i, l)
+	severity := u.rule.Severity
+	what := fmt.Sprintf("the rollback runs %s, which %s", quote(h.text), h.effect)
+	switch {
+	case in == inProcedure && saved:
+		return
+	case in == inProcedure:
+		severity, what = Warning, fmt.Sprintf("the procedure runs %s, which %s", quote(h.text), h.effect)
+	case saved:
+		severity, what = Warning, what+"; the section speaks of a backup"
+	}
+	u.reportAs(severity, u.in(u.s, l.no), what, h.instead)
+}
+
+// destruction finds what a line destroys. A statement may go on in the lines
+// behind it.
+func (u *undo) destruction(i int, l line, text string, in int) (hit, bool) {
+	if l.code {
+		whole := text
+		for _, next := range u.s.lines[i+1:] {
+			if next.block != l.block || strings.Contains(whole, ";") || len(whole) > 500 || !deleteFrom.MatchString(text) {
+				break
+			}
+			whole += "\n" + next.text
+		}
+		h, ok := u.does.find(whole, true)
+		if ok && h.from >= len(text) {
+			return hit{}, false // found again on its own line
+		}
+		return h, ok
+	}
+	for _, at := range codeSpan.FindAllStringIndex(text, -1) {
+		if h, ok := u.does.find(text[at[0]+1:at[1]-1], true); ok {
+			h.from += at[0] + 1
+			if !forbidden(text, h) {
+				return h, true
+			}
+		}
+	}
+	if h, ok := u.does.find(text, false); ok && (in == inRollback) {
+		return h, true
+	}
+	if in == inRollback && (u.undoing(l, text)) {
+		return findWords(text)
+	}
+	return hit{}, false
+}
+
+// undoing reports whether words, not commands, are a step of the rollback: they
+// stand in its section, or the sentence itself names it.
+func (u *undo) undoing(l line, text string) bool {
+	return u.under.on || u.column >= 0 || slices.ContainsFunc(u.s.headingPath(l.heading), aboutUndo.MatchString) || aboutUndo.MatchString(text)
+}
+
+// elsewhere reports whether a line is about a system whose data nobody needs, or
+// stands under a heading that forbids what follows.
+func (u *undo) elsewhere(l line, text string) bool {
+	heads := u.s.headingPath(l.heading)
+	if slices.ContainsFunc(heads, forbidHead.MatchString) || slices.ContainsFunc(heads, localHead.MatchString) {
+		return true
+	}
+	return elsewhere.MatchString(text) && !production.MatchString(text)
+}
+
+// saved reports whether the section of a line speaks of a backup.
+func (u *undo) saved(_ int, l line) bool {
+	found := false
+	for _, x := range u.s.lines {
+		if x.heading != l.heading {
+			continue
+		}
+		if noBackup.MatchString(x.text) {
+			return false
+		}
+		found = found || backup.MatchString(x.text)
+	}
+	return found
+}

@@ -1,0 +1,209 @@
+package lint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	markdown "github.com/yuin/goldmark/parser"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+// Limits, as those of the reader of artefacts; it reports what is over them.
+const (
+	maxFile  = 1 << 20
+	maxFiles = 50_000
+)
+
+type fileKey struct{ repo, path string }
+
+// world is everything that rules look at.
+type world struct {
+	base    *knowledge.Base
+	folders map[string]fs.FS
+	prefix  map[string]string
+	docs    []*source // every Markdown file, by folder and path
+	byPath  map[fileKey]*source
+	all     []knowledge.Artefact // without templates
+	kinds   map[knowledge.Kind][]knowledge.Artefact
+	present map[fileKey]bool // what exists, as far as asked
+	code    map[string]codeIndex
+}
+
+// read reads the files of the folders on all cores.
+func read(ctx context.Context, base *knowledge.Base, folders []Folder) (*world, error) {
+	w := &world{
+		base: base, folders: map[string]fs.FS{}, prefix: map[string]string{}, byPath: map[fileKey]*source{},
+		kinds: map[knowledge.Kind][]knowledge.Artefact{}, present: map[fileKey]bool{}, code: map[string]codeIndex{},
+	}
+	var files []fileKey
+	for _, f := range folders {
+		w.folders[f.Name], w.prefix[f.Name] = f.FS, f.Prefix
+		found, err := list(f)
+		if err != nil {
+			return nil, fmt.Errorf("read knowledge repository %s: %w", f.Name, err)
+		}
+		files = append(files, found...)
+	}
+	if err := w.parse(ctx, files); err != nil {
+		return nil, err
+	}
+	for _, a := range base.Artefacts() {
+		if isTemplate(a.Path) {
+			continue
+		}
+		w.all = append(w.all, a)
+		w.kinds[a.Kind] = append(w.kinds[a.Kind], a)
+	}
+	return w, nil
+}
+
+func list(f Folder) ([]fileKey, error) {
+	var out []fileKey
+	err := fs.WalkDir(f.FS, ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && p == ".":
+			return err
+		case err != nil:
+			return nil //nolint:nilerr // the reader of artefacts has reported it
+		case d.IsDir() && p != "." && skipped(d.Name()):
+			return fs.SkipDir
+		case d.IsDir() || !isMarkdown(p) || isTemplate(p):
+			return nil
+		case len(out) == maxFiles:
+			return fs.SkipAll
+		}
+		out = append(out, fileKey{f.Name, p})
+		return nil
+	})
+	return out, err
+}
+
+// skipped are folders whose files are not this repository's own words.
+func skipped(name string) bool {
+	return strings.HasPrefix(name, ".") || slices.Contains([]string{"node_modules", "vendor", "third_party", "testdata"}, name)
+}
+
+func isMarkdown(p string) bool {
+	ext := strings.ToLower(path.Ext(p))
+	return ext == ".md" || ext == ".markdown"
+}
+
+// parse reads the files; what can't be read is left out.
+func (w *world) parse(ctx context.Context, files []fileKey) error {
+	docs := make([]*source, len(files))
+	work := make(chan int)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			md := newMarkdown()
+			for i := range work {
+				if ctx.Err() == nil {
+					docs[i] = w.source(md, files[i])
+				}
+			}
+		})
+	}
+	for i := range files {
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("lint: %w", err)
+	}
+	for i, d := range docs {
+		if d != nil {
+			w.docs = append(w.docs, d)
+			w.byPath[files[i]] = d
+		}
+	}
+	return nil
+}
+
+// source reads one file. The parser comes from elsewhere: a file that trips it
+// must not cost the others.
+func (w *world) source(md markdown.Parser, k fileKey) (s *source) {
+	defer func() {
+		if recover() != nil {
+			s = nil
+		}
+	}()
+	src, err := readLimited(w.folders[k.repo], k.path)
+	if err != nil || w.refused(k, src) {
+		return nil
+	}
+	return parse(md, k.repo, k.path, src)
+}
+
+var errUnreadable = errors.New("no text of a usual size")
+
+func readLimited(fsys fs.FS, p string) (_ []byte, err error) {
+	f, err := fsys.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, errUnreadable
+	}
+	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(src) > maxFile || !utf8.Valid(src) {
+		return nil, errUnreadable
+	}
+	return src, nil
+}
+
+// refused reports whether a file nests or marks so much that the parser would
+// take minutes. The reader of artefacts has said so.
+func (w *world) refused(k fileKey, src []byte) bool {
+	return knowledge.Costly(src)
+}
+
+// exists reports whether a folder has a file or folder. known is false for a path
+// that leaves the folder, which nobody looks up.
+func (w *world) exists(repo, p string) (yes, known bool) {
+	if !fs.ValidPath(p) {
+		return false, false
+	}
+	k := fileKey{repo, p}
+	if _, ok := w.byPath[k]; ok {
+		return true, true
+	}
+	if yes, ok := w.present[k]; ok {
+		return yes, true
+	}
+	_, err := fs.Stat(w.folders[repo], p)
+	w.present[k] = err == nil
+	return err == nil, true
+}
+
+// doc is the file that an artefact stands in; nil when it could not be read.
+func (w *world) doc(a knowledge.Artefact) *source { return w.byPath[fileKey{a.Repo, a.Path}] }
+
+// uses reports whether the repository has artefacts of a kind.
+func (w *world) uses(ks ...knowledge.Kind) bool {
+	return slices.ContainsFunc(ks, func(k knowledge.Kind) bool { return len(w.kinds[k]) > 0 })
+}
+
+// method reports whether the repository follows work from requirement to code,
+// and is more than a collection of records.
+func (w *world) method() bool {
+	return w.uses(knowledge.Bolt, knowledge.PRD, knowledge.DAA, knowledge.Fix)
+}
