@@ -36,10 +36,24 @@ type Files struct {
 func NewFiles(paths []string, root string) *Files {
 	f := &Files{root: strings.Trim(path.Clean("/"+slashed(root)), "/"), byBase: make(map[string][]string, len(paths))}
 	for _, p := range paths {
+		if vendored(p) {
+			continue
+		}
 		base := strings.ToLower(path.Base(p))
 		f.byBase[base] = append(f.byBase[base], p)
 	}
 	return f
+}
+
+// vendored reports whether a file of the repository was copied from a library.
+func vendored(p string) bool {
+	for part := range strings.SplitSeq(p, "/") {
+		switch part {
+		case "vendor", "node_modules", "site-packages", "dist-packages", "bower_components", "third_party":
+			return true
+		}
+	}
+	return false
 }
 
 // Locate maps frames, innermost first, to files of the repository, in the same
@@ -222,7 +236,7 @@ func (f *Files) best(t target, base string) match {
 	m := match{}
 	for _, p := range f.byBase[base] {
 		n := t.common(p)
-		if n == 0 || n < m.common || inFolder(p, libraryFolders) {
+		if n == 0 || n < m.common {
 			continue
 		}
 		if n > m.common {

@@ -180,10 +180,13 @@ func BenchmarkLocate(b *testing.B) {
 	var paths []string
 	for i := range 50_000 {
 		paths = append(paths, fmt.Sprintf("services/s%d/pkg%d/index.ts", i%500, i))
+		if i%10 > 0 {
+			paths[i] = fmt.Sprintf("services/s%d/src/module%d.ts", i%500, i)
+		}
 	}
 	frames := make([]evidence.Frame, stack.MaxFrames)
 	for i := range frames {
-		frames[i] = evidence.Frame{File: fmt.Sprintf("/app/services/s%d/pkg%d/index.js", i, i), Line: 1}
+		frames[i] = evidence.Frame{File: fmt.Sprintf("/app/services/s%d/pkg%d/index.js", 10*i%500, 10*i), Line: 1}
 	}
 	b.Run("index", func(b *testing.B) {
 		b.ReportAllocs()

@@ -24,7 +24,10 @@ func readPlain(ls []line) Trace {
 	t := Trace{Language: Plain}
 	var stacked, single []evidence.Frame
 	for _, l := range ls {
-		ms := plainPlace.FindAllStringSubmatchIndex(l.text, 32)
+		var ms [][]int
+		if mayPlace(l.text) {
+			ms = plainPlace.FindAllStringSubmatchIndex(l.text, 32)
+		}
 		if len(ms) == 0 {
 			if e, ok := plainError(l.text); ok && len(stacked) == 0 {
 				t.Error = e
@@ -58,6 +61,26 @@ func readPlain(ls []line) Trace {
 	}
 	t.Frames = t.Innermost(MaxFrames)
 	return t
+}
+
+// mayPlace reports whether an extension and a line number may be in a text.
+func mayPlace(text string) bool {
+	words := strings.Contains(text, "line ")
+	for i := strings.IndexByte(text, '.'); i >= 0 && i+1 < len(text); {
+		end := i + 1
+		for end < len(text) && end-i < 9 && (text[end] >= 'a' && text[end] <= 'z') {
+			end++
+		}
+		if end > i+1 && end < len(text) && (words || text[end] == ':' || text[end] == '(') {
+			return true
+		}
+		n := strings.IndexByte(text[i+1:], '.')
+		if n < 0 {
+			return false
+		}
+		i += 1 + n
+	}
+	return false
 }
 
 // plainStacked tells a line of a stack: introduced by "at" or "in", indented, or

@@ -131,7 +131,11 @@ func (t Trace) Innermost(n int) []Frame {
 func Parse(text string) Trace {
 	ls := split(text)
 	var best Trace
+	may := marksOf(ls)
 	for _, r := range readers {
+		if !may[r.language] {
+			continue
+		}
 		t := r.read(ls).trace(r.language)
 		if len(t.Frames) > len(best.Frames) || best.Language == "" && t.Type != "" {
 			best = t
