@@ -112,7 +112,9 @@ func (s *Source) blameUnknown(ctx context.Context, m *clone, hash, path string, 
 		return err
 	}
 	for _, b := range blames {
-		m.answers.blames.put(blameKey(hash, path, b.Asked), b)
+		if !b.Shallow { // a clone can be deepened
+			m.answers.blames.put(blameKey(hash, path, b.Asked), b)
+		}
 		for i, line := range lines {
 			if line == b.Asked {
 				out[i] = b

@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,8 +79,15 @@ type Commit struct {
 
 // New checks the options; it runs nothing.
 func New(o Options) (*Source, error) {
-	if o.Timeout < 0 || o.Since < 0 {
-		return nil, fmt.Errorf("git %s: timeout and since must not be negative", o.Name)
+	if o.Timeout < 0 || o.Since < 0 || o.Fetch.Every < 0 || o.Fetch.Timeout < 0 {
+		return nil, fmt.Errorf("git %s: timeouts, since and the time between fetches must not be negative", o.Name)
+	}
+	if o.Cache != "" {
+		dir, err := filepath.Abs(o.Cache)
+		if err != nil {
+			return nil, fmt.Errorf("git %s: cache %s: %w", o.Name, o.Cache, err)
+		}
+		o.Cache = dir
 	}
 	o.Command = cmp.Or(o.Command, "git")
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,7 +19,9 @@ const (
 // when it lists none. Only full hashes are taken.
 func (s *Source) ignored(ctx context.Context, m *clone, hash string) (string, error) {
 	if file, ok := m.answers.ignored.get(hash); ok {
-		return file, nil
+		if _, err := os.Lstat(file); err == nil || file == "" {
+			return file, nil
+		}
 	}
 	file, err := s.readIgnored(ctx, m, hash)
 	if err != nil {

@@ -7,16 +7,24 @@ import (
 	"time"
 )
 
-// keepEvery is how often clones are looked at.
-const keepEvery = time.Minute
+// keepEvery is how often clones are looked at, when they are not fetched more
+// often; fetchEvery is the shortest time between fetches.
+const (
+	keepEvery  = 5 * time.Minute
+	fetchEvery = 10 * time.Second
+)
 
-// Keep refreshes clones until ctx ends: at once and then every minute, one after
-// the other. What limits their history is logged when it begins, changes and
+// Keep refreshes clones until ctx ends: at once and then every five minutes, or
+// as often as they are fetched, one after the other. What limits their history is logged when it begins, changes and
 // ends. It never fails: a clone that can't be read is logged, too.
 func (s *Source) Keep(ctx context.Context, repos []string, log *slog.Logger) error {
 	repos = slices.Compact(slices.Sorted(slices.Values(repos)))
 	said := map[string][]string{}
-	tick := time.NewTicker(keepEvery)
+	every := keepEvery
+	if s.o.Fetch.Every > 0 {
+		every = max(fetchEvery, min(every, s.o.Fetch.Every))
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		for _, repo := range repos {

@@ -37,12 +37,13 @@ type mirror struct {
 type clone struct {
 	*mirror
 	refs    refs
+	stamp   string            // of the references
 	shallow map[string]bool   // commits whose parents the clone lacks
 	partial bool              // the clone lacks objects that it may fetch
 	texts   map[string]string // the files of the mirror
 }
 
-// answers never change: they are keyed by commits.
+// answers are kept under what they depend on, mostly commits, and never change.
 type answers struct {
 	files   *lru[string, []string]
 	blames  *lru[string, Blame]
@@ -197,7 +198,7 @@ func (m *mirror) read(seen sight) (*clone, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	c := &clone{mirror: m, refs: r, shallow: hashes(shallow)}
+	c := &clone{mirror: m, refs: r, stamp: digestOf(r), shallow: hashes(shallow)}
 	promised, err := filepath.Glob(filepath.Join(m.objects, "pack", "*.promisor"))
 	c.partial = err == nil && len(promised) > 0
 	c.texts = map[string]string{

@@ -50,7 +50,7 @@ func (s *Source) Origin(ctx context.Context, repo, rev, commit string) (Origin, 
 	if !isHash(commit) {
 		return Origin{}, fmt.Errorf("%w: %q is no full hash", ErrUnknownRevision, commit)
 	}
-	key := head + commit
+	key := head + commit + m.stamp // a tag can be made later
 	if o, ok := m.answers.origins.get(key); ok {
 		return o, nil
 	}

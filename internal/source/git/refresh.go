@@ -27,7 +27,7 @@ const (
 	graphTimeout = 2 * time.Minute
 	// staleLock is how old a lock of git must be to be one left behind.
 	staleLock = 10 * time.Minute
-	// maxBranches are looked at for rewritten history.
+	// maxBranches that moved are looked at for rewritten history at once.
 	maxBranches = 100
 )
 
@@ -110,12 +110,15 @@ func (s *Source) Refresh(ctx context.Context, repo string, now time.Time) (State
 // rewritten compares the remote's branches with where they stood before.
 func (s *Source) rewritten(ctx context.Context, m *clone, mem *memory) []Forced {
 	var out []Forced
-	now := map[string]string{}
+	now, asked := map[string]string{}, 0
 	for _, prefix := range []string{"refs/remotes/", fetchedHeads} {
 		for _, name := range m.refs.sorted(prefix) {
 			now[name] = m.refs.names[name]
 			old := mem.Branches[name]
-			if old == "" || old == now[name] || len(out) == maxBranches || s.holds(ctx, m, now[name], old) {
+			if old == "" || old == now[name] || asked == maxBranches {
+				continue
+			}
+			if asked++; s.holds(ctx, m, now[name], old) {
 				continue
 			}
 			out = append(out, Forced{Branch: strings.TrimPrefix(strings.TrimPrefix(name, "refs/remotes/"), fetchedHeads), Old: old, New: now[name]})
@@ -136,8 +139,7 @@ func (s *Source) holds(ctx context.Context, m *clone, tip, commit string) bool {
 // blame then skips commits without reading their trees. It is kept in the
 // mirror; git does not use one in a shallow clone.
 func (s *Source) writeGraph(ctx context.Context, m *clone, mem *memory) error {
-	stamp := digestOf(m.refs)
-	if mem.Graph == stamp || len(m.shallow) > 0 || len(m.refs.names) == 0 {
+	if mem.Graph == m.stamp || len(m.shallow) > 0 || len(m.refs.names) == 0 {
 		return nil
 	}
 	info := filepath.Join(m.dir, "objects", "info")
@@ -153,7 +155,7 @@ func (s *Source) writeGraph(ctx context.Context, m *clone, mem *memory) error {
 		"commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress",
 	}})
 	if err == nil {
-		mem.Graph = stamp
+		mem.Graph = m.stamp
 	}
 	return err
 }

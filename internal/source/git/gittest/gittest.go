@@ -42,8 +42,8 @@ type Repository struct {
 // Large makes a repository in dir, which must be empty: branches with merge
 // commits of several forges, squash merges, commits with and without a Bolt
 // trailer, renamed files, functions moved between files, releases with tags.
-// 50,000 commits take about ten seconds: the history is written as one stream
-// and packed by git.
+// The history is written as one stream and packed by git: 50,000 commits take
+// some 20 s of processor time.
 func Large(ctx context.Context, dir string, size Size) (*Repository, error) {
 	size.Commits, size.Files = cmp.Or(size.Commits, 50_000), cmp.Or(size.Files, 2_000)
 	if _, err := run(ctx, dir, nil, "init", "-q", "-b", "main"); err != nil {
