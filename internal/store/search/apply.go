@@ -99,7 +99,7 @@ func newFiler(ctx context.Context, tx *sql.Tx) (*filer, error) {
 			VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)`},
 		{&w.link, "INSERT INTO links(doc, target, key, label, section, line) VALUES($1, $2, $3, $4, $5, $6)"},
 	} {
-		stmt, err := tx.PrepareContext(ctx, s.sql)
+		stmt, err := tx.PrepareContext(ctx, s.sql) //nolint:sqlclosecheck // close closes it
 		if err != nil {
 			return nil, errors.Join(err, w.close())
 		}

@@ -3,9 +3,10 @@ package search_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,7 +49,6 @@ func BenchmarkCold(b *testing.B) {
 		}
 	}
 	b.SetBytes(int64(bytes))
-	base := rss(b)
 	for _, mode := range []string{"file", "memory"} {
 		b.Run(mode, func(b *testing.B) {
 			before, n := cpu(), 0
@@ -65,7 +65,6 @@ func BenchmarkCold(b *testing.B) {
 			}
 			b.ReportMetric((cpu()-before).Seconds()/float64(n), "cpu-s/op")
 			b.ReportMetric(float64(bytes)/1e6, "MB-text")
-			b.ReportMetric((rss(b)-base)/1e6, "MB-rss-more")
 		})
 	}
 }
@@ -133,7 +132,6 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	b.Run("all", func(b *testing.B) {
 		measure(b, func(n int) { find(b, ix, all[n*7%len(all)]) })
-		b.ReportMetric(rss(b)/1e6, "MB-rss")
 	})
 }
 
@@ -209,18 +207,63 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// rss is the memory of the process, in bytes.
-func rss(b *testing.B) float64 {
-	runtime.GC()
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
+// BenchmarkMemory says how much memory a process takes that indexes all, and
+// one that opens the index, searches and applies a change: the most that was
+// resident, with the binary's own.
+func BenchmarkMemory(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "index")
+	for _, what := range []string{"nothing", "cold", "search"} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestMemoryChild$", "-test.v")
+				cmd.Env = append(os.Environ(), "SEARCH_CHILD="+what, "SEARCH_PATH="+path)
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					b.Fatalf("%v\n%s", err, out)
+				}
+				_, rest, _ := strings.Cut(string(out), "peak ")
+				peak, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(peak/1e3, "MB-peak")
+			}
+		})
 	}
-	for line := range strings.Lines(string(text)) {
-		var kb float64
-		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kb); err == nil {
-			return kb * 1024
+}
+
+// TestMemoryChild is what BenchmarkMemory runs in a process of its own.
+func TestMemoryChild(t *testing.T) {
+	what, path := os.Getenv("SEARCH_CHILD"), os.Getenv("SEARCH_PATH")
+	if what == "" {
+		return
+	}
+	if what == "cold" {
+		ix := open(t, path)
+		var some []search.Change
+		for f := range searchtest.Files(1, benchFiles) {
+			if some = append(some, searchtest.Change("shop", f)); len(some) == batch {
+				apply(t, ix, some...)
+				some = some[:0]
+			}
 		}
 	}
-	return 0
+	if what == "search" {
+		ix := open(t, path)
+		for range 20 {
+			for _, q := range []string{"outbox relay", "pool", "kind:adr quota", `"circuit breaker" OR bulkhead`, "service"} {
+				find(t, ix, q)
+			}
+		}
+		apply(t, ix, shop()...)
+	}
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			t.Log("peak", strings.Fields(kb)[0])
+		}
+	}
 }

@@ -77,7 +77,7 @@ func (p Page) bounds() (from, limit int) {
 // rankedRows is how many rows bm25 looks at: it costs microseconds a row. When
 // more match, those with the words in title or heading come first, then one of
 // each artefact, in the order in which they were indexed.
-const rankedRows = 1000
+const rankedRows = 750
 
 // Search finds artefacts. Words are looked for in one section together with the
 // artefact's ID and title; when no artefact has them so, anywhere in the
@@ -366,9 +366,8 @@ func (s *finder) show(all []*found) ([]Hit, error) {
 		}
 		f := all[at[row]]
 		h.Score, h.Sections = f.score, max(f.count, 1)
-		line := 0
-		h.Snippet, line = snippet(body)
-		if line >= 0 {
+		var line int
+		if h.Snippet, line = snippet(body); line >= 0 {
 			h.Line += line
 		} else {
 			h.Line = h.Section.Line

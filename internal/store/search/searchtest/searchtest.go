@@ -60,7 +60,9 @@ func common() []string {
 	if but more than its only they each after must before then so no was may other into our between under been there have these`)
 }
 
-func troubles() []string {
+// Troubles are the messages that incidents and playbooks quote, with a service
+// and a number to fill in.
+func Troubles() []string {
 	return []string{
 		"FATAL: remaining connection slots are reserved for %s connections (pool of %d)",
 		"pq: sorry, too many clients already while calling %s, %d waiting",
@@ -156,7 +158,7 @@ func (m *maker) file() File {
 	for _, heading := range k.sections {
 		fmt.Fprintf(&b, "\n## %s\n\n", heading)
 		if heading == "Symptoms" || heading == "Example" {
-			all := troubles()
+			all := Troubles()
 			fmt.Fprintf(&b, "```\n"+all[m.r.IntN(len(all))]+"\n```\n\n", service, m.r.IntN(900)+10)
 		}
 		m.text(&b, b.Len()+each)
