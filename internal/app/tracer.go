@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/outside"
 	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/source/git"
 )
@@ -47,16 +48,53 @@ func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.Tra
 	if err != nil {
 		return nil, err
 	}
-	steps, err := base.Trace(ctx, t.git.Repository(q.Service.Repository.Path), knowledge.Query{
-		Frames: q.Frames, Revision: q.Revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
+	repo := t.git.Repository(q.Service.Repository.Path)
+	revision, doubt := deployed(ctx, repo, q)
+	steps, err := base.Trace(ctx, repo, knowledge.Query{
+		Frames: q.Frames, Revision: revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
 	})
 	if len(steps) > 0 {
-		return steps, nil
+		return doubted(steps, q.Revision != "", doubt), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("trace chain: %w", err)
 	}
 	return nil, nil
+}
+
+// deployed finds the commit that runs. Where it can't be told, the head of the
+// clone stands in for it, and doubt says so.
+func deployed(ctx context.Context, repo *git.Repository, q respond.TraceQuery) (revision, doubt string) {
+	if q.Revision == "" {
+		return "", "which revision runs is not known: the line is that of the clone's head"
+	}
+	res, err := repo.Resolve(ctx, q.Revision, q.Service.Name)
+	switch {
+	case err != nil:
+		return q.Revision, "" // the trace says why the repository can't be read
+	case res.Commit == "":
+		return "", fmt.Sprintf("the line is that of the clone's head, not of the revision %s that runs: %s", outside.Line(q.Revision, 80), res.Why)
+	case res.Moving:
+		return res.Commit, fmt.Sprintf("what runs is known as %s only: %s", res.How, res.Why)
+	}
+	return res.Commit, ""
+}
+
+// doubted marks the steps that depend on the revision. A runtime that says a
+// revision which is not there makes them guesses.
+func doubted(steps []respond.TraceStep, said bool, doubt string) []respond.TraceStep {
+	for i, s := range steps {
+		if doubt == "" || s.Kind != "code" && s.Kind != "commit" {
+			continue
+		}
+		if s.Why == "" {
+			steps[i].Why = doubt
+		}
+		if said && !s.Inferred {
+			steps[i].Inferred, steps[i].Score = true, 0.5
+		}
+	}
+	return steps
 }
 
 // read returns the folders' artefacts, at most a minute old. Folders that can't
