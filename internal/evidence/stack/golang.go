@@ -11,6 +11,7 @@ import (
 // goroutine is one goroutine of a dump, or a stack without a head as error and
 // log libraries write it.
 type goroutine struct {
+	inner    bool // its error was wrapped by the one above (xerrors)
 	panicked bool // a panic or a fatal error was printed above it
 	state    string
 	err      Error
@@ -101,7 +102,8 @@ func (r *goReader) add(function, file, lineText string) {
 }
 
 func (r *goReader) begin(state string) {
-	g := goroutine{panicked: r.pending, state: state, err: newError("", r.note)}
+	note, inner := strings.CutPrefix(r.note, "- ")
+	g := goroutine{panicked: r.pending, state: state, err: newError("", strings.TrimSuffix(note, ":")), inner: inner}
 	if r.pending {
 		g.err, g.around = r.err, r.around
 	}
@@ -222,9 +224,20 @@ func raisedAt(frames []evidence.Frame) []evidence.Frame {
 
 // headless chooses among stacks without a head. An error that was wrapped
 // several times prints the stack of each wrapping, the inner one first; they
-// start in the same function.
+// start in the same function. Where the outer one comes first (xerrors), a dash
+// stands before the inner ones.
 func headless(all []goroutine) chain {
 	i := len(all) - 1
+	if all[i].inner {
+		var c chain
+		for ; i >= 0 && len(c) < maxErrors; i-- {
+			c = append(c, section{err: all[i].err, frames: all[i].frames})
+			if !all[i].inner {
+				break
+			}
+		}
+		return c
+	}
 	for i > 0 && sameStart(all[i-1].frames, all[i].frames) {
 		i--
 	}

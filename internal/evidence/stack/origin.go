@@ -45,7 +45,7 @@ func origin(l Language, f evidence.Frame) Origin {
 	if o := languageOrigin(l, f.Function, file); o != "" {
 		return o
 	}
-	if inFolder(file, libraryFolders) {
+	if inFolder(file, libraryFolders) || strings.HasPrefix(file, "external/") {
 		return Library
 	}
 	if strings.HasPrefix(file, "/usr/lib/") || strings.HasPrefix(file, "/usr/share/") || strings.HasPrefix(file, "/lib/") {
@@ -201,13 +201,13 @@ var dotnetLibraries = []string{
 	"Npgsql.", "Newtonsoft.", "Dapper.", "MediatR.", "Polly.", "Serilog.", "MassTransit.", "StackExchange.", "Grpc.", "AutoMapper.", "Castle.", "RabbitMQ.Client.",
 	"Amazon.", "Azure.", "MySql.", "MySqlConnector.", "Oracle.", "Quartz.", "Hangfire.", "NLog.", "log4net.", "Refit.", "FluentValidation.", "Swashbuckle.",
 	"MongoDB.", "Confluent.", "Elastic.", "NHibernate.", "Autofac.", "Xunit.", "NUnit.", "Moq.", "IdentityServer4.", "OpenTelemetry.", "Google.", "Orleans.",
-	"NServiceBus.", "Rebus.", "EasyNetQ.", "ServiceStack.", "FSharp.",
+	"Microsoft.", "NServiceBus.", "Rebus.", "EasyNetQ.", "ServiceStack.", "FSharp.",
 }
 
 func dotnetOrigin(function string) Origin {
 	hasPrefix := func(p string) bool { return strings.HasPrefix(function, p) }
 	switch {
-	case hasPrefix("System."), hasPrefix("Microsoft."), hasPrefix("Interop."), hasPrefix("Internal."), hasPrefix("UnityEngine."):
+	case hasPrefix("System."), hasPrefix("Interop."), hasPrefix("Internal."), hasPrefix("UnityEngine."):
 		return Runtime
 	case slices.ContainsFunc(dotnetLibraries, hasPrefix):
 		return Library
@@ -221,7 +221,7 @@ func rubyOrigin(file string) Origin {
 	switch {
 	case inFolder(file, []string{"gems", "bundle", ".bundle", "vendor"}):
 		return Library
-	case rubyStandard.MatchString(file):
+	case rubyStandard.MatchString(file), strings.HasPrefix(file, "org/jruby/"):
 		return Runtime
 	case strings.HasSuffix(file, "/bin/bundle"), strings.HasSuffix(file, "/bin/rake"), strings.HasPrefix(file, "/usr/local/bin/"), strings.HasPrefix(file, "/usr/bin/"):
 		return Library

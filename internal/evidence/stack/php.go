@@ -15,6 +15,7 @@ type phpReader struct {
 	before bool           // it caused the last one
 	lines  int            // of the message that were read
 	open   bool           // a trace is being read
+	warned bool           // the place is that of a warning
 	pairs  []phpCall
 	single chain // a warning without a trace
 }
@@ -86,7 +87,7 @@ func (r *phpReader) head(text string) {
 		r.end()
 		r.linked, r.before = strings.HasPrefix(text, "Next "), false
 		r.err, r.lines = newError(m[1], m[2]), 1
-		r.thrown = evidence.Frame{}
+		r.thrown, r.warned = evidence.Frame{}, false
 		if p := phpPlace.FindStringSubmatch(m[2]); p != nil {
 			r.err = newError(m[1], p[1])
 			r.at(p[2], p[3])
@@ -115,7 +116,7 @@ func (r *phpReader) warning(m []string) {
 		return
 	}
 	r.single = chain{{err: newError(m[1], m[2]), frames: []evidence.Frame{f}}}
-	r.err, r.thrown, r.lines = r.single[0].err, f, 1
+	r.err, r.thrown, r.lines, r.warned = r.single[0].err, f, 1, true
 }
 
 // object reads the form of Monolog, in which the exception comes first and what
@@ -162,7 +163,8 @@ func (r *phpReader) outermostFirst(m []string) {
 // end makes an error of what was read. A call's place lies in the function that
 // the next line of the trace says was called.
 func (r *phpReader) end() {
-	if !r.open {
+	if !r.open && (r.thrown.File == "" || r.warned) {
+		r.thrown, r.warned = evidence.Frame{}, false
 		return
 	}
 	s := section{err: r.err, whole: true}
@@ -189,6 +191,6 @@ func (r *phpReader) end() {
 	default:
 		r.chains[n] = append(r.chains[n], s)
 	}
-	r.pairs, r.open, r.linked, r.before, r.lines = nil, false, false, false, 0
+	r.pairs, r.open, r.warned, r.linked, r.before, r.lines = nil, false, false, false, false, 0
 	r.err, r.thrown = Error{}, evidence.Frame{}
 }

@@ -4,14 +4,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
 var (
-	// plainPlace is FILE:LINE, FILE:LINE:COLUMN, FILE(LINE), FILE line LINE or
+	// plainPlace is FILE:LINE, FILE#LLINE, FILE:LINE:COLUMN, FILE(LINE), FILE line LINE or
 	// FILE on line LINE, where FILE has an extension of source code.
-	plainPlace = regexp.MustCompile(`((?:[A-Za-z]:[\\/]|file://|webpack://)?[\w./\\@+$~%\[\]-]*[\w\])]\.(?:go|java|kts?|scala|groovy|clj|py|pyx|[cm]?[jt]sx?|vue|svelte|cs|fs|vb|razor|cshtml|rb|rake|ru|erb|rs|php|phtml|inc|c|cc|cpp|cxx|h|hpp|swift|m|mm|ex|exs|erl|hs|lua|pl|pm|sh|sql|dart|jl|nim|zig|ml|cr))(?::(\d{1,7})(?::\d{1,7})?|\((\d{1,7})(?:,\d{1,7})?\)|"?,? (?:on )?line (\d{1,7}))`)
+	plainPlace = regexp.MustCompile(`((?:[A-Za-z]:[\\/]|file://|webpack://)?[\w./\\@+$~%\[\]-]*[\w\])]\.(?:go|java|kts?|scala|groovy|clj|py|pyx|[cm]?[jt]sx?|vue|svelte|cs|fs|vb|razor|cshtml|rb|rake|ru|erb|rs|php|phtml|inc|c|cc|cpp|cxx|h|hpp|swift|m|mm|ex|exs|erl|hs|lua|pl|pm|sh|sql|dart|jl|nim|zig|ml|cr))(?::(\d{1,7})(?::\d{1,7})?|\((\d{1,7})(?:,\d{1,7})?\)|"?,? (?:on )?line (\d{1,7})|#L(\d{1,7}))`)
 	plainIn    = regexp.MustCompile(`^\)?,? in ([\w$.:<>*()\[\]#\\/@-]+)`)
 	plainHead  = regexp.MustCompile(`(?:^|\s)(panic|fatal error|fatal|error|Error|ERROR|FATAL): +(.*)$`)
 )
@@ -22,14 +23,17 @@ var (
 // stack stand innermost first; of the places in one line the last is innermost.
 func readPlain(ls []line) Trace {
 	t := Trace{Language: Plain}
+	upward := false // the innermost frame comes last
 	var stacked, single []evidence.Frame
 	for _, l := range ls {
+		l.text = undecorated(l.text)
 		var ms [][]int
 		if mayPlace(l.text) {
 			ms = plainPlace.FindAllStringSubmatchIndex(l.text, 32)
 		}
 		if len(ms) == 0 {
-			if e, ok := plainError(l.text); ok && len(stacked) == 0 {
+			upward = upward || strings.Contains(l.text, "most recent call last")
+			if e, ok := plainError(l.text); ok && (len(stacked) == 0 || upward) {
 				t.Error = e
 			}
 			continue
@@ -49,6 +53,9 @@ func readPlain(ls []line) Trace {
 			t.Error = wrapped(l.text, ms)
 		}
 	}
+	if upward {
+		slices.Reverse(stacked)
+	}
 	frames := stacked
 	if len(frames) == 0 {
 		frames = single
@@ -63,6 +70,14 @@ func readPlain(ls []line) Trace {
 	return t
 }
 
+// undecorated drops what Markdown puts around code and before the lines of lists.
+func undecorated(text string) string {
+	if strings.IndexByte(text, '`') >= 0 || strings.Contains(text, "**") {
+		text = strings.NewReplacer("`", "", "**", "").Replace(text)
+	}
+	return strings.TrimLeft(text, "-*• ")
+}
+
 // mayPlace reports whether an extension and a line number may be in a text.
 func mayPlace(text string) bool {
 	words := strings.Contains(text, "line ")
@@ -71,7 +86,7 @@ func mayPlace(text string) bool {
 		for end < len(text) && end-i < 9 && (text[end] >= 'a' && text[end] <= 'z') {
 			end++
 		}
-		if end > i+1 && end < len(text) && (words || text[end] == ':' || text[end] == '(') {
+		if end > i+1 && end < len(text) && (words || text[end] == ':' || text[end] == '(' || text[end] == '#') {
 			return true
 		}
 		n := strings.IndexByte(text[i+1:], '.')
@@ -104,7 +119,7 @@ func plainFrames(text string, ms [][]int) []evidence.Frame {
 	var out []evidence.Frame
 	for _, m := range ms {
 		n := 0
-		for g := 4; g <= 8; g += 2 {
+		for g := 4; g <= 10; g += 2 {
 			if m[g] >= 0 {
 				n, _ = number(text[m[g]:m[g+1]])
 			}
@@ -113,7 +128,11 @@ func plainFrames(text string, ms [][]int) []evidence.Frame {
 		if len(ms) == 1 {
 			function = plainFunction(text[:m[0]], text[m[1]:])
 		}
-		if f, ok := newFrame(function, text[m[2]:m[3]], n); ok {
+		file := text[m[2]:m[3]]
+		if languageOf(file) == Java && !strings.ContainsAny(file, `/\`) {
+			file = withPackage(function, file)
+		}
+		if f, ok := newFrame(function, file, n); ok {
 			out = append(out, f)
 		}
 	}
@@ -134,14 +153,22 @@ func plainFunction(before, after string) string {
 	for _, s := range []string{"(", "[", " at", " in", "@", ",", "<"} {
 		before = strings.TrimSpace(strings.TrimSuffix(before, s))
 	}
-	if before != "" && before != "at" && before != "in" && before != "from" && !strings.HasSuffix(before, ":") && len(strings.Fields(before)) == 1 {
+	if before != "at" && before != "in" && before != "from" && !strings.HasSuffix(before, ":") && isName(before) {
 		return bare(before)
 	}
-	after = strings.TrimSpace(strings.TrimLeft(after, ")] \t"))
-	if !strings.HasPrefix(after, ":") && len(strings.Fields(after)) == 1 {
-		return bare(strings.Trim(after, `",;{}`))
+	after = strings.TrimRight(strings.TrimLeft(after, ")] \t"), " \t\",;{}│|")
+	if inner, ok := strings.CutPrefix(after, "("); ok && strings.IndexByte(inner, ')') == len(inner)-1 {
+		after = strings.TrimSuffix(inner, ")")
+	}
+	if !strings.HasPrefix(after, ":") && isName(after) {
+		return bare(after)
 	}
 	return ""
+}
+
+// isName reports whether a text is a single word with a letter in it.
+func isName(s string) bool {
+	return strings.ContainsFunc(s, unicode.IsLetter) && !strings.ContainsFunc(s, unicode.IsSpace)
 }
 
 // bare drops the arguments of a call.

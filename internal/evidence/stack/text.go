@@ -28,6 +28,11 @@ func split(text string) []line {
 func newLine(s string) line {
 	s = strings.TrimRight(clip(s, maxLine), " \t\r\n")
 	text := strings.TrimLeft(s, " \t")
+	if inner, ok := strings.CutPrefix(strings.TrimSuffix(text, ","), `"`); ok && strings.HasSuffix(inner, `"`) {
+		s, _ = unescape(strings.TrimSuffix(inner, `"`), false) // a text in a list of an object over several lines
+		s = strings.TrimRight(s, " \t\r\n")
+		text = strings.TrimLeft(s, " \t")
+	}
 	if inner, ok := boxed(text); ok {
 		// Python's exception groups and some loggers draw a bar before each line.
 		return line{strings.TrimLeft(inner, " \t"), len(s) - len(strings.TrimLeft(inner, " \t"))}
@@ -79,7 +84,13 @@ func plainText(s string) string {
 // expand undoes the escapes of a trace that was written into one line, as often
 // as it was wrapped: JSON in the JSON of a container's log.
 func expand(s string, depth int) []string {
-	if depth == 0 || escapeAt(s, strings.HasPrefix(s, "{")) < 0 {
+	if depth == 0 {
+		return []string{s}
+	}
+	if escapeAt(s, strings.HasPrefix(s, "{")) < 0 {
+		if i := strings.Index(s, `{"`); i >= 0 && (strings.Contains(s[i:], `":["`) || strings.Contains(s[i:], `": ["`)) {
+			return append([]string{s[:i]}, values(s[i:])...)
+		}
 		return []string{s}
 	}
 	var out []string
@@ -101,6 +112,20 @@ func expand(s string, depth int) []string {
 		add(s)
 	}
 	return out
+}
+
+// values are the quoted texts of an object, whose lists may be stacks.
+func values(s string) []string {
+	var out []string
+	for {
+		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			return out
+		}
+		v, n := unescape(s[i+1:], true)
+		out = append(out, v)
+		s = s[i+1+n:]
+	}
 }
 
 // breakBefore is what follows an escaped line break in a trace. In C:\new.cs it
