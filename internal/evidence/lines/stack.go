@@ -42,10 +42,13 @@ func stackOf(v any) []evidence.Frame {
 
 func frameOf(v map[string]any) (evidence.Frame, bool) {
 	f := evidence.Frame{
-		Function: asText(first(v, []string{"function", "func", "method", "name"})),
-		File:     asText(first(v, []string{"file", "filename", "path", "source"})),
+		Function: asText(first(v, []string{"function", "func", "method", "methodName", "name"})),
+		File:     asText(first(v, []string{"file", "filename", "fileName", "path", "abs_path", "source"})),
 	}
-	if n, err := strconv.ParseFloat(fmt.Sprint(first(v, []string{"line", "lineno", "line_number"})), 64); err == nil && n > 0 && n < 1e7 {
+	if class := asText(first(v, []string{"class", "className", "declaringClass"})); class != "" && f.Function != "" {
+		f.Function = class + "." + f.Function
+	}
+	if n, err := strconv.ParseFloat(fmt.Sprint(first(v, []string{"line", "lineno", "lineNumber", "line_number"})), 64); err == nil && n > 0 && n < 1e7 {
 		f.Line = int(n)
 	}
 	return f, f.File != ""
