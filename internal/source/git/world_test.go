@@ -87,3 +87,19 @@ func function(name string) string {
 		"\tif err != nil {\n\t\treturn fmt.Errorf(\"reserve " + name + ": %w\", err)\n\t}\n" +
 		"\treturn s.outbox.Publish(ctx, ledger, booking.Customer)\n}\n"
 }
+
+// listing lists all files of a folder with their times.
+func listing(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.Walk(dir, func(path string, fi os.FileInfo, err error) error {
+		if err == nil {
+			out = append(out, path+" "+fi.ModTime().String())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
