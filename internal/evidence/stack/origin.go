@@ -102,7 +102,7 @@ var (
 		"time", "unicode", "unique", "unsafe", "weak", "cgo",
 	}
 	goVersioned = regexp.MustCompile(`@v\d+\.\d+\.\d+`)
-	goRoot      = regexp.MustCompile(`(?:^|/)(?:usr/(?:local/|lib/)?(?:lib/)?go(?:-\d[\d.]*)?|go\d[\w.]*|golang|libexec|go/\d[\w.]*(?:/x64)?|toolchain@v[\w.-]+)/src/`)
+	goRoot      = regexp.MustCompile(`(?:^|/)(?:GOROOT|usr/(?:local/|lib/)?(?:lib/)?go(?:-\d[\d.]*)?|go\d[\w.]*|golang|libexec|go/\d[\w.]*(?:/x64)?|toolchain@v[\w.-]+)/src/`)
 )
 
 func goOrigin(function, file string) Origin {

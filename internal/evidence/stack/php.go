@@ -29,9 +29,9 @@ type phpCall struct {
 
 var (
 	phpCallLine = regexp.MustCompile(`^#(\d{1,6}) (?:(\[internal function\])|(\{main\})|(.+?)\((\d{1,7})\))(?:: (.*))?$`)
-	phpRaised   = regexp.MustCompile(`(?:^|Uncaught |Next |exception '|\s)((?:[A-Za-z_]\w*\\)*[A-Za-z_]\w*(?:Exception|Error)|(?:[A-Za-z_]\w*\\)+[A-Za-z_]\w*)(?:: | ?' with message ')(.*)$`)
+	phpRaised   = regexp.MustCompile(`(?:^|Uncaught |Next |exception '|\s)((?:[A-Za-z_]\w*\\)*\w*(?:Exception|Error)|(?:[A-Za-z_]\w*\\)+[A-Za-z_]\w*)(?:: | ?' with message ')(.*)$`)
 	phpPlace    = regexp.MustCompile(`^(.*)'? in ((?:[A-Za-z]:)?[^:\s][^:]*?):(\d{1,7})$`)
-	phpOnLine   = regexp.MustCompile(`^(?:PHP )?(Fatal error|Parse error|Warning|Notice|Deprecated|Recoverable fatal error): +(.*) in (\S.*?) on line (\d{1,7})$`)
+	phpOnLine   = regexp.MustCompile(`(?:^|PHP message: )(?:PHP )?(Fatal error|Parse error|Warning|Notice|Deprecated|Recoverable fatal error): +(.*) in (\S.*?) on line (\d{1,7})(?:[",].*)?$`)
 	phpObject   = regexp.MustCompile(`\[object\] \(([\w\\]+)\(code: [^)]*\): (.*) at (\S.*?):(\d{1,7})\)`)
 	phpXdebug   = regexp.MustCompile(`^(?:PHP\s+)?(\d{1,4})\. (\S.*?)\(.*\) (\S+):(\d{1,7})$`)
 )

@@ -156,7 +156,7 @@ func plainFunction(before, after string) string {
 	if before != "at" && before != "in" && before != "from" && !strings.HasSuffix(before, ":") && isName(before) {
 		return bare(before)
 	}
-	after = strings.TrimRight(strings.TrimLeft(after, ")] \t"), " \t\",;{}│|")
+	after = strings.TrimRight(strings.TrimLeft(after, ")] \t-"), " \t\",;{}│|")
 	if inner, ok := strings.CutPrefix(after, "("); ok && strings.IndexByte(inner, ')') == len(inner)-1 {
 		after = strings.TrimSuffix(inner, ")")
 	}

@@ -26,7 +26,7 @@ type pyReader struct {
 }
 
 var (
-	pyFrame  = regexp.MustCompile(`File "([^"]+)", line (\d{1,7})(?:,? in (.+))?$`)
+	pyFrame  = regexp.MustCompile(`File "([^"]+)", line (\d{1,7})(?:,? in (\S+).*)?$`)
 	pyError  = regexp.MustCompile(`^((?:[A-Za-z_]\w*\.)*(?:[A-Za-z_]\w*|<locals>\.\w+))(?:: (.*)|:?$)`)
 	pyGroupN = regexp.MustCompile(`^\+(?:-\+)?-{4,} (\d+|\.\.\.) -{4,}$`)
 )

@@ -19,7 +19,9 @@ func split(text string) []line {
 	var out []line
 	for raw := range strings.Lines(bounded(text)) {
 		for _, l := range expand(unprefix(plainText(raw)), 3) {
-			out = append(out, newLine(l))
+			for _, one := range unfold(l) {
+				out = append(out, newLine(one))
+			}
 		}
 	}
 	return out
