@@ -28,12 +28,14 @@ func TestIndexAgreesWithAFreshOne(t *testing.T) {
 		}
 		return s
 	})
+	ix := open(t, "") // one for all: what an earlier round left must not come back
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
-		ix := memory(ctx, t)
-		defer ix.Close()
+		if err := ix.Apply(ctx, []search.Change{{Key: search.Key{Path: "a.md"}, Remove: true}, {Key: search.Key{Path: "b.md"}, Remove: true}, {Key: search.Key{Path: "c.md"}, Remove: true}}); err != nil {
+			t.Fatal(err)
+		}
 		state := map[search.Key]search.Change{}
-		for i := range rapid.IntRange(1, 12).Draw(t, "changes") {
+		for i := range rapid.IntRange(1, 8).Draw(t, "changes") {
 			c := search.Change{Key: search.Key{Path: rapid.SampledFrom([]string{"a.md", "b.md", "c.md"}).Draw(t, "path")}, Hash: fmt.Sprint(i)}
 			if rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
 				c.Remove = true
@@ -50,7 +52,10 @@ func TestIndexAgreesWithAFreshOne(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		fresh := memory(ctx, t)
+		fresh, err := search.Open(ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer fresh.Close()
 		var all []search.Change
 		for _, c := range state {
@@ -67,14 +72,6 @@ func TestIndexAgreesWithAFreshOne(t *testing.T) {
 	})
 }
 
-func memory(ctx context.Context, t *rapid.T) *search.Index {
-	ix, err := search.Open(ctx, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ix
-}
-
 // answers are all that an index says about a text.
 func answers(ctx context.Context, t *rapid.T, ix *search.Index, text string) []any {
 	known, err := ix.Known(ctx)
@@ -86,7 +83,7 @@ func answers(ctx context.Context, t *rapid.T, ix *search.Index, text string) []a
 		out = append(out, v)
 	}
 	check(known, err)
-	for _, s := range []string{text, "pool", "outbox relay", "-pool", ""} {
+	for _, s := range []string{text, "outbox relay", "-pool"} {
 		if q, err := search.Parse(s); err == nil {
 			r, err := ix.Search(ctx, q, search.Page{})
 			check(r, err)
@@ -114,12 +111,14 @@ func TestPrefixFindsTheWord(t *testing.T) {
 		serialization migrations dependencies latency queries consumers acknowledged scheduling persistence`
 	ix := open(t, "")
 	words := slices.Sorted(strings.FieldsSeq(real))
+	var changes []search.Change
 	for i, w := range words {
-		apply(t, ix, doc(fmt.Sprintf("%d.md", i), search.Document{ID: w, Sections: []search.Section{{Text: "it has " + w}}}))
+		changes = append(changes, doc(fmt.Sprintf("%d.md", i), search.Document{ID: w, Sections: []search.Section{{Text: "it has " + w}}}))
 	}
+	apply(t, ix, changes...)
 	missed, asked := 0, 0
 	for _, w := range words {
-		for n := 3; n <= len(w); n++ {
+		for n := 4; n < len(w); n++ {
 			asked++
 			if !slices.Contains(ids(find(t, ix, "text:"+w[:n]+"*").Hits), w) {
 				missed++

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -458,7 +459,7 @@ func TestReadersAndWritersOfTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	one, two := open(t, path), open(t, path)
 	memory := open(t, "")
-	files := slices.Collect(searchtest.Files(7, 60))
+	files := slices.Collect(searchtest.Files(7, 30))
 	var wg sync.WaitGroup
 	for n, ix := range []*search.Index{one, two, memory, memory} {
 		wg.Go(func() {
@@ -476,10 +477,10 @@ func TestReadersAndWritersOfTwoProcesses(t *testing.T) {
 		})
 	}
 	for _, ix := range []*search.Index{one, two, memory} {
-		for range 3 {
+		for range 2 {
 			wg.Go(func() {
 				q, _ := search.Parse("pool OR queue OR event")
-				for range 25 {
+				for range 10 {
 					r, err := ix.Search(t.Context(), q, search.Page{})
 					if err != nil {
 						t.Error(err)
@@ -495,8 +496,40 @@ func TestReadersAndWritersOfTwoProcesses(t *testing.T) {
 	}
 	wg.Wait()
 	for _, ix := range []*search.Index{one, two, memory} {
-		if known, err := ix.Known(t.Context()); err != nil || len(known) != 80 {
+		if known, err := ix.Known(t.Context()); err != nil || len(known) != 40 {
 			t.Errorf("%d files, %v", len(known), err)
 		}
+	}
+}
+
+func TestCancelledCallsLoseNothing(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"", filepath.Join(t.TempDir(), "index")} {
+		ix := open(t, path)
+		apply(t, ix, shop()...)
+		var many []search.Change
+		for f := range searchtest.Files(5, 20) {
+			many = append(many, searchtest.Change("many", f))
+		}
+		q, _ := search.Parse("outbox OR relay")
+		for i := range 30 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*200*time.Microsecond)
+			err := ix.Apply(ctx, many)
+			_, err2 := ix.Search(ctx, q, search.Page{})
+			cancel()
+			for _, err := range []error{err, err2} {
+				if errors.Is(err, search.ErrRebuilt) {
+					t.Fatalf("%q: a cancelled call looks like damage: %v", path, err)
+				}
+			}
+		}
+		known, err := ix.Known(t.Context())
+		if err != nil || len(known) != 4 && len(known) != 24 {
+			t.Errorf("%q: %d files, %v", path, len(known), err)
+		}
+		if got := ids(find(t, ix, "repo:shop outbox").Hits); len(got) != 4 {
+			t.Errorf("%q: %v", path, got)
+		}
+		apply(t, ix, many...)
 	}
 }

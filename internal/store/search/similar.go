@@ -39,8 +39,8 @@ type Similar struct {
 	// has nowhere count too, each as a third of the rarest: a trouble that is
 	// unheard of scores low, whatever common words it shares. Words of stack frames
 	// count half, and those that the index has nowhere nothing. In a made
-	// repository of 1,500 artefacts those with the same message score over 0.5, all
-	// others under 0.4 (a test holds it to that).
+	// repository of 500 artefacts those with the same message score over 0.5, all
+	// others under 0.45 (a test holds it to that).
 	Score float64
 	// Words of the trouble that the section has, the rarest first.
 	Words []string
