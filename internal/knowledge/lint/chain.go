@@ -114,7 +114,7 @@ func boltsWithoutADR(c *check) {
 // is named by one.
 func (w *world) linked(a knowledge.Artefact, ks ...knowledge.Kind) bool {
 	return slices.ContainsFunc(a.Links, func(l knowledge.Link) bool { return slices.Contains(ks, l.Kind) && l.To != a.ID }) ||
-		slices.ContainsFunc(w.base.Incoming(a.ID), func(in knowledge.Incoming) bool {
+		slices.ContainsFunc(w.incoming(a), func(in knowledge.Incoming) bool {
 			from, ok := w.base.Artefact(in.From)
 			return ok && slices.Contains(ks, from.Kind)
 		})
@@ -137,7 +137,7 @@ func adrsWithoutPRD(c *check) {
 	}
 	var all, lacking []knowledge.Artefact
 	for _, a := range c.kinds[knowledge.ADR] {
-		if c.over(a) || aboutRecords(a) {
+		if c.over(a) || aboutRecords(a) || c.inPlain(a) {
 			continue
 		}
 		all = append(all, a)
@@ -186,7 +186,7 @@ func (w *world) leadsToRequirement(a knowledge.Artefact, seen map[string]bool) b
 			return true
 		}
 	}
-	return slices.ContainsFunc(w.base.Incoming(a.ID), func(in knowledge.Incoming) bool {
+	return slices.ContainsFunc(w.incoming(a), func(in knowledge.Incoming) bool {
 		from, ok := w.base.Artefact(in.From)
 		return ok && isDesign(from.Kind) && w.leadsToRequirement(from, seen)
 	})
@@ -264,7 +264,7 @@ func orphans(c *check) {
 	}
 	for _, a := range c.all {
 		draft := isDraft(a) && (a.Kind == knowledge.PRD || a.Kind == knowledge.RFC || a.Kind == knowledge.Story)
-		if draft || aboutRecords(a) || c.over(a) || c.connected(a) {
+		if draft || c.inPlain(a) || aboutRecords(a) || c.over(a) || c.connected(a) {
 			continue
 		}
 		c.report(at(a), fmt.Sprintf("%s names no other artefact, and none names it", a.ID), "name what it follows from, or name it where it is used; delete it when neither is true")
@@ -274,7 +274,7 @@ func orphans(c *check) {
 // connected reports whether an artefact has a link in or out, dangling ones
 // included.
 func (w *world) connected(a knowledge.Artefact) bool {
-	if len(w.base.Incoming(a.ID)) > 0 {
+	if len(w.incoming(a)) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(a.Links, func(l knowledge.Link) bool { return l.To != a.ID && (l.To != "" || l.Section != "") })

@@ -63,7 +63,7 @@ type hit struct {
 	from                  int // offset in the text
 }
 
-// destroys finds a command that destroys data. inCode says that the text is code.
+// find finds a command that destroys data. inCode says that the text is code.
 func (d destroyer) find(text string, inCode bool) (hit, bool) {
 	if !mayDestroy(text) {
 		return hit{}, false
@@ -169,23 +169,20 @@ var (
 	useVerb     = rx(`^[\s,:*_"\x60(]*(?:(?:ever|again|simply|just|blindly|under any circumstances|in production|on production|in any case|be tempted to|attempt to|try to|want to|have to|need to|the|a|any|to|use of|using|resort to|fall back to|fall back on|rely on)[\s,*_]+){0,4}(?:run|ran|running|use|using|execut\w*|call\w*|issu\w*|do|perform\w*|apply|typ\w+|reach for|drop\w*|truncat\w*|delet\w*|reset\w*|flush\w*|wip\w+|purg\w+|destroy\w*|remov\w*|migrat\w*|recreat\w*|$)`)
 	forbidAfter = rx(`^[^.;]{0,60}?\b(?:(?:is|are|was) (?:strictly |explicitly )?(?:forbidden|prohibited|not allowed|not permitted|banned|not an option|unsafe|not safe|not used|disabled|blocked)|must (?:never|not)|should (?:never|not)|may not|(?:would|will|could) (?:destroy|delete|lose|wipe|drop|erase|cost)|(?:destroys|loses|wipes) |never\b|not allowed|forbidden)`)
 	instead     = rx(`(?:\binstead of|\brather than|\bwithout|\bno|\bnot|\bnever|\bavoids?|\bunlike)\s+(?:(?:the|a|an|any|running|using|doing|calling|having to|needing|use|run)\s+){0,3}["\x60*(]*$`)
-	notHappen   = rx(`\b(?:no|nothing|none|never|not|without)\b`)
 	clauseEnd   = regexp.MustCompile(`[.;!?]\s|[.;!?]$|\s[—–]\s|\s--?\s|, (?:then|but|so|and then|use|run|restore|instead)\b|\b(?:but|otherwise|then)\b`)
 )
 
 // forbidden reports whether the sentence around a hit says not to do it.
 func forbidden(text string, h hit) bool {
-	from := 0
-	before := text[:h.from]
+	before := aside.ReplaceAllString(text[:h.from], "$1 ")
 	if ends := clauseEnd.FindAllStringIndex(before, -1); len(ends) > 0 {
-		from = ends[len(ends)-1][1]
+		before = before[ends[len(ends)-1][1]:]
 	}
-	before = text[from:h.from]
 	if instead.MatchString(before) {
 		return true
 	}
 	for _, p := range prohibition.FindAllStringIndex(before, -1) {
-		rest := aside.ReplaceAllString(before[p[1]:], " ")
+		rest := before[p[1]:]
 		if useVerb.MatchString(strings.TrimRight(rest, " \"`*(")) || strings.TrimSpace(strings.Trim(rest, " \"`*(")) == "" {
 			return true
 		}
@@ -195,4 +192,4 @@ func forbidden(text string, h hit) bool {
 }
 
 // aside is an insertion: ", under any circumstances,".
-var aside = regexp.MustCompile(`,[^,]{1,40},`)
+var aside = rx(`\b(never|not|don['’]t)(,[^,.;]{1,40},)`)

@@ -135,8 +135,8 @@ func duplicateIDs(c *check) {
 }
 
 // onlyNumbered reports whether the ID comes from the number of the file alone.
-func (c *check) onlyNumbered(p place, id string) bool {
-	s := c.byPath[fileKey{p.repo, p.path}]
+func (w *world) onlyNumbered(p place, id string) bool {
+	s := w.byPath[fileKey{p.repo, p.path}]
 	head, _, _ := strings.Cut(id, "-")
 	if s == nil || strings.HasPrefix(strings.ToUpper(path.Base(p.path)), head) {
 		return false
@@ -158,7 +158,7 @@ func unreadable(c *check) {
 		here.artefact = a.ID
 		severity, fix := c.rule.Severity, p.Hint
 		switch {
-		case strings.HasPrefix(p.What, "front matter has no end") && s != nil && !fieldLine.MatchString(s.rawLine(2)):
+		case strings.HasPrefix(p.What, "front matter") && s != nil && !fieldLine.MatchString(s.rawLine(2)):
 			continue // a rule across the page
 		case strings.HasPrefix(p.What, "id "):
 			if !isArtefact {

@@ -231,7 +231,7 @@ func (w *world) successors(a knowledge.Artefact) []string {
 	for _, r := range w.relations(a, true) {
 		out = append(out, r.to.ID)
 	}
-	for _, in := range w.base.Incoming(a.ID) {
+	for _, in := range w.incoming(a) {
 		from, ok := w.base.Artefact(in.From)
 		if !ok {
 			continue
@@ -251,7 +251,7 @@ func supersededReferenced(c *check) {
 		}
 		next := c.successors(old)
 		seen := map[string]bool{}
-		for _, in := range c.base.Incoming(old.ID) {
+		for _, in := range c.incoming(old) {
 			from, ok := c.base.Artefact(in.From)
 			if !ok || isTemplate(from.Path) || seen[from.ID] || from.Kind == knowledge.Incident || c.over(from) || slices.Contains(next, from.ID) {
 				continue

@@ -17,7 +17,7 @@ func operationRules() []Rule {
 			What:   "An accepted decision does not say how it is watched.",
 			Why:    "Nobody is told when what was decided stops working, and nobody knows which number to look at.",
 			Fix:    "Add a section `## Monitoring & Observability` with metrics, alerts with their thresholds, and dashboards. Where nothing can be watched, say so in that section.",
-			Detail: "A section about monitoring, observability, metrics, alerts or telemetry counts when it says something; `TBD` does not. Decisions about the writing of decisions need none. In a collection in which no decision has such a section this is said once, as a note; one whose files are only numbered (`0007-use-x.md`) follows a form without it, and is left alone.",
+			Detail: "A section about monitoring, observability, metrics, alerts or telemetry counts when it says something; `TBD` does not. Decisions about the writing of decisions need none. In a collection in which no decision has such a section this is said once, as a note; a plain collection of records, in the manner of public ones, is left alone.",
 			Bad: Files{
 				"adr/ADR-001.md": "# ADR-001: Use a queue\n\n**Status**: accepted\n\n## Monitoring & Observability\n\n**Alerts**: waiting messages > 1000\n",
 				"adr/ADR-002.md": "# ADR-002: Keep messages for a week\n\n**Status**: accepted\n\n## Consequences\n\nMore disk.\n",
@@ -118,18 +118,9 @@ func (c *check) accepted() []knowledge.Artefact {
 }
 
 func adrsWithoutMonitoring(c *check) {
-	all := c.accepted()
-	var lacking []knowledge.Artefact
-	for _, a := range all {
-		if !watched(a) {
-			lacking = append(lacking, a)
-		}
-	}
+	all, lacking := c.expected(c.accepted(), watched)
 	const fix = "add a section \"Monitoring & Observability\" with metrics, alerts and their thresholds"
 	if len(lacking) > 0 && len(lacking) == len(all) && !c.method() {
-		if c.plain() {
-			return
-		}
 		c.reportAs(Note, at(lacking[0]), fmt.Sprintf("no accepted decision says how it is watched (%d of %d)", len(lacking), len(all)), fix)
 		return
 	}
@@ -138,15 +129,6 @@ func adrsWithoutMonitoring(c *check) {
 			return fmt.Sprintf("%s is accepted, and its section %s says nothing", a.ID, quote(s.Heading)), fix
 		}
 		return fmt.Sprintf("%s is accepted, and has no section about monitoring", a.ID), fix
-	})
-}
-
-// plain reports whether the decisions are only numbered, in the manner of public
-// collections: those follow forms that have no such section.
-func (c *check) plain() bool {
-	return !slices.ContainsFunc(c.kinds[knowledge.ADR], func(a knowledge.Artefact) bool {
-		s := c.doc(a)
-		return s == nil || !c.onlyNumbered(at(a), a.ID)
 	})
 }
 
@@ -163,13 +145,7 @@ func watched(a knowledge.Artefact) bool {
 }
 
 func adrsWithoutRunbook(c *check) {
-	all := c.accepted()
-	var lacking []knowledge.Artefact
-	for _, a := range all {
-		if !c.hasRunbook(a) {
-			lacking = append(lacking, a)
-		}
-	}
+	all, lacking := c.expected(c.accepted(), c.hasRunbook)
 	const fix = "add a section \"Runbook\", or name the decision in the runbook that covers it"
 	if len(lacking) > 0 && len(lacking) == len(all) {
 		if c.method() || c.uses(knowledge.Runbook) {

@@ -285,6 +285,9 @@ func (c *check) dangling() []reference {
 			if l.To == "" || l.Loose || c.known(l.To, l.Kind) || c.foreignRFC(l) {
 				continue
 			}
+			if _, ok := c.requirementOf(a, l); ok {
+				continue // another rule reports it
+			}
 			no := c.lineOf(s, l)
 			if s != nil && l.Line > s.front && !written(s, no, l.To, l.Label != "") {
 				continue
@@ -497,25 +500,59 @@ func sectionNumbers(of []knowledge.Artefact) string {
 	return some(out)
 }
 
+// requirementOf is the requirement with stories that a line names before the short
+// ID of one: PRD-015 in "PRD-015, US-2".
+func (w *world) requirementOf(a knowledge.Artefact, l knowledge.Link) (knowledge.Artefact, bool) {
+	s := w.doc(a)
+	if l.Kind != knowledge.Story || s == nil {
+		return knowledge.Artefact{}, false
+	}
+	raw := strings.ToUpper(s.rawLine(w.lineOf(s, l)))
+	at := strings.Index(raw, strings.ToUpper(l.To))
+	for _, x := range a.Links {
+		i := strings.Index(raw, strings.ToUpper(x.To))
+		if x.Kind != knowledge.PRD || x.To == "" || i < 0 || i > at || !between.MatchString(raw[i+len(x.To):at]) {
+			continue
+		}
+		if to, ok := w.base.Artefact(x.To); ok && len(to.Stories) > 0 {
+			return to, true
+		}
+	}
+	return knowledge.Artefact{}, false
+}
+
+// between is what stands between a requirement and the ID of its story.
+var between = regexp.MustCompile(`^[\s,:/(>*_-]{1,4}$`)
+
 func missingStories(c *check) {
 	for _, a := range c.all {
-		s := c.doc(a)
 		for _, l := range a.Links {
-			if l.Story == "" || l.To == "" || s == nil || l.Kind != knowledge.PRD || !c.follows(s, l, storyAfter) {
+			to, story, ok := c.storyOf(a, l)
+			if !ok {
 				continue
 			}
-			to, ok := c.base.Artefact(l.To)
-			if !ok || len(to.Stories) == 0 {
-				continue
-			}
-			if _, ok := to.Story(l.Story); ok {
+			if _, ok := to.Story(story); ok {
 				continue
 			}
 			var have []string
 			for _, st := range to.Stories {
 				have = append(have, st.Number)
 			}
-			c.report(at(a).on(c.lineOf(s, l)), fmt.Sprintf("%s has no user story %s", to.ID, l.Story), "its stories are "+some(have))
+			c.report(at(a).on(c.lineOf(c.doc(a), l)), fmt.Sprintf("%s has no user story %s", to.ID, story), "its stories are "+some(have))
 		}
 	}
+}
+
+// storyOf is the requirement and the number of the story that a link names.
+func (w *world) storyOf(a knowledge.Artefact, l knowledge.Link) (to knowledge.Artefact, story string, ok bool) {
+	if to, ok = w.requirementOf(a, l); ok {
+		_, story, _ = strings.Cut(l.To, "-")
+		return to, story, true
+	}
+	s := w.doc(a)
+	if l.Story == "" || l.To == "" || s == nil || l.Kind != knowledge.PRD || !w.follows(s, l, storyAfter) {
+		return to, "", false
+	}
+	to, ok = w.base.Artefact(l.To)
+	return to, l.Story, ok && len(to.Stories) > 0
 }

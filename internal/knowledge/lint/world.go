@@ -37,13 +37,15 @@ type world struct {
 	kinds   map[knowledge.Kind][]knowledge.Artefact
 	present map[fileKey]bool // what exists, as far as asked
 	code    map[string]codeIndex
+	sure    map[string]bool // IDs of all
+	plain   map[string]bool // folders of decisions by repository and path
 }
 
 // read reads the files of the folders on all cores.
 func read(ctx context.Context, base *knowledge.Base, folders []Folder) (*world, error) {
 	w := &world{
 		base: base, folders: map[string]fs.FS{}, prefix: map[string]string{}, byPath: map[fileKey]*source{},
-		kinds: map[knowledge.Kind][]knowledge.Artefact{}, present: map[fileKey]bool{}, code: map[string]codeIndex{},
+		kinds: map[knowledge.Kind][]knowledge.Artefact{}, present: map[fileKey]bool{}, code: map[string]codeIndex{}, sure: map[string]bool{},
 	}
 	var files []fileKey
 	for _, f := range folders {
@@ -58,12 +60,14 @@ func read(ctx context.Context, base *knowledge.Base, folders []Folder) (*world, 
 		return nil, err
 	}
 	for _, a := range base.Artefacts() {
-		if isTemplate(a.Path) {
+		if isTemplate(a.Path) || !w.certain(a) {
 			continue
 		}
 		w.all = append(w.all, a)
+		w.sure[a.ID] = true
 		w.kinds[a.Kind] = append(w.kinds[a.Kind], a)
 	}
+	w.plain = w.plainFolders()
 	return w, nil
 }
 
@@ -200,10 +204,4 @@ func (w *world) doc(a knowledge.Artefact) *source { return w.byPath[fileKey{a.Re
 // uses reports whether the repository has artefacts of a kind.
 func (w *world) uses(ks ...knowledge.Kind) bool {
 	return slices.ContainsFunc(ks, func(k knowledge.Kind) bool { return len(w.kinds[k]) > 0 })
-}
-
-// method reports whether the repository follows work from requirement to code,
-// and is more than a collection of records.
-func (w *world) method() bool {
-	return w.uses(knowledge.Bolt, knowledge.PRD, knowledge.DAA, knowledge.Fix)
 }
