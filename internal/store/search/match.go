@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -146,15 +147,22 @@ func prefixed(s string) string {
 		return out
 	}
 	word := strings.ToLower(parts[0])
+	out += afterY(word)
 	for n := len(word) - 1; n >= 4; n-- {
-		for _, e := range endings {
-			if strings.HasPrefix(e, word[n:]) {
-				out += " OR " + quote(word[:n])
-				break
-			}
+		if slices.ContainsFunc(endings, func(e string) bool { return strings.HasPrefix(e, word[n:]) }) {
+			out += " OR " + quote(word[:n]) + afterY(word[:n])
 		}
 	}
 	return "(" + out + ")"
+}
+
+// afterY reaches the stem "deploy" of "deployment": by itself, "deploy" is kept
+// as "deploi".
+func afterY(stem string) string {
+	if !strings.HasSuffix(stem, "y") {
+		return ""
+	}
+	return " OR " + quote(stem+"ment")
 }
 
 // condition is a clause of fields as SQL on docs AS d.
