@@ -20,6 +20,7 @@ type cli struct {
 	Check       checkCmd       `cmd:"" help:"Validate a configuration folder; with --connect its connections too."`
 	Investigate investigateCmd `cmd:"" help:"Look at one service once; read-only, no server."`
 	Incident    incidentCmd    `cmd:"" help:"Declare, list, show and command incidents on a running server."`
+	Knowledge   knowledgeCmd   `cmd:"" help:"Ask the knowledge repository: why it was built that way."`
 	Pause       pauseCmd       `cmd:"" help:"Stop actions everywhere."`
 	Resume      resumeCmd      `cmd:"" help:"Allow actions again."`
 	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of a file or document."`

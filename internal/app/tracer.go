@@ -39,7 +39,7 @@ func newTracer(cfg config.Config, g *git.Source, log *slog.Logger) respond.Trace
 	if len(cfg.Knowledge) == 0 {
 		return nil
 	}
-	return &tracer{folders: cfg.Knowledge, git: g, log: log, reader: knowledge.NewReader(knowledge.DefaultScheme())}
+	return &tracer{folders: cfg.Knowledge, git: g, log: log, reader: knowledge.NewReader(cfg.Artefacts.Scheme())}
 }
 
 // Trace follows the frames of a failure as far as links lead.

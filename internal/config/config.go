@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
 )
 
 // Config is holdfast.yaml over the defaults. After Load, paths are absolute or
@@ -22,6 +24,7 @@ type Config struct {
 	Runbooks    string    `yaml:"runbooks" doc:"folder of runbook files; relative to this file"`
 	Boundaries  string    `yaml:"boundaries" doc:"what may be done without a person; relative to this file"`
 	Knowledge   []string  `yaml:"knowledge" doc:"folders of Markdown artefacts: PRD, ADR, Bolts; relative to this file"`
+	Artefacts   Artefacts `yaml:"artefacts" doc:"how the knowledge folders name things, beside the usual names"`
 	Windows     Windows   `yaml:"windows" doc:"how far to look and how long to wait"`
 	Notify      []Notify  `yaml:"notify" doc:"where pages and notices go"`
 	Actions     Actions   `yaml:"actions" doc:"what repairs act through"`
@@ -47,6 +50,37 @@ type Server struct {
 // Store is the database.
 type Store struct {
 	DSN Secret `yaml:"dsn" doc:"sqlite:PATH (relative to this file) or postgres://…; a password only as ${ENV}"`
+}
+
+// Artefacts says how a repository names its documents: {prefixes: {SHOP: bolt},
+// folders: {product-specs: prd}}.
+type Artefacts struct {
+	Prefixes map[string]ArtefactKind `yaml:"prefixes" doc:"kind by what IDs begin with: SHOP for SHOP-1234"`
+	Folders  map[string]ArtefactKind `yaml:"folders" doc:"kind by the name of a folder whose files are all of it"`
+}
+
+// ArtefactKind is a kind of artefact.
+type ArtefactKind string
+
+// Values lists the kinds.
+func (ArtefactKind) Values() []string {
+	var out []string
+	for _, k := range knowledge.Kinds() {
+		out = append(out, string(k))
+	}
+	return out
+}
+
+// Scheme is the usual names and those of the configuration.
+func (a Artefacts) Scheme() knowledge.Scheme {
+	kinds := func(of map[string]ArtefactKind) map[string]knowledge.Kind {
+		out := make(map[string]knowledge.Kind, len(of))
+		for name, k := range of {
+			out[name] = knowledge.Kind(k)
+		}
+		return out
+	}
+	return knowledge.DefaultScheme().With(kinds(a.Prefixes), kinds(a.Folders))
 }
 
 // SourceType is a kind of evidence source.

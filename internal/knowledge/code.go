@@ -2,11 +2,15 @@ package knowledge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/evidence/stack"
 )
 
 // maxTracedFrames is how many frames of our own code are tried until one leads
@@ -40,21 +44,19 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 	var best origin
 	var steps []Step
 	tried := 0
-	for _, f := range t.q.Frames {
-		p, sure := locate(f.File, files, t.q.Root)
-		if p == "" || tried == maxTracedFrames {
-			continue
+	for _, at := range stack.NewFiles(files, t.q.Root).Locate(t.q.Frames) {
+		if tried++; tried > maxTracedFrames {
+			break
 		}
-		tried++
-		o := origin{path: p, function: f.Function}
-		here := []Step{{
-			Kind: "code", ID: fmt.Sprintf("%s:%d", p, f.Line), Title: f.Function, Path: p, Line: f.Line, Inferred: !sure,
-		}}
-		var known bool
-		if o.commit, known = t.commit(ctx, p, f.Line); known {
-			here = append(here, commitStep(o.commit))
+		o := origin{path: at.Path, function: at.Frame.Function}
+		here := []Step{codeStep(at)}
+		if !at.Compiled { // the line is of another file
+			var known bool
+			if o.commit, known = t.commit(ctx, at.Path, at.Line); known {
+				here = append(here, commitStep(o.commit))
+			}
 		}
-		t.named(ctx, &o, f.Line)
+		t.named(ctx, &o, at.Line)
 		if steps == nil {
 			best, steps = o, here
 		}
@@ -70,6 +72,19 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 	return best
 }
 
+func codeStep(at stack.Place) Step {
+	s := Step{
+		Kind: "code", ID: fmt.Sprintf("%s:%d", at.Path, at.Line), Title: at.Frame.Function, Path: at.Path, Line: at.Line, Inferred: !at.Sure,
+	}
+	switch {
+	case at.Compiled:
+		s.ID, s.Score, s.Why = at.Path, 0.7, at.Frame.File+" was made from it; the line is of that file"
+	case !at.Sure:
+		s.Score, s.Why = 0.7, "the frame says "+at.Frame.File
+	}
+	return s
+}
+
 const lostHistory = "the clone is shallow: an older commit may have written the line"
 
 // doubt makes a guess of what rests on something that may be wrong.
@@ -81,19 +96,20 @@ func (g *guess) doubt(why string) {
 
 func commitStep(c Commit) Step {
 	s := Step{Kind: "commit", ID: short(c.SHA), Title: subject(c.Message), Path: c.Path, Line: c.Line}
+	s.Why = strings.Join(c.Notes, "; ")
 	if c.Boundary {
-		s.Inferred, s.Score, s.Why = true, 0.5, lostHistory
+		s.Inferred, s.Score, s.Why = true, 0.5, cmp.Or(s.Why, lostHistory)
 	}
 	return s
 }
 
-func (t *tracer) commit(ctx context.Context, path string, line int) (Commit, bool) {
+func (t *tracer) commit(ctx context.Context, file string, line int) (Commit, bool) {
 	if t.blamer == nil || line <= 0 {
 		return Commit{}, false
 	}
-	c, err := t.blamer.Blame(ctx, t.q.Revision, path, line)
+	c, err := t.blamer.Blame(ctx, t.q.Revision, file, line)
 	if err != nil {
-		t.fail(fmt.Errorf("blame %s:%d: %w", path, line, err))
+		t.fail(fmt.Errorf("blame %s:%d: %w", file, line, err))
 		return Commit{}, false
 	}
 	return c, c.SHA != ""
@@ -247,14 +263,14 @@ const (
 
 // comment finds an artefact that the code names shortly above the line, or at the
 // head of the file.
-func (t *tracer) comment(ctx context.Context, path string, line int, ks ...Kind) guess {
+func (t *tracer) comment(ctx context.Context, file string, line int, ks ...Kind) guess {
 	s, ok := t.blamer.(Sourcer)
 	if !ok {
 		return guess{}
 	}
-	src, err := s.Source(ctx, t.q.Revision, path)
+	src, err := s.Source(ctx, t.q.Revision, file)
 	if err != nil {
-		t.fail(fmt.Errorf("read %s: %w", path, err))
+		t.fail(fmt.Errorf("read %s: %w", file, err))
 		return guess{}
 	}
 	lines := bytes.Split(src, []byte("\n"))
@@ -272,18 +288,18 @@ func (t *tracer) comment(ctx context.Context, path string, line int, ks ...Kind)
 }
 
 // listing returns the last artefact of the kinds, by ID, whose file list names
-// the path: later work items change what earlier ones made.
-func (b *Base) listing(path string, ks ...Kind) guess {
+// the file: later work items change what earlier ones made.
+func (b *Base) listing(file string, ks ...Kind) guess {
 	var found []string
 	for _, a := range b.Artefacts() {
-		if slices.Contains(ks, a.Kind) && slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, path) }) {
+		if slices.Contains(ks, a.Kind) && slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, file) }) {
 			found = append(found, a.ID)
 		}
 	}
-	if path == "" || len(found) == 0 {
+	if file == "" || len(found) == 0 {
 		return guess{}
 	}
-	g := guess{id: found[len(found)-1], score: 0.75, why: "names the file " + path}
+	g := guess{id: found[len(found)-1], score: 0.75, why: "names the file " + file}
 	for _, id := range slices.Backward(found[:len(found)-1]) {
 		if len(g.others) < maxOthers {
 			g.others = append(g.others, Candidate{ID: id, Score: 0.5, Why: g.why})
@@ -298,3 +314,9 @@ func subject(message string) string {
 }
 
 func short(sha string) string { return sha[:min(len(sha), 12)] }
+
+// samePath compares a path as a work item writes it with one of the repository.
+func samePath(written, p string) bool {
+	written = strings.TrimPrefix(path.Clean(written), "/")
+	return written == p || strings.HasSuffix(p, "/"+written)
+}

@@ -322,8 +322,12 @@ func (p *parser) addStory(number, title string, line int) {
 // link keeps the references of a line.
 func (p *parser) link(l textLine, name string) {
 	found := p.references(l.text, name, l.line)
+	alone := len(found) == 0 && len(l.dests) == 1
 	for _, dest := range l.dests {
 		if at, ok := p.fileLink(dest, name, l.line); ok {
+			if alone { // what the line says of a section or story is of this link
+				at = place(at, l.text)
+			}
 			found = append(found, at)
 		}
 	}

@@ -79,7 +79,7 @@ func TestOwnNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := brief(b.TraceFrom("shop-1234")), "bolt SHOP-1234 > adr DEC-009 > prd PRD-PAY-BY-CARD"; got != want {
+	if got, want := brief(b.TraceFrom("shop-1234", "")), "bolt SHOP-1234 > adr DEC-009 > prd PRD-PAY-BY-CARD"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -131,7 +131,7 @@ func TestStories(t *testing.T) {
 				"p.md": "# PRD-015: Change of plans\n\n" + body,
 				"b.md": "# BOLT-1: X\n\n**PRD**: PRD-015, User Story 2\n",
 			}))
-			steps := b.TraceFrom("BOLT-1")
+			steps := b.TraceFrom("BOLT-1", "")
 			if last := steps[len(steps)-1]; last.ID != "PRD-015 story 2" || last.Title != "Cancel booking" || last.Line < 3 {
 				t.Errorf("got %+v", last)
 			}
@@ -169,7 +169,7 @@ func TestFormsOfLinks(t *testing.T) {
 				adr += "\n**Bolts**: BOLT-1\n"
 			}
 			b := read(t, files(map[string]string{"b.md": body, "adr/decision.md": adr}))
-			if got := brief(b.TraceFrom("BOLT-1")); got != "bolt BOLT-1 > adr ADR-023" {
+			if got := brief(b.TraceFrom("BOLT-1", "")); got != "bolt BOLT-1 > adr ADR-023" {
 				t.Errorf("got %q", got)
 			}
 		})
@@ -187,7 +187,7 @@ func TestASectionServesItsOwnStory(t *testing.T) {
 		"p-1.md": "# PRD-1: One\n", "p-2.md": "# PRD-2: Two\n\n## User Story 7: Leave\n",
 	}))
 	want := "bolt BOLT-1 > adr ADR-1 > daa DAA-1 > prd PRD-2 > story PRD-2 story 7"
-	if got := brief(b.TraceFrom("BOLT-1")); got != want {
+	if got := brief(b.TraceFrom("BOLT-1", "")); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -201,12 +201,12 @@ func TestTheNearestIsTakenAndMarked(t *testing.T) {
 		"c.md": "# ADR-2: Colours of the buttons\n",
 		"d.md": "# ADR-3: Outbox retention\n\n## Status\n\nSuperseded by ADR-1\n",
 	}))
-	steps := b.TraceFrom("BOLT-1")
+	steps := b.TraceFrom("BOLT-1", "")
 	if len(steps) != 2 || steps[1].ID != "ADR-1" || !steps[1].Inferred || steps[1].Score <= 0 || steps[1].Score > 0.6 || steps[1].Why == "" {
 		t.Errorf("got %+v", steps)
 	}
 	b = read(t, files(map[string]string{"b.md": "# BOLT-1: Relay publishes events\n", "c.md": "# ADR-2: Colours of the buttons\n"}))
-	if got := brief(b.TraceFrom("BOLT-1")); got != "bolt BOLT-1" {
+	if got := brief(b.TraceFrom("BOLT-1", "")); got != "bolt BOLT-1" {
 		t.Errorf("nothing is near, got %q", got)
 	}
 }
@@ -242,7 +242,7 @@ func TestFoldersAreToldApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := brief(b.TraceFrom("BOLT-1")); got != "bolt BOLT-1 > adr ADR-1" {
+	if got := brief(b.TraceFrom("BOLT-1", "")); got != "bolt BOLT-1 > adr ADR-1" {
 		t.Errorf("got %q", got)
 	}
 	if p := b.Problems(); len(p) != 1 || p[0].File != "bank/again.md" {

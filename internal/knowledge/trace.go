@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 )
 
@@ -34,18 +35,21 @@ func (b *Base) Trace(ctx context.Context, blamer Blamer, q Query) ([]Step, error
 }
 
 // TraceFrom walks from an artefact to the requirement behind it; nil when there
-// is no such artefact.
-func (b *Base) TraceFrom(id string) []Step {
+// is no such artefact. With a cause, decisions tell what they leave open about it.
+func (b *Base) TraceFrom(id string, c diagnose.CauseClass) []Step {
 	a, ok := b.Artefact(id)
 	if !ok {
 		return nil
 	}
-	t := tracer{base: b}
+	t := tracer{base: b, q: Query{Cause: c}}
 	switch a.Kind {
 	case Bolt, Fix:
 		t.design(origin{work: guess{id: a.ID, sure: true}})
 	default:
 		way := []passed{t.add(string(a.Kind), a, Section{}, guess{sure: true})}
+		if a.Kind == ADR {
+			t.steps[0].Missing = Unspecified(a, c)
+		}
 		switch a.Kind {
 		case PRD:
 		case ADR, DAA, TIP, Story:

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/holdfast-sre/holdfast/internal/app"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/problem"
+)
+
+// knowledgeCmd asks the knowledge repository.
+type knowledgeCmd struct {
+	Trace knowledgeTraceCmd `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
+}
+
+// repository says where artefacts and code are.
+type repository struct {
+	Repo   []string          `placeholder:"DIR" help:"Folder with artefacts, code, or both; needs no configuration. May be given again."`
+	Prefix map[string]string `placeholder:"NAME=KIND" help:"Kind of the artefacts whose IDs begin with NAME, beside the usual ones: SHOP=bolt."`
+	Folder map[string]string `placeholder:"NAME=KIND" help:"Kind of the Markdown files in folders of that name: specs=prd."`
+	Config string            `default:"holdfast.yaml" placeholder:"FILE" help:"Configuration file, used when there is no --repo."`
+}
+
+// open reads the folders.
+func (r *repository) open(e *env) (*app.Knowledge, error) {
+	if len(r.Repo) > 0 {
+		scheme, err := r.scheme()
+		if err != nil {
+			return nil, usage(err)
+		}
+		k, err := app.OpenKnowledge(r.Repo, scheme)
+		if err != nil {
+			return nil, usage(err)
+		}
+		return k, nil
+	}
+	folder, err := config.Open(r.Config, e.getenv)
+	if err != nil {
+		return nil, usage(errors.Join(err, problem.Hinted(errors.New("no knowledge repository"), "give --repo DIR, or --config FILE")))
+	}
+	k, err := app.ConfiguredKnowledge(folder)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return k, nil
+}
+
+// scheme is the usual names and those of the flags.
+func (r *repository) scheme() (knowledge.Scheme, error) {
+	kinds := func(flag string, of map[string]string) (map[string]knowledge.Kind, error) {
+		out := map[string]knowledge.Kind{}
+		for name, kind := range of {
+			if !slices.Contains(knowledge.Kinds(), knowledge.Kind(kind)) {
+				return nil, problem.Hinted(fmt.Errorf("--%s %s=%s: %q is no kind", flag, name, kind, kind), fmt.Sprintf("the kinds are %v", knowledge.Kinds()))
+			}
+			out[name] = knowledge.Kind(kind)
+		}
+		return out, nil
+	}
+	prefixes, err := kinds("prefix", r.Prefix)
+	if err != nil {
+		return knowledge.Scheme{}, err
+	}
+	folders, err := kinds("folder", r.Folder)
+	return knowledge.DefaultScheme().With(prefixes, folders), err
+}

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/problem"
+	"github.com/holdfast-sre/holdfast/internal/source/git"
+)
+
+// Knowledge is what the knowledge commands look into: the artefacts of some
+// folders and the code beside them. Close it.
+type Knowledge struct {
+	Base  *knowledge.Base
+	Dirs  map[string]string // folder on this machine by the name of the artefacts' repository
+	codes []code
+	done  func()
+}
+
+// code is one repository, or plain folder, of code.
+type code struct {
+	name string
+	root string // the service's folder in it
+	knowledge.Blamer
+}
+
+// OpenKnowledge reads folders; each may hold artefacts, code, or both. One that is
+// in a git work tree has history.
+func OpenKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
+	k, err := readKnowledge(dirs, s)
+	if err != nil {
+		return nil, err
+	}
+	g, err := git.New(git.Options{Name: "git"})
+	if err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	for _, dir := range dirs {
+		c, err := codeIn(g, dir)
+		if err != nil {
+			return nil, errors.Join(err, k.Close())
+		}
+		k.codes = append(k.codes, c)
+	}
+	return k, nil
+}
+
+// ConfiguredKnowledge reads the folders of a configuration, and the repositories
+// of its services.
+func ConfiguredKnowledge(f config.Folder) (*Knowledge, error) {
+	if len(f.Config.Knowledge) == 0 {
+		return nil, problem.Hinted(errors.New("the configuration names no knowledge folder"), "add one under knowledge:, or give --repo DIR")
+	}
+	k, err := readKnowledge(f.Config.Knowledge, f.Config.Artefacts.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	g, err := git.New(git.Options{Name: "git"})
+	if err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	for _, s := range f.Catalog.Services() {
+		if s.Repository.Path != "" {
+			k.codes = append(k.codes, code{name: s.Name, root: s.Repository.Root, Blamer: g.Repository(s.Repository.Path)})
+		}
+	}
+	return k, nil
+}
+
+func readKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
+	folders, done, err := openFolders(dirs)
+	if err != nil {
+		done()
+		return nil, problem.Hinted(err, "name a folder that holds Markdown files")
+	}
+	base, err := knowledge.NewReader(s).Read(folders...)
+	if err != nil {
+		done()
+		return nil, fmt.Errorf("knowledge: %w", err)
+	}
+	k := &Knowledge{Base: base, Dirs: map[string]string{}, done: done}
+	for i, f := range folders {
+		k.Dirs[f.Name] = dirs[i]
+	}
+	return k, nil
+}
+
+// Close lets the folders go.
+func (k *Knowledge) Close() error {
+	k.done()
+	return nil
+}
+
+// codeIn is the code of a folder: with history when it is in a git work tree.
+func codeIn(g *git.Source, dir string) (code, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return code{}, fmt.Errorf("folder %s: %w", dir, err)
+	}
+	for at := abs; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
+			root, err := filepath.Rel(at, abs)
+			if err != nil {
+				return code{}, fmt.Errorf("folder %s: %w", dir, err)
+			}
+			return code{name: dir, root: filepath.ToSlash(root), Blamer: g.Repository(at)}, nil
+		}
+		if at == filepath.Dir(at) {
+			return code{name: dir, Blamer: plainCode{abs}}, nil
+		}
+	}
+}
+
+// plainCode is code without history.
+type plainCode struct{ dir string }
+
+// Blame knows no commits.
+func (plainCode) Blame(context.Context, string, string, int) (knowledge.Commit, error) {
+	return knowledge.Commit{}, nil
+}
+
+// maxCodeFiles bounds a folder of code, and maxCodeFile one file of it in bytes.
+const (
+	maxCodeFiles = 200_000
+	maxCodeFile  = 1 << 20
+)
+
+// Files lists the files of the folder.
+func (p plainCode) Files(ctx context.Context, _ string) ([]string, error) {
+	var out []string
+	err := fs.WalkDir(os.DirFS(p.dir), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			return nil //nolint:nilerr // what can't be listed is not there
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
+			return fs.SkipDir
+		case !d.IsDir() && len(out) < maxCodeFiles:
+			out = append(out, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", p.dir, err)
+	}
+	return out, nil
+}
+
+// Source reads a file of the folder.
+func (p plainCode) Source(_ context.Context, _, path string) (_ []byte, err error) {
+	root, err := os.OpenRoot(p.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", p.dir, err)
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	f, err := root.Open(filepath.FromSlash(path))
+	if err != nil {
+		return nil, fmt.Errorf("read code: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(io.LimitReader(f, maxCodeFile))
+}
+
+// KnowledgeQuestion says what to trace: an artefact, a line, or a stack.
+type KnowledgeQuestion struct {
+	Target   string // ID or FILE:LINE
+	Frames   []evidence.Frame
+	Revision string
+	Cause    diagnose.CauseClass
+	Service  string // whose repository to look in; empty = all
+}
+
+var fileLine = regexp.MustCompile(`^(.+):(\d{1,8})$`)
+
+// Trace follows an artefact, a line or a stack to the requirement. It returns what
+// could not be answered beside the steps; the error is for a question that makes
+// no sense.
+func (k *Knowledge) Trace(ctx context.Context, q KnowledgeQuestion) (steps []knowledge.Step, failed, err error) {
+	if q.Target != "" && len(q.Frames) == 0 {
+		if a, ok := k.Base.Artefact(q.Target); ok {
+			return k.Base.TraceFrom(a.ID, q.Cause), nil, nil
+		}
+		m := fileLine.FindStringSubmatch(q.Target)
+		if m == nil {
+			return nil, nil, problem.Hinted(fmt.Errorf("no artefact has the ID %q", q.Target), "give an ID of the repository, or FILE:LINE")
+		}
+		line, err := strconv.Atoi(m[2])
+		if err != nil || line == 0 {
+			return nil, nil, problem.Hinted(fmt.Errorf("%q has no line", q.Target), "write FILE:LINE, such as relay/worker.go:78")
+		}
+		q.Frames = []evidence.Frame{{File: filepath.ToSlash(m[1]), Line: line}}
+	}
+	return k.traceFrames(ctx, q)
+}
+
+// traceFrames tries each code and takes the longest chain.
+func (k *Knowledge) traceFrames(ctx context.Context, q KnowledgeQuestion) (best []knowledge.Step, failed, err error) {
+	asked := slices.DeleteFunc(slices.Clone(k.codes), func(c code) bool { return q.Service != "" && c.name != q.Service })
+	if len(asked) == 0 {
+		return nil, nil, problem.Hinted(fmt.Errorf("no repository of service %q is known", q.Service), "add repository.path to the service in the catalog, or give --repo DIR")
+	}
+	for _, c := range asked {
+		steps, err := k.Base.Trace(ctx, c.Blamer, knowledge.Query{Frames: q.Frames, Revision: q.Revision, Root: c.root, Cause: q.Cause})
+		if len(steps) > len(best) || best == nil {
+			best, failed = steps, err
+		}
+	}
+	return best, failed, nil
+}
