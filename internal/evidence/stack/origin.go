@@ -229,7 +229,7 @@ func rubyOrigin(file string) Origin {
 	return ""
 }
 
-var rustStandard = regexp.MustCompile(`(?:^|/)(?:rustc/[0-9a-f]{6,}|\.rustup/toolchains|rust/library|library/(?:std|core|alloc|panic_unwind|backtrace|test)/src)(?:/|$)|^/rust/deps/`)
+var rustStandard = regexp.MustCompile(`(?:^|/)(?:rustc/[0-9a-f]{6,}|\.rustup/toolchains|rust/library|library/(?:std|core|alloc|panic_unwind|backtrace|test)/src|lib(?:std|core|alloc|panic_unwind))(?:/|$)|^/rust/deps/`)
 
 func rustOrigin(function, file string) Origin {
 	switch {
