@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,6 +77,14 @@ func TestParse(t *testing.T) {
 // wrappings are what happens to traces on their way through logs. Each gives the
 // same frames as the trace itself.
 var wrappings = map[string]func(string) string{
+	"UTF-16": func(s string) string {
+		b := []byte{0xff, 0xfe}
+		for _, u := range utf16.Encode([]rune(s)) {
+			b = binary.LittleEndian.AppendUint16(b, u)
+		}
+		return string(b)
+	},
+	"byte order mark":   func(s string) string { return "\uFEFF" + s },
 	"windows line ends": func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
 	"json": func(s string) string {
 		b, err := json.Marshal(map[string]string{"level": "error", "msg": "it failed", "stack": s, "time": "2024-01-15T10:00:00Z"})

@@ -1,10 +1,12 @@
 package stack
 
 import (
+	"encoding/binary"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -17,7 +19,7 @@ type line struct {
 // split makes lines of a text: escapes undone, prefixes and colours removed.
 func split(text string) []line {
 	var out []line
-	for raw := range strings.Lines(bounded(text)) {
+	for raw := range strings.Lines(bounded(decoded(text))) {
 		for _, l := range expand(unprefix(plainText(raw)), 3) {
 			for _, one := range unfold(l) {
 				out = append(out, newLine(one))
@@ -52,6 +54,26 @@ func boxed(text string) (string, bool) {
 		return "", true
 	}
 	return text, false
+}
+
+// decoded reads UTF-16, which Windows' shells write, when the text begins with
+// its mark, and drops that of UTF-8.
+func decoded(text string) string {
+	var order binary.ByteOrder
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"):
+		order = binary.LittleEndian
+	case strings.HasPrefix(text, "\xfe\xff"):
+		order = binary.BigEndian
+	default:
+		return strings.TrimPrefix(text, "\uFEFF")
+	}
+	b := []byte(bounded(text))[2:]
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = order.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(units))
 }
 
 // bounded keeps the start and the end of a text that is too long: causes stand
