@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strings"
 )
 
@@ -132,37 +131,46 @@ func (a atom) fts() string {
 // quote makes a string of FTS5, in which only the quotation mark means anything.
 func quote(s string) string { return `"` + strings.ReplaceAll(clean(s), `"`, `""`) + `"` }
 
-// endings are what stemming may have taken off the words that begin with a
-// prefix: "connectio*" is meant to find "connection", which is kept as "connect".
-var endings = []string{
-	"ability", "able", "ance", "ation", "ations", "ed", "ement", "ements", "ence", "er", "ers", "es", "ing", "ings", "ion", "ions",
-	"ities", "ity", "ive", "ively", "ization", "ly", "ment", "ments", "ness",
-}
+// endings are what stemming takes off words.
+var endings = strings.Fields(`abilities ability able ably al als ance ances ate ated ates ating ation ations ator ators ed ement ements
+	ence ences ency er ers es ibility ible ied ies ing ings ion ions ities ity ive ively ives ization ly ment ments ness or ors ous
+	ously`)
 
-// prefixed is the expression for words that begin with s, stems included.
+// prefixed is the expression for words that begin with s. The index has stems,
+// so that "connectio" begins nothing there: where s may reach into an ending, the
+// words that it may become are looked for too.
 func prefixed(s string) string {
 	out := quote(s) + " *"
 	parts := words(s)
-	if len(parts) != 1 || len(parts[0]) < 5 {
+	if len(parts) != 1 || len(parts[0]) < 4 || len(parts[0]) > 32 {
 		return out
 	}
 	word := strings.ToLower(parts[0])
-	out += afterY(word)
-	for n := len(word) - 1; n >= 4; n-- {
-		if slices.ContainsFunc(endings, func(e string) bool { return strings.HasPrefix(e, word[n:]) }) {
-			out += " OR " + quote(word[:n]) + afterY(word[:n])
+	for n := len(word) - 1; n >= 3; n-- {
+		for _, e := range endings {
+			if strings.HasPrefix(e, word[n:]) {
+				out += " OR " + quote(word[:n]+e)
+			}
 		}
+	}
+	for _, e := range doubled(word) {
+		out += " OR " + quote(word+e)
 	}
 	return "(" + out + ")"
 }
 
-// afterY reaches the stem "deploy" of "deployment": by itself, "deploy" is kept
-// as "deploi".
-func afterY(stem string) string {
-	if !strings.HasSuffix(stem, "y") {
-		return ""
+// doubled are endings of words whose stem ends otherwise than the prefix: "logg"
+// of "logging" is kept as "log", "deploy" as "deploi" but "deployment" as
+// "deploy".
+func doubled(word string) []string {
+	last := word[len(word)-1]
+	switch {
+	case last == 'y':
+		return []string{"ment", "ed"}
+	case last == word[len(word)-2] && !strings.ContainsRune("aeiou", rune(last)):
+		return []string{"ing", "ed", "er"}
 	}
-	return " OR " + quote(stem+"ment")
+	return nil
 }
 
 // condition is a clause of fields as SQL on docs AS d.

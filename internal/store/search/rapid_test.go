@@ -102,7 +102,7 @@ func answers(ctx context.Context, t *rapid.T, ix *search.Index, text string) []a
 	return out
 }
 
-// A word of the repository is found by every beginning of it, however it is
+// A word is found by every beginning of four letters and more, however it is
 // stemmed.
 func TestPrefixFindsTheWord(t *testing.T) {
 	t.Parallel()
@@ -126,7 +126,7 @@ func TestPrefixFindsTheWord(t *testing.T) {
 			}
 		}
 	}
-	if missed*100 > asked*2 {
+	if missed > 0 {
 		t.Errorf("%d of %d beginnings miss their word", missed, asked)
 	}
 }
