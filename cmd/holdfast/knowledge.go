@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/holdfast-sre/holdfast/internal/app"
@@ -31,7 +32,7 @@ func (r *repository) open(e *env) (*app.Knowledge, error) {
 		if err != nil {
 			return nil, usage(err)
 		}
-		k, err := app.OpenKnowledge(r.Repo, scheme)
+		k, err := app.OpenKnowledge(r.Repo, scheme, cacheFolder(e))
 		if err != nil {
 			return nil, usage(err)
 		}
@@ -41,7 +42,7 @@ func (r *repository) open(e *env) (*app.Knowledge, error) {
 	if err != nil {
 		return nil, usage(errors.Join(err, problem.Hinted(errors.New("no knowledge repository"), "give --repo DIR, or --config FILE")))
 	}
-	k, err := app.ConfiguredKnowledge(folder)
+	k, err := app.ConfiguredKnowledge(folder, cacheFolder(e))
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -66,4 +67,16 @@ func (r *repository) scheme() (knowledge.Scheme, error) {
 	}
 	folders, err := kinds("folder", r.Folder)
 	return knowledge.DefaultScheme().With(prefixes, folders), err
+}
+
+// cacheFolder is where what can be made again is kept between two commands; ""
+// when the user has none.
+func cacheFolder(e *env) string {
+	if dir, _ := e.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "holdfast", "git")
+	}
+	if home, _ := e.getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "holdfast", "git")
+	}
+	return ""
 }

@@ -43,7 +43,7 @@ func (c *serveCmd) Run(e *env) (err error) {
 	for _, w := range folder.Warnings {
 		log.WarnContext(e.ctx, "configuration is odd", "where", w.Error(), "hint", w.Hint)
 	}
-	a, err := app.New(e.ctx, app.Options{Folder: folder, Log: log, Version: version()})
+	a, err := app.New(e.ctx, app.Options{Folder: folder, Log: log, Version: version(), Cache: cacheFolder(e)})
 	if err != nil {
 		return err
 	}

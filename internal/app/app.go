@@ -34,6 +34,9 @@ type Options struct {
 	Folder  config.Folder
 	Log     *slog.Logger
 	Version string
+	// Cache is the folder for what can be made again, such as the index of git
+	// histories; "" = a temporary one.
+	Cache string
 	// Step is called between two steps of an action; tests end the process there.
 	Step func(name string)
 }
@@ -77,7 +80,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.onClose("store", a.store.Close)
-	src, err := newSources(o.Folder, a.store, red)
+	src, err := newSources(o.Folder, a.store, red, o.Cache)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logge
 	if err != nil {
 		return Report{}, fmt.Errorf("redaction: %w", err)
 	}
-	src, err := newSources(f, nil, red)
+	src, err := newSources(f, nil, red, "")
 	if err != nil {
 		return Report{}, err
 	}

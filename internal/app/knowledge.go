@@ -27,6 +27,7 @@ type Knowledge struct {
 	Base  *knowledge.Base
 	Dirs  map[string]string // folder on this machine by the name of the artefacts' repository
 	codes []code
+	git   *git.Source
 	done  func()
 }
 
@@ -38,18 +39,14 @@ type code struct {
 }
 
 // OpenKnowledge reads folders; each may hold artefacts, code, or both. One that is
-// in a git work tree has history.
-func OpenKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
-	k, err := readKnowledge(dirs, s)
+// in a git work tree has history, whose index is kept in the folder cache.
+func OpenKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge, error) {
+	k, err := readKnowledge(dirs, s, cache)
 	if err != nil {
 		return nil, err
 	}
-	g, err := git.New(git.Options{Name: "git"})
-	if err != nil {
-		return nil, errors.Join(err, k.Close())
-	}
 	for _, dir := range dirs {
-		c, err := codeIn(g, dir)
+		c, err := codeIn(k.git, dir)
 		if err != nil {
 			return nil, errors.Join(err, k.Close())
 		}
@@ -60,27 +57,23 @@ func OpenKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
 
 // ConfiguredKnowledge reads the folders of a configuration, and the repositories
 // of its services.
-func ConfiguredKnowledge(f config.Folder) (*Knowledge, error) {
+func ConfiguredKnowledge(f config.Folder, cache string) (*Knowledge, error) {
 	if len(f.Config.Knowledge) == 0 {
 		return nil, problem.Hinted(errors.New("the configuration names no knowledge folder"), "add one under knowledge:, or give --repo DIR")
 	}
-	k, err := readKnowledge(f.Config.Knowledge, f.Config.Artefacts.Scheme())
+	k, err := readKnowledge(f.Config.Knowledge, f.Config.Artefacts.Scheme(), cache)
 	if err != nil {
 		return nil, err
 	}
-	g, err := git.New(git.Options{Name: "git"})
-	if err != nil {
-		return nil, errors.Join(err, k.Close())
-	}
 	for _, s := range f.Catalog.Services() {
 		if s.Repository.Path != "" {
-			k.codes = append(k.codes, code{name: s.Name, root: s.Repository.Root, Blamer: g.Repository(s.Repository.Path)})
+			k.codes = append(k.codes, code{name: s.Name, root: s.Repository.Root, Blamer: k.git.Repository(s.Repository.Path)})
 		}
 	}
 	return k, nil
 }
 
-func readKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
+func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge, error) {
 	folders, done, err := openFolders(dirs)
 	if err != nil {
 		done()
@@ -91,7 +84,12 @@ func readKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
 		done()
 		return nil, fmt.Errorf("knowledge: %w", err)
 	}
-	k := &Knowledge{Base: base, Dirs: map[string]string{}, done: done}
+	g, err := git.New(git.Options{Name: "git", Cache: cache})
+	if err != nil {
+		done()
+		return nil, err
+	}
+	k := &Knowledge{Base: base, Dirs: map[string]string{}, git: g, done: done}
 	for i, f := range folders {
 		k.Dirs[f.Name] = dirs[i]
 	}
@@ -101,7 +99,7 @@ func readKnowledge(dirs []string, s knowledge.Scheme) (*Knowledge, error) {
 // Close lets the folders go.
 func (k *Knowledge) Close() error {
 	k.done()
-	return nil
+	return k.git.Close()
 }
 
 // codeIn is the code of a folder: with history when it is in a git work tree.
@@ -216,7 +214,12 @@ func (k *Knowledge) traceFrames(ctx context.Context, q KnowledgeQuestion) (best 
 		return nil, nil, problem.Hinted(fmt.Errorf("no repository of service %q is known", q.Service), "add repository.path to the service in the catalog, or give --repo DIR")
 	}
 	for _, c := range asked {
-		steps, err := k.Base.Trace(ctx, c.Blamer, knowledge.Query{Frames: q.Frames, Revision: q.Revision, Root: c.root, Cause: q.Cause})
+		revision, doubt := q.Revision, ""
+		if repo, ok := c.Blamer.(*git.Repository); ok && q.Revision != "" {
+			revision, doubt = deployed(ctx, repo, q.Revision, q.Service)
+		}
+		steps, err := k.Base.Trace(ctx, c.Blamer, knowledge.Query{Frames: q.Frames, Revision: revision, Root: c.root, Cause: q.Cause})
+		steps = doubted(steps, true, doubt)
 		if len(steps) > len(best) || best == nil {
 			best, failed = steps, err
 		}

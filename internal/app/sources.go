@@ -63,8 +63,9 @@ type logSource interface {
 }
 
 // newSources builds every configured source. st may be nil: then no changes
-// were reported.
-func newSources(f config.Folder, st *store.Store, red *redact.Redactor) (*sources, error) {
+// were reported. The index of git histories is kept in the folder cache; "" makes
+// a temporary one.
+func newSources(f config.Folder, st *store.Store, red *redact.Redactor, cache string) (*sources, error) {
 	s := &sources{
 		cfg: f.Config, prometheus: map[string]*prometheus.Source{}, logs: map[string]logSource{},
 		supervisors: map[string][]*supervisor.Source{}, alertmanagers: map[string]*alertmanager.Source{},
@@ -76,7 +77,7 @@ func newSources(f config.Folder, st *store.Store, red *redact.Redactor) (*source
 		}
 	}
 	var err error
-	if s.git, err = git.New(git.Options{Name: "git"}); err != nil {
+	if s.git, err = git.New(git.Options{Name: "git", Cache: cache}); err != nil {
 		return nil, fmt.Errorf("source git: %w", err)
 	}
 	s.collectors = append(s.collectors, collector{Collector: s.git})

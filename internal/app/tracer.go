@@ -49,7 +49,7 @@ func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.Tra
 		return nil, err
 	}
 	repo := t.git.Repository(q.Service.Repository.Path)
-	revision, doubt := deployed(ctx, repo, q)
+	revision, doubt := deployed(ctx, repo, q.Revision, q.Service.Name)
 	steps, err := base.Trace(ctx, repo, knowledge.Query{
 		Frames: q.Frames, Revision: revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
 	})
@@ -64,16 +64,16 @@ func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.Tra
 
 // deployed finds the commit that runs. Where it can't be told, the head of the
 // clone stands in for it, and doubt says so.
-func deployed(ctx context.Context, repo *git.Repository, q respond.TraceQuery) (revision, doubt string) {
-	if q.Revision == "" {
+func deployed(ctx context.Context, repo *git.Repository, said, component string) (revision, doubt string) {
+	if said == "" {
 		return "", "which revision runs is not known: the line is that of the clone's head"
 	}
-	res, err := repo.Resolve(ctx, q.Revision, q.Service.Name)
+	res, err := repo.Resolve(ctx, said, component)
 	switch {
 	case err != nil:
-		return q.Revision, "" // the trace says why the repository can't be read
+		return said, "" // the trace says why the repository can't be read
 	case res.Commit == "":
-		return "", fmt.Sprintf("the line is that of the clone's head, not of the revision %s that runs: %s", outside.Line(q.Revision, 80), res.Why)
+		return "", fmt.Sprintf("the line is that of the clone's head, not of the revision %s that runs: %s", outside.Line(said, 80), res.Why)
 	case res.Moving:
 		return res.Commit, fmt.Sprintf("what runs is known as %s only: %s", res.How, res.Why)
 	}

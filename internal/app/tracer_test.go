@@ -38,7 +38,7 @@ func TestTheRevisionThatRunsIsFoundOrDoubted(t *testing.T) {
 		"line\nbreak\x1b[": {false, "characters"},
 	}
 	for said, tt := range tests {
-		rev, doubt := deployed(t.Context(), repo, respond.TraceQuery{Revision: said})
+		rev, doubt := deployed(t.Context(), repo, said, "")
 		if (rev != "") != tt.found || (doubt == "") != (tt.doubt == "") || !strings.Contains(doubt, tt.doubt) || strings.ContainsAny(doubt, "\n\x1b") {
 			t.Errorf("%q is %q, doubt %q", said, rev, doubt)
 		}

@@ -96,9 +96,14 @@ func (g *guess) doubt(why string) {
 
 func commitStep(c Commit) Step {
 	s := Step{Kind: "commit", ID: short(c.SHA), Title: subject(c.Message), Path: c.Path, Line: c.Line}
-	s.Why = strings.Join(c.Notes, "; ")
+	notes := c.Notes
+	if c.Release != "" {
+		notes = append([]string{"first released in " + c.Release}, notes...)
+	}
+	s.Why = strings.Join(notes, "; ")
 	if c.Boundary {
-		s.Inferred, s.Score, s.Why = true, 0.5, cmp.Or(s.Why, lostHistory)
+		s.Inferred, s.Score = true, 0.5
+		s.Why = cmp.Or(strings.Join(c.Notes, "; "), lostHistory)
 	}
 	return s
 }
@@ -169,9 +174,13 @@ func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
 			return guess{id: id, sure: true}
 		}
 	}
-	for _, merge := range c.Merges {
-		if ids := b.mentioned(merge, ks...); len(ids) == 1 {
+	for i, merge := range c.Merges {
+		switch ids := b.mentioned(merge, ks...); {
+		case len(ids) != 1:
+		case i == 0:
 			return guess{id: ids[0], sure: true}
+		default:
+			return guess{id: ids[0], score: 0.7, why: "named by a later merge: " + merge}
 		}
 	}
 	if id := b.first(c.Message, ks...); id != "" {

@@ -23,7 +23,8 @@ type Commit struct {
 	Line    int
 	// Files touched by the commit, when known.
 	Files []string
-	// Merges are the branches and titles of the merges that brought it in, and
+	// Merges are the branches and titles of the merges that brought it in, the
+	// first one first, and
 	// Tags the names that point at it, when known.
 	Merges, Tags []string
 	// Release is the first tag whose history holds it, when known.
