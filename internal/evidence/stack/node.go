@@ -74,7 +74,7 @@ func nodeFrame(s string) (f evidence.Frame, seen, ok bool) {
 	}
 	function, where := "", s
 	if inner, ok := strings.CutSuffix(s, ")"); ok {
-		i := strings.LastIndex(inner, " (")
+		i := strings.Index(inner, " (")
 		if i < 0 {
 			return f, false, false
 		}
