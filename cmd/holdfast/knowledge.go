@@ -15,6 +15,7 @@ import (
 // knowledgeCmd asks the knowledge repository.
 type knowledgeCmd struct {
 	Trace knowledgeTraceCmd `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
+	Lint  knowledgeLintCmd  `cmd:"" help:"Find what is wrong: dead references, gaps, rollbacks that destroy data."`
 }
 
 // repository says where artefacts and code are.

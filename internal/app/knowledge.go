@@ -29,6 +29,8 @@ type Knowledge struct {
 	codes []code
 	git   *git.Source
 	done  func()
+
+	folders []knowledge.Folder // in the order in which they were given
 }
 
 // code is one repository, or plain folder, of code.
@@ -89,7 +91,7 @@ func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 		done()
 		return nil, err
 	}
-	k := &Knowledge{Base: base, Dirs: map[string]string{}, git: g, done: done}
+	k := &Knowledge{Base: base, Dirs: map[string]string{}, git: g, done: done, folders: folders}
 	for i, f := range folders {
 		k.Dirs[f.Name] = dirs[i]
 	}
