@@ -10,6 +10,10 @@ const (
 	// formsPerShape bounds the forms, which only save work: the same shape with
 	// other marks, units or longer lists.
 	formsPerShape = 4
+	// bytesOfPlace is what a place of a shape takes beside its text, and
+	// bytesOfShape what shapes take on average when the miner is full.
+	bytesOfPlace = 64
+	bytesOfShape = 2048
 	// share of the shapes that is forgotten at a time.
 	share = 4
 )
@@ -20,7 +24,8 @@ func (m *Miner) bound() {
 	if len(m.forms) > formsPerShape*m.limit {
 		clear(m.forms)
 	}
-	if len(m.shapes) <= m.limit {
+	most := m.limit * bytesOfShape
+	if len(m.shapes) <= m.limit && m.size <= most {
 		return
 	}
 	all := slices.Collect(maps.Values(m.shapes))
@@ -30,7 +35,11 @@ func (m *Miner) bound() {
 	slices.SortFunc(all, func(a, b *shape) int {
 		return cmp.Or(cmp.Compare(a.used, b.used), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.born, b.born))
 	})
-	for _, x := range all[:len(all)-m.limit+m.limit/share] {
+	for _, x := range all {
+		if len(m.shapes) <= m.limit-m.limit/share && m.size <= most-most/share {
+			break
+		}
+		m.size -= x.bytes
 		if x.parent != nil {
 			x.parent.count += x.count
 		}

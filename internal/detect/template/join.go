@@ -71,6 +71,8 @@ func (m *Miner) insert(es []element) *shape {
 	m.made++
 	x := &shape{id: id, elements: es, used: m.lines, born: m.made}
 	m.shapes[id] = x
+	x.bytes = x.size()
+	m.size += x.bytes
 	m.relate(x, true)
 	for p, e := range es {
 		if c := m.contexts[contextID(id, p)]; c != nil && e.kind == variable {

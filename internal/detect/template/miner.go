@@ -37,8 +37,8 @@ type Template struct {
 	Count int
 }
 
-// DefaultLimit is how many shapes of lines a miner keeps: some 30 MB when every
-// line is different.
+// DefaultLimit is how many shapes of lines a miner keeps; fewer when they are
+// long: some 20 MB when every line is short and different, at most some 40 MB.
 const DefaultLimit = 16384
 
 // Miner finds the templates of the lines that it is given.
@@ -49,6 +49,7 @@ type Miner struct {
 	shapes   map[ID]*shape
 	contexts map[ID]*context // by contextID
 	wide     map[ID]bool     // shapes that Settle made
+	size     int             // of the shapes in bytes, about
 	lines    int64           // that were added
 	made     int64           // shapes that were ever made
 	evicted  int64
@@ -71,7 +72,17 @@ type shape struct {
 	count    int    // lines of its own
 	used     int64  // the last line, by number
 	born     int64  // order in which shapes were made
+	bytes    int    // about what it takes of memory
 	gone     bool   // forgotten
+}
+
+// size is about what the shape takes of memory, in bytes, when it is made.
+func (x *shape) size() int {
+	n := 0
+	for _, e := range x.elements {
+		n += bytesOfPlace + len(e.text)
+	}
+	return n
 }
 
 // root is what the shape was joined into in the end.

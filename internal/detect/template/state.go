@@ -116,6 +116,10 @@ func Restore(s State) (*Miner, error) {
 			m.wide[id] = true
 		}
 	}
+	for _, x := range m.shapes {
+		x.bytes = x.size()
+		m.size += x.bytes
+	}
 	m.bound()
 	return m, nil
 }
