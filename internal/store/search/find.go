@@ -77,7 +77,7 @@ func (p Page) bounds() (from, limit int) {
 // rankedRows is how many rows bm25 looks at: it costs microseconds a row. When
 // more match, those with the words in title or heading come first, then one of
 // each artefact, in the order in which they were indexed.
-const rankedRows = 750
+const rankedRows = 500
 
 // Search finds artefacts. Words are looked for in one section together with the
 // artefact's ID and title; when no artefact has them so, anywhere in the
@@ -194,13 +194,15 @@ func (s *finder) rank() ([]*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	inTitle, err := s.within("{artefact title}")
-	if err != nil {
-		return nil, err
-	}
 	inHeads, err := s.within("{artefact title heading}")
 	if err != nil {
 		return nil, err
+	}
+	inTitle := inHeads
+	if len(inHeads) > 0 {
+		if inTitle, err = s.within("{artefact title}"); err != nil {
+			return nil, err
+		}
 	}
 	scores, err := s.scores(s.worth(inTitle, inHeads))
 	if err != nil {

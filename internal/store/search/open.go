@@ -41,7 +41,7 @@ CREATE INDEX links_doc ON links(doc);
 CREATE INDEX links_key ON links(key);
 CREATE VIRTUAL TABLE text USING fts5(artefact, title, heading, body, number UNINDEXED, anchor UNINDEXED,
   line UNINDEXED, first UNINDEXED, tokenize = "porter unicode61 remove_diacritics 2");
-INSERT INTO text(text, rank) VALUES('automerge', 8);
+INSERT INTO text(text, rank) VALUES('automerge', 16);
 `
 
 // errForeign is a database that is not ours to touch.

@@ -54,7 +54,7 @@ const (
 	// commonMost, and it would cost. In few sections no word is common.
 	commonShare = 3
 	commonLeast = 200
-	commonMost  = 6000
+	commonMost  = 4000
 	// frameShare is what a word of a stack frame counts, and unheard what one
 	// counts that the index lacks.
 	frameShare = 0.5
