@@ -130,6 +130,10 @@ func TestStacks(t *testing.T) {
 			`{"level":"ERROR","msg":"x","stack_trace":[{"className":"com.acme.Relay","methodName":"publish","fileName":"Relay.java","lineNumber":78}]}`,
 			[]evidence.Frame{{Function: "com.acme.Relay.publish", File: "Relay.java", Line: 78}},
 		},
+		"escaped in plain text": {
+			`ERROR cancel failed: java.lang.IllegalStateException: x\n\tat com.acme.Relay.publish(Relay.java:78)\n\tat com.acme.Relay.run(Relay.java:41)`,
+			[]evidence.Frame{{Function: "com.acme.Relay.publish", File: "com/acme/Relay.java", Line: 78}, {Function: "com.acme.Relay.run", File: "com/acme/Relay.java", Line: 41}},
+		},
 		"rust in JSON": {
 			`{"level":"error","msg":"x","stack":"thread 'main' panicked at src/relay.rs:78:9:\nno broker\nstack backtrace:\n   0: core::panicking::panic_fmt\n             at /rustc/82e1608dfa6e0b55/library/core/src/panicking.rs:72:14\n   1: relay::publish\n             at ./src/relay.rs:78:9\n"}`,
 			[]evidence.Frame{

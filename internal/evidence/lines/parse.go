@@ -85,11 +85,11 @@ func firstLines(text string, n int) string {
 // headline leaves of a message over several lines what it says in one, and
 // takes its stack. It reports whether there is a trace.
 func (p *parsed) headline() (traced bool) {
-	if !strings.Contains(p.message, "\n") {
-		return p.stack != nil
-	}
 	if p.stack == nil {
 		p.stack = textStack(p.message)
+	}
+	if !strings.Contains(p.message, "\n") {
+		return p.stack != nil
 	}
 	var all [][]byte
 	for line := range strings.Lines(firstLines(p.message, maxLines)) {

@@ -18,7 +18,7 @@ const maxFrames = 32
 func stackOf(v any) []evidence.Frame {
 	switch v := v.(type) {
 	case string:
-		return textStack(v)
+		return keptFrames(stack.Parse(firstLines(v, maxLines)))
 	case []any:
 		var out []evidence.Frame
 		var texts []string
@@ -33,7 +33,7 @@ func stackOf(v any) []evidence.Frame {
 			}
 		}
 		if len(out) == 0 && len(texts) > 0 {
-			return parsedStack(strings.Join(texts, "\n"))
+			return keptFrames(stack.Parse(strings.Join(texts, "\n")))
 		}
 		return out
 	}
@@ -54,17 +54,21 @@ func frameOf(v map[string]any) (evidence.Frame, bool) {
 	return f, f.File != ""
 }
 
-// textStack reads a stack from a text of several lines. It returns nil for what
-// is no stack.
+// textStack reads a stack from a message of several lines, whose breaks may be
+// escaped. It returns nil for what is no stack; a single place in a file is one
+// only when an error is named with it.
 func textStack(text string) []evidence.Frame {
-	if !strings.Contains(text, "\n") {
+	if !strings.Contains(text, "\n") && !strings.Contains(text, `\n`) {
 		return nil
 	}
-	return parsedStack(text)
+	t := stack.Parse(firstLines(text, maxLines))
+	if len(t.Frames) == 1 && t.Type == "" {
+		return nil
+	}
+	return keptFrames(t)
 }
 
-func parsedStack(text string) []evidence.Frame {
-	t := stack.Parse(firstLines(text, maxLines))
+func keptFrames(t stack.Trace) []evidence.Frame {
 	var out []evidence.Frame
 	for _, f := range t.Innermost(maxFrames) {
 		out = append(out, f.Frame)
