@@ -171,7 +171,7 @@ func (c *check) hasRunbook(a knowledge.Artefact) bool {
 	if s != nil && slices.ContainsFunc(s.links, func(l link) bool { return strings.Contains(strings.ToLower(l.dest+l.text), "runbook") }) {
 		return true
 	}
-	return slices.ContainsFunc(c.docs, func(d *source) bool { return aRunbook(d) && names(d, a.ID) })
+	return slices.ContainsFunc(c.books, func(d *source) bool { return names(d, a.ID) })
 }
 
 // linksIn are the links of an artefact that stand in a section.
@@ -231,9 +231,8 @@ func linksAway(a knowledge.Artefact, s knowledge.Section) bool {
 }
 
 func escalates(sections []knowledge.Section) bool {
-	return slices.ContainsFunc(sections, func(s knowledge.Section) bool {
-		return escalation.MatchString(s.Heading) || escalation.MatchString(s.Text)
-	})
+	return slices.ContainsFunc(sections, func(s knowledge.Section) bool { return escalation.MatchString(s.Heading) }) ||
+		slices.ContainsFunc(sections, func(s knowledge.Section) bool { return escalation.MatchString(s.Text) })
 }
 
 var (

@@ -54,10 +54,10 @@ var (
 // scope is how far a label reaches: to the end of its list item, or to the next
 // label or heading.
 type scope struct {
-	on, list     bool
-	indent       int
-	heading      int
-	block, inner int
+	on, list bool
+	indent   int
+	heading  int
+	block    int
 }
 
 // extends reports whether a line still belongs to the label.
@@ -90,6 +90,7 @@ type undo struct {
 	inner    bool  // a heading about rollback in an example of Markdown
 	down     bool  // behind "-- down" in a code block
 	block    int
+	heads    []about
 	column   int // of a table whose header names rollback; -1 = none
 	last     int // line of the table
 	previous string
@@ -105,7 +106,7 @@ const (
 func rollbackDestroysData(c *check) {
 	does := destroyer(dangers())
 	for _, s := range c.docs {
-		u := &undo{check: c, s: s, does: does, column: -1}
+		u := &undo{check: c, s: s, does: does, heads: abouts(s.headings), column: -1}
 		if a, ok := c.base.ByPath(s.repo, s.path); ok {
 			u.kind = a.Kind
 		}
@@ -120,12 +121,50 @@ func (u *undo) worthwhile() bool {
 	if u.isProcedure() {
 		return true
 	}
-	for _, raw := range u.s.raw {
-		if aboutUndo.MatchString(raw) || downMark.MatchString(raw) {
-			return true
+	if slices.ContainsFunc(u.heads, func(h about) bool { return h.undo || h.procedure }) {
+		return true
+	}
+	return slices.ContainsFunc(u.s.raw, func(l string) bool { return speaksOfUndo(l) || isDown(l) })
+}
+
+// about is what the headings above a line say.
+type about struct{ undo, procedure, forbid, local, narrative bool }
+
+// abouts reads the headings of a file, each with those above it.
+func abouts(hs []heading) []about {
+	out := make([]about, len(hs))
+	for i, h := range hs {
+		a := about{speaksOfUndo(h.text), procedure.MatchString(h.text), forbidHead.MatchString(h.text), localHead.MatchString(h.text), narrative.MatchString(h.text)}
+		if h.parent >= 0 {
+			up := out[h.parent]
+			a = about{a.undo || up.undo, a.procedure || up.procedure, a.forbid || up.forbid, a.local || up.local, a.narrative || up.narrative}
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// over is what the headings above a line say.
+func (u *undo) over(l line) about {
+	if l.heading < 0 {
+		return about{}
+	}
+	return u.heads[l.heading]
+}
+
+// speaksOfUndo looks for parts of the words first: that is cheaper than the
+// pattern, and most lines have none.
+func speaksOfUndo(s string) bool {
+	for _, part := range []string{"oll", "ndo", "ever", "ack", "own", "OLL", "NDO", "EVER", "ACK", "OWN"} {
+		if strings.Contains(s, part) {
+			return aboutUndo.MatchString(s)
 		}
 	}
-	return slices.ContainsFunc(u.s.headings, func(h heading) bool { return procedure.MatchString(h.text) })
+	return false
+}
+
+func isDown(s string) bool {
+	return strings.Contains(strings.ToLower(s), "down") && downMark.MatchString(s)
 }
 
 func (u *undo) isProcedure() bool {
@@ -163,24 +202,24 @@ func (u *undo) enter(l line, raw string) {
 		u.enterCode(l)
 		return
 	}
-	if undoLabel.MatchString(raw) {
+	if speaksOfUndo(raw) && undoLabel.MatchString(raw) {
 		u.under = open(l, raw)
 	}
-	if forbidLabel.MatchString(raw) {
+	if len(raw) < 80 && forbidLabel.MatchString(raw) {
 		u.forbid = open(l, raw)
 	}
 }
 
 func (u *undo) enterCode(l line) {
 	switch {
-	case downMark.MatchString(l.text):
+	case isDown(l.text):
 		u.down = true
-	case upMark.MatchString(l.text):
+	case u.down && upMark.MatchString(l.text):
 		u.down = false
 	}
 	if l.lang == "markdown" || l.lang == "md" {
 		if m := innerHead.FindStringSubmatch(l.text); m != nil {
-			u.inner = aboutUndo.MatchString(m[1])
+			u.inner = speaksOfUndo(m[1])
 		}
 	}
 }
@@ -194,7 +233,7 @@ func (u *undo) relevant(l line, raw string) (string, bool) {
 	}
 	cells := strings.Split(strings.Trim(strings.TrimSpace(raw), "|"), "|")
 	if u.last == 0 || l.no > u.last+2 {
-		u.column = slices.IndexFunc(cells, aboutUndo.MatchString)
+		u.column = slices.IndexFunc(cells, speaksOfUndo)
 		u.last = l.no
 		return l.text, true
 	}
@@ -206,17 +245,16 @@ func (u *undo) relevant(l line, raw string) (string, bool) {
 }
 
 func (u *undo) context(l line, text string) int {
-	heads := u.s.headingPath(l.heading)
-	undoHead := slices.ContainsFunc(heads, aboutUndo.MatchString)
-	if u.kind == knowledge.Incident && slices.ContainsFunc(heads, narrative.MatchString) && !undoHead {
+	over := u.over(l)
+	if u.kind == knowledge.Incident && over.narrative && !over.undo {
 		return outsideOf
 	}
 	switch {
-	case undoHead, u.under.on, u.inner, u.down, u.column >= 0 && !l.code:
+	case over.undo, u.under.on, u.inner, u.down, u.column >= 0 && !l.code:
 		return inRollback
-	case !l.code && aboutUndo.MatchString(text) && u.kind != knowledge.Incident:
+	case !l.code && speaksOfUndo(text) && u.kind != knowledge.Incident:
 		return inRollback
-	case u.isProcedure(), slices.ContainsFunc(heads, procedure.MatchString):
+	case u.isProcedure(), over.procedure:
 		return inProcedure
 	}
 	return outsideOf
@@ -225,6 +263,9 @@ func (u *undo) context(l line, text string) int {
 // line reports what a line destroys.
 func (u *undo) line(i int, l line, text string) {
 	if l.code && comment.MatchString(l.text) && l.lang != "markdown" && l.lang != "md" {
+		return
+	}
+	if !mayDestroy(text) {
 		return
 	}
 	in := u.context(l, text)
@@ -277,7 +318,7 @@ func (u *undo) destruction(i int, l line, text string, in int) (hit, bool) {
 	if h, ok := u.does.find(text, false); ok && (in == inRollback) {
 		return h, true
 	}
-	if in == inRollback && (u.undoing(l, text)) {
+	if in == inRollback && u.undoing(l, text) {
 		return findWords(text)
 	}
 	return hit{}, false
@@ -286,14 +327,13 @@ func (u *undo) destruction(i int, l line, text string, in int) (hit, bool) {
 // undoing reports whether words, not commands, are a step of the rollback: they
 // stand in its section, or the sentence itself names it.
 func (u *undo) undoing(l line, text string) bool {
-	return u.under.on || u.column >= 0 || slices.ContainsFunc(u.s.headingPath(l.heading), aboutUndo.MatchString) || aboutUndo.MatchString(text)
+	return u.under.on || u.column >= 0 || u.over(l).undo || speaksOfUndo(text)
 }
 
 // elsewhere reports whether a line is about a system whose data nobody needs, or
 // stands under a heading that forbids what follows.
 func (u *undo) elsewhere(l line, text string) bool {
-	heads := u.s.headingPath(l.heading)
-	if slices.ContainsFunc(heads, forbidHead.MatchString) || slices.ContainsFunc(heads, localHead.MatchString) {
+	if over := u.over(l); over.forbid || over.local {
 		return true
 	}
 	return elsewhere.MatchString(text) && !production.MatchString(text)

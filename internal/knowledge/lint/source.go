@@ -327,15 +327,6 @@ func squash(a string) string {
 
 var dashes = regexp.MustCompile(`[-_.]+`)
 
-// headingPath is the headings above a line, the innermost first.
-func (s *source) headingPath(i int) []string {
-	var out []string
-	for ; i >= 0; i = s.headings[i].parent {
-		out = append(out, s.headings[i].text)
-	}
-	return out
-}
-
 // rawLine is a line of the file; empty outside it.
 func (s *source) rawLine(no int) string {
 	if s == nil || no < 1 || no > len(s.raw) {

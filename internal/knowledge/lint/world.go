@@ -33,6 +33,7 @@ type world struct {
 	prefix  map[string]string
 	docs    []*source // every Markdown file, by folder and path
 	byPath  map[fileKey]*source
+	books   []*source            // runbooks that are no artefacts
 	all     []knowledge.Artefact // without templates
 	kinds   map[knowledge.Kind][]knowledge.Artefact
 	present map[fileKey]bool // what exists, as far as asked
@@ -129,6 +130,9 @@ func (w *world) parse(ctx context.Context, files []fileKey) error {
 		if d != nil {
 			w.docs = append(w.docs, d)
 			w.byPath[files[i]] = d
+			if _, ok := w.base.ByPath(d.repo, d.path); !ok && aRunbook(d) {
+				w.books = append(w.books, d)
+			}
 		}
 	}
 	return nil
