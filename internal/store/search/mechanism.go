@@ -18,8 +18,7 @@ func mechanisms() []mechanism {
 	return []mechanism{
 		{[]string{"connection pool", "pool size", "max connections", "database connections", "pool"}, ways(
 			"connection pool", "connections pool", "pool size", "pool of connections", "pool+connections", "max connections",
-			"maximum connections", "maximum number of connections", "number of connections", "connection limit", "limit+connections",
-			"open connections", "max open conns", "max conns", "maxopenconns", "setmaxopenconns", "maxpoolsize", "maximumpoolsize",
+			"maximum connections", "maximum number of connections", "number of connections", "connection limit", "max open conns", "max conns", "maxopenconns", "setmaxopenconns", "maxpoolsize", "maximumpoolsize",
 			"poolsize", "pgbouncer", "hikari*", "pool max", "max pool")},
 		{[]string{"timeout", "deadline", "time limit"}, ways(
 			"timeout", "time out", "deadline", "time limit", "connecttimeout", "readtimeout", "requesttimeout", "context cancel*",

@@ -116,10 +116,16 @@ func marks(marked string) int {
 func passages(h Hit, byHeading bool, least int, body string) []Passage {
 	var out []Passage
 	all := blocks(body)
-	for _, b := range all {
-		if marks(b.text) >= least {
-			out = append(out, b.passage(h))
+	for i := 0; i < len(all); i++ {
+		b := all[i]
+		if marks(b.text) < least {
+			continue
 		}
+		for n := 0; b.leadsIn && n < maxLed && i+1 < len(all) && all[i+1].item; n++ {
+			i++
+			b.text, b.last = b.text+all[i].text, all[i].last
+		}
+		out = append(out, b.passage(h))
 	}
 	if len(out) > 0 || !byHeading {
 		return out
@@ -136,7 +142,12 @@ func passages(h Hit, byHeading bool, least int, body string) []Passage {
 type block struct {
 	first, last int // lines of the text, from 0
 	text        string
+	item        bool // of a list
+	leadsIn     bool // it ends with a colon: the list below belongs to it
 }
+
+// maxLed is how many items of a list follow the words that lead in to it.
+const maxLed = 6
 
 func (b block) passage(h Hit) Passage {
 	p := Passage{Artefact: h.Artefact, Section: h.Section, Line: h.Line + b.first, EndLine: h.Line + b.last}
@@ -144,9 +155,12 @@ func (b block) passage(h Hit) Passage {
 		p.Text = append(p.Text, Span{Text: squeeze(s.Text), Match: s.Match})
 	}
 	p.Text = ends(p.Text)
-	p.Open = leftOpen.MatchString(strings.NewReplacer("\x01", "", "\x02", "").Replace(b.text))
+	p.Open = leftOpen.MatchString(unmarked(b.text))
 	return p
 }
+
+// unmarked takes the marks out.
+func unmarked(s string) string { return strings.NewReplacer("\x01", "", "\x02", "").Replace(s) }
 
 // leftOpen marks a passage that names something only to leave it open.
 var leftOpen = regexp.MustCompile(`(?i)\bnot\s+(?:yet\s+)?(?:specified|defined|decided|covered|addressed|settled)\b|\bout\s+of\s+scope\b|` +
@@ -164,7 +178,7 @@ func blocks(text string) []block {
 	number := -1
 	for line := range strings.Lines(text) {
 		number++
-		plain := strings.NewReplacer("\x01", "", "\x02", "").Replace(line)
+		plain := unmarked(line)
 		switch {
 		case strings.TrimSpace(plain) == "":
 			begun = false
@@ -172,9 +186,12 @@ func blocks(text string) []block {
 			out[len(out)-1].text += line
 			out[len(out)-1].last = number
 		default:
-			out = append(out, block{first: number, last: number, text: line})
+			out = append(out, block{first: number, last: number, text: line, item: listItem.MatchString(plain)})
 			begun = !tableRow.MatchString(plain)
 		}
+	}
+	for i := range out {
+		out[i].leadsIn = strings.HasSuffix(strings.TrimRight(unmarked(out[i].text), " *_\n"), ":")
 	}
 	return out
 }

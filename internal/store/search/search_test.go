@@ -58,7 +58,7 @@ func shop() []search.Change {
 					Heading: "Decision", Line: 7, Anchor: "decision",
 					Text: "\nA relay reads the outbox and publishes.\n\n- Consumers recognise an event that comes twice.\n- At most 10 connections: the pool size\n  of the relay.\n- Timeouts are not specified yet.\n",
 				},
-				{Heading: "Connection pools", Number: "3.2", Line: 20, Text: "\nSee the operator's notes.\n"},
+				{Heading: "Connection pools", Number: "3.2", Line: 20, Text: "\nSee the operator's notes.\n\n**Alerts**:\n\n- full for 5 minutes\n- slow\n"},
 			},
 		}),
 		doc("docs/DAA-003.md", search.Document{
@@ -239,6 +239,7 @@ func TestSays(t *testing.T) {
 		"connection pools":         {"12-13 Decision: - At most 10 [connections]: the [pool size] of the relay.", "22-22 Connection pools: See the operator's notes."},
 		"timeouts":                 {"14-14 Decision: - [Timeouts] are not specified yet. (open)"},
 		"idempotency":              {"11-11 Decision: - Consumers recognise an event that comes [twice]."},
+		"monitoring":               {"24-27 Connection pools: **[Alerts]**: - full for 5 minutes - slow"},
 		"retries":                  nil,
 		"rollback":                 nil,
 		"relay":                    {"9-9 Decision: A [relay] reads the outbox and publishes.", "12-13 Decision: - At most 10 connections: the pool size of the [relay]."},
