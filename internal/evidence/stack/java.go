@@ -86,6 +86,7 @@ func javaFrame(s string) (f evidence.Frame, seen, ok bool) {
 	}
 	method, rest := s[:open], s[open+1:]
 	where, _, closed := strings.Cut(rest, ")")
+	method, where = strings.TrimSpace(method), strings.TrimSpace(where) // Google's consoles add spaces
 	dot := strings.LastIndexByte(method, '.')
 	if !closed || dot <= 0 || strings.ContainsAny(method, " \t:") {
 		return f, false, false

@@ -78,7 +78,7 @@ func nodeFrame(s string) (f evidence.Frame, seen, ok bool) {
 		if i < 0 {
 			return f, false, false
 		}
-		function, where = inner[:i], inner[i+2:]
+		function, where = inner[:i], strings.TrimSpace(inner[i+2:])
 	}
 	function = strings.TrimPrefix(strings.TrimSpace(function), "async ")
 	if function == "" {

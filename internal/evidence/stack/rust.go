@@ -137,6 +137,6 @@ func (r *rustReader) frame(m []string) {
 // samePlace compares src/x.rs:1 of a panic with ./src/x.rs:1 or /build/src/x.rs:1
 // of its backtrace.
 func samePlace(short, long evidence.Frame) bool {
-	a, b := strings.TrimPrefix(short.File, "./"), strings.TrimPrefix(long.File, "./")
+	a, b := strings.TrimPrefix(slashed(short.File), "./"), strings.TrimPrefix(slashed(long.File), "./")
 	return short.Line == long.Line && (a == b || strings.HasSuffix(b, "/"+a))
 }
