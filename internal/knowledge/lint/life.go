@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 )
@@ -106,7 +107,7 @@ var (
 func (w *world) over(a knowledge.Artefact) bool { return w.superseded(a) || w.rejected(a) }
 
 func (w *world) rejected(a knowledge.Artefact) bool {
-	s := strings.ToLower(strings.TrimLeft(a.Status, " *_~`"))
+	s := statusWord(a.Status)
 	for _, p := range []string{"rejected", "withdrawn", "declined", "abandoned", "cancel"} {
 		if strings.HasPrefix(s, p) {
 			return true
@@ -122,7 +123,7 @@ func (w *world) superseded(a knowledge.Artefact) bool {
 		return false
 	}
 	for l := range strings.Lines(statusText(a)) {
-		l = strings.ToLower(strings.TrimLeft(l, " *_~`>-"))
+		l = statusWord(l)
 		if partly.MatchString(l) {
 			continue
 		}
@@ -135,7 +136,16 @@ func (w *world) superseded(a knowledge.Artefact) bool {
 			return true
 		}
 	}
-	return a.Field("superseded_by", "superseded-by", "superseded by") != "" && !empty.MatchString(a.Field("superseded_by", "superseded-by", "superseded by"))
+	return !empty.MatchString(a.Field(successorFields()...))
+}
+
+// statusWord is a status without the signs before it: "✅ Accepted" is accepted.
+func statusWord(s string) string {
+	return strings.ToLower(strings.TrimLeftFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }))
+}
+
+func successorFields() []string {
+	return []string{"superseded_by", "superseded-by", "superseded by", "replaced by", "replaced_by"}
 }
 
 // statusText is what a document says about its status.
@@ -298,12 +308,12 @@ func firstLine(s string) string {
 
 func supersededWithoutSuccessor(c *check) {
 	for _, a := range c.kinds[knowledge.ADR] {
-		s := strings.ToLower(strings.Trim(a.Status, " *_~`."))
+		s := statusWord(a.Status)
 		if !strings.HasPrefix(s, "superseded") && !strings.HasPrefix(s, "superceded") && !strings.HasPrefix(s, "replaced") || partly.MatchString(s) {
 			continue
 		}
 		text := statusText(a)
-		named := len(c.relations(a, true)) > 0 || a.Field("superseded_by", "superseded-by", "superseded by", "replaced by") != "" ||
+		named := len(c.relations(a, true)) > 0 || !empty.MatchString(a.Field(successorFields()...)) ||
 			bySomething.MatchString(text) || plainID.MatchString(text)
 		if named || slices.ContainsFunc(a.Links, func(l knowledge.Link) bool { return strings.EqualFold(l.Label, "status") }) {
 			continue

@@ -106,11 +106,14 @@ var (
 	bookHeading  = rx(`run-?book|playbook|troubleshoot|triage|on-?call|operational (?:guide|procedure|notes)|operations? (?:guide|manual)|common issues|incident response|if (?:it|this) (?:fails|breaks)`)
 )
 
+var acceptedWord = rx(`^(?:accepted|approved|implemented|adopted|decided|agreed)\b`)
+
 // accepted are the decisions that hold.
 func (c *check) accepted() []knowledge.Artefact {
 	var out []knowledge.Artefact
 	for _, a := range c.kinds[knowledge.ADR] {
-		if a.Accepted() && !c.over(a) && !aboutRecords(a) {
+		holds := a.Accepted() || acceptedWord.MatchString(statusWord(a.Status))
+		if holds && !c.over(a) && !aboutRecords(a) {
 			out = append(out, a)
 		}
 	}

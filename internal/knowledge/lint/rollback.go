@@ -18,7 +18,7 @@ func rollbackRule() Rule {
 		Fix:  "Roll the code back and keep the schema: expand first, contract in a later release. Undo one change with a down migration that was rehearsed on a copy. Where data must go, name the rows, take a backup, and test its restore before.",
 		Detail: "Read are code blocks and prose under headings and labels about rollback, undo, revert, back-out and down migrations, and sentences that name them; nested Markdown examples too. " +
 			"Found are resets of migrations (`migrate reset`, `migrate:fresh`, `db:drop`, `flyway clean`, `alembic downgrade base` …), `DROP TABLE|DATABASE|SCHEMA|COLUMN`, `TRUNCATE`, `DELETE FROM` without `WHERE`, `FLUSHALL` and `FLUSHDB`, removal of data folders, volumes, claims, namespaces, buckets, topics and infrastructure, and the same in words (\"drop the orders table\").\n\n" +
-			"A sentence that forbids the command is no finding, nor is one about a local, test or staging system, a dropped index or a temporary table. Where the section speaks of a backup or restore, the finding is a warning. In the rest of runbooks, Fix-Its and deployment units a command is a warning, and none beside a restore.",
+			"A sentence that forbids the command is no finding, nor is one about a local, test or staging system, a dropped index or a temporary table. Where the section speaks of a backup or restore, the finding is a warning. In the rest of runbooks, under headings about triage and mitigation, and under those about failure in Fix-Its and deployment units, a command is a warning, and none beside a restore.",
 		Bad: Files{
 			"runbooks/RUNBOOK-001.md": "# RUNBOOK-001: Orders\n\nFor ADR-001.\n\n## Rollback\n\n1. Undo the deployment.\n2. Run `npx prisma migrate reset`.\n\n## Escalation\n\nPage the owner of the database.\n",
 			"adr/ADR-001.md":          "# ADR-001: Use a queue\n",
@@ -34,7 +34,10 @@ func rollbackRule() Rule {
 var (
 	aboutUndo   = rx(`\broll(?:ed|ing|s)?[ -]?backs?\b|\brollbacks?\b|\bundo(?:ing)?\b|\brevert(?:s|ing|ed)?\b|\breversal\b|\bback(?:ing)?[ -]?out\b|\bdown[ -]?migrations?\b|\bdowngrad(?:e|ing)\b`)
 	undoLabel   = rx(`^[\s>*_#|-]*(?:\d+[.)]\s+)?[*_]*(?:(?:immediate|database|schema|db|data|emergency|full|manual|plan for|if it fails|on failure|to)\s+)*(?:roll[ -]?back|undo|revert|back[ -]?out|down migration|reversal)\b[^:.]{0,40}:`)
-	procedure   = rx(`\brun-?books?\b|\bmitigat|\brecover|\bremediat|\btroubleshoot|\btriage\b|\bemergency\b|\bfirst aid\b|\bwhat to do\b|\bprocedure\b`)
+	procedure   = rx(`\brun-?books?\b|\bmitigat|\bremediat|\btroubleshoot|\btriage\b|\bemergency\b|\bfirst aid\b`)
+	onFailure   = rx(`\bfail|\bcontingency\b|\bemergency\b|\babort|\brecover|\bgoes wrong\b|\bwhat if\b`)
+	ofDatabase  = rx(`\btransactions?\b|\bsavepoints?\b|\bexceptions?\b`)
+	stepsTo     = rx(`\b(?:to|for|by) (?:a |the )?(?:roll|undo|revert|back(?:ing)? ?out)|\broll-?back (?:plan|procedure|steps?|is|means|works|by|requires|needs)|\b(?:rolling back|reverting|undoing) (?:is|means|by|requires|needs)`)
 	forbidHead  = rx(`\bnever\b|\bdo not\b|\bdon['’]t\b|\bnot to do\b|\bavoid|anti-?patterns?\b|\bforbidden\b|\bprohibited\b|\balternatives?\b|\bconsidered options\b|\boptions considered\b|\brejected\b|\bpros and cons\b`)
 	forbidLabel = rx(`^[\s>*_#|-]*(?:\d+[.)]\s+)?[*_]*(?:never|do not|don['’]t|must not|avoid|forbidden|prohibited|not allowed|what not to do)\b[^:.]{0,30}:?[*_]*:?\s*$`)
 	narrative   = rx(`\btimeline\b|\bwhat (?:happened|went)\b|\broot cause\b|\bimpact\b|\blessons?\b|\blearn|\bbackground\b|\bcontext\b|\bhistory\b|\bsummary\b`)
@@ -121,23 +124,27 @@ func (u *undo) worthwhile() bool {
 	if u.isProcedure() {
 		return true
 	}
-	if slices.ContainsFunc(u.heads, func(h about) bool { return h.undo || h.procedure }) {
+	if slices.ContainsFunc(u.heads, func(h about) bool { return h.undo || h.procedure || h.failure }) {
 		return true
 	}
 	return slices.ContainsFunc(u.s.raw, func(l string) bool { return speaksOfUndo(l) || isDown(l) })
 }
 
 // about is what the headings above a line say.
-type about struct{ undo, procedure, forbid, local, narrative bool }
+type about struct{ undo, procedure, forbid, local, narrative, failure bool }
 
 // abouts reads the headings of a file, each with those above it.
 func abouts(hs []heading) []about {
 	out := make([]about, len(hs))
 	for i, h := range hs {
-		a := about{speaksOfUndo(h.text), procedure.MatchString(h.text), forbidHead.MatchString(h.text), localHead.MatchString(h.text), narrative.MatchString(h.text)}
+		t := h.text
+		a := about{
+			undo: speaksOfUndo(t) && !ofDatabase.MatchString(t), procedure: procedure.MatchString(t), forbid: forbidHead.MatchString(t),
+			local: localHead.MatchString(t) && !production.MatchString(t), narrative: narrative.MatchString(t), failure: onFailure.MatchString(t),
+		}
 		if h.parent >= 0 {
 			up := out[h.parent]
-			a = about{a.undo || up.undo, a.procedure || up.procedure, a.forbid || up.forbid, a.local || up.local, a.narrative || up.narrative}
+			a = about{a.undo || up.undo, a.procedure || up.procedure, a.forbid || up.forbid, a.local || up.local, a.narrative || up.narrative, a.failure || up.failure}
 		}
 		out[i] = a
 	}
@@ -168,8 +175,7 @@ func isDown(s string) bool {
 }
 
 func (u *undo) isProcedure() bool {
-	return u.kind == knowledge.Runbook || u.kind == knowledge.Unit || u.kind == knowledge.Fix ||
-		u.kind == "" && procedure.MatchString(strings.ReplaceAll(path.Base(u.s.path), "_", "-"))
+	return u.kind == knowledge.Runbook || u.kind == "" && strings.Contains(strings.ToLower(strings.ReplaceAll(path.Base(u.s.path), "-", "")), "runbook")
 }
 
 func (u *undo) walk() {
@@ -254,7 +260,7 @@ func (u *undo) context(l line, text string) int {
 		return inRollback
 	case !l.code && speaksOfUndo(text) && u.kind != knowledge.Incident:
 		return inRollback
-	case u.isProcedure(), over.procedure:
+	case u.isProcedure(), over.procedure, over.failure && (u.kind == knowledge.Fix || u.kind == knowledge.Unit):
 		return inProcedure
 	}
 	return outsideOf
@@ -318,16 +324,21 @@ func (u *undo) destruction(i int, l line, text string, in int) (hit, bool) {
 	if h, ok := u.does.find(text, false); ok && (in == inRollback) {
 		return h, true
 	}
-	if in == inRollback && u.undoing(l, text) {
+	if in == inRollback && u.undoing(l, text) && !requirement(u.kind) {
 		return findWords(text)
 	}
 	return hit{}, false
 }
 
+// requirement tells the kinds that speak of what people want, and of no steps.
+func requirement(k knowledge.Kind) bool {
+	return k == knowledge.PRD || k == knowledge.Story || k == knowledge.DAA
+}
+
 // undoing reports whether words, not commands, are a step of the rollback: they
 // stand in its section, or the sentence itself names it.
 func (u *undo) undoing(l line, text string) bool {
-	return u.under.on || u.column >= 0 || u.over(l).undo || speaksOfUndo(text)
+	return u.under.on || u.column >= 0 || u.over(l).undo || stepsTo.MatchString(text)
 }
 
 // elsewhere reports whether a line is about a system whose data nobody needs, or
