@@ -128,7 +128,7 @@ func uri(name string, memory, readOnly bool) string {
 	case memory:
 		q["_pragma"] = append(q["_pragma"], "journal_mode(MEMORY)")
 	default:
-		q["_pragma"] = append(q["_pragma"], "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-32000)", "journal_size_limit(16000000)")
+		q["_pragma"] = append(q["_pragma"], "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-32000)", "wal_autocheckpoint(8000)", "journal_size_limit(32000000)")
 	}
 	if !readOnly {
 		q.Set("_txlock", "immediate")
