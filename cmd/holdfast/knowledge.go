@@ -14,8 +14,9 @@ import (
 
 // knowledgeCmd asks the knowledge repository.
 type knowledgeCmd struct {
-	Trace knowledgeTraceCmd `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
-	Lint  knowledgeLintCmd  `cmd:"" help:"Find what is wrong: dead references, gaps, rollbacks that destroy data."`
+	Search knowledgeSearchCmd `cmd:"" help:"Find sections by words, by question, or by the text of an error."`
+	Trace  knowledgeTraceCmd  `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
+	Lint   knowledgeLintCmd   `cmd:"" help:"Find what is wrong: dead references, gaps, rollbacks that destroy data."`
 }
 
 // repository says where artefacts and code are.
@@ -74,10 +75,10 @@ func (r *repository) scheme() (knowledge.Scheme, error) {
 // when the user has none.
 func cacheFolder(e *env) string {
 	if dir, _ := e.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "holdfast", "git")
+		return filepath.Join(dir, "holdfast")
 	}
 	if home, _ := e.getenv("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".cache", "holdfast", "git")
+		return filepath.Join(home, ".cache", "holdfast")
 	}
 	return ""
 }

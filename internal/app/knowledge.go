@@ -28,6 +28,7 @@ type Knowledge struct {
 	Dirs  map[string]string // folder on this machine by the name of the artefacts' repository
 	codes []code
 	git   *git.Source
+	cache string
 	done  func()
 
 	folders []knowledge.Folder // in the order in which they were given
@@ -86,7 +87,7 @@ func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 		done()
 		return nil, fmt.Errorf("knowledge: %w", err)
 	}
-	g, err := git.New(git.Options{Name: "git", Cache: cache})
+	g, err := git.New(git.Options{Name: "git", Cache: gitCache(cache)})
 	if err != nil {
 		done()
 		return nil, err
@@ -227,4 +228,12 @@ func (k *Knowledge) traceFrames(ctx context.Context, q KnowledgeQuestion) (best 
 		}
 	}
 	return best, failed, nil
+}
+
+// gitCache is the part of the cache folder for the index of git histories.
+func gitCache(cache string) string {
+	if cache == "" {
+		return ""
+	}
+	return filepath.Join(cache, "git")
 }

@@ -77,7 +77,7 @@ func newSources(f config.Folder, st *store.Store, red *redact.Redactor, cache st
 		}
 	}
 	var err error
-	if s.git, err = git.New(git.Options{Name: "git", Cache: cache}); err != nil {
+	if s.git, err = git.New(git.Options{Name: "git", Cache: gitCache(cache)}); err != nil {
 		return nil, fmt.Errorf("source git: %w", err)
 	}
 	s.collectors = append(s.collectors, collector{Collector: s.git})

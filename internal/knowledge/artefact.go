@@ -35,8 +35,11 @@ type Section struct {
 	Number  string // "3.2" when the heading is numbered
 	Anchor  string // what a link to it ends with, after the #
 	Line    int
-	Text    string // without code blocks
-	Code    []Code
+	// Text is the prose, without markup and code blocks, with the line breaks of the
+	// file from TextLine on: what is left out is empty lines.
+	Text     string
+	TextLine int
+	Code     []Code
 }
 
 // Code is a code block.

@@ -42,7 +42,7 @@ type parser struct {
 	levels   []int       // and the levels of their headings
 	current  *Artefact   // that text belongs to
 	intro    string      // what introduces the list that follows: "Files:"
-	open     []string    // text of the section that is open
+	open     []written   // text of the section that is open
 	code     []Code      // code of that section
 	problems []problem.Problem
 }
@@ -237,7 +237,7 @@ func (p *parser) paragraph(n ast.Node) {
 		}
 		p.link(l, name)
 		p.story(l)
-		p.text(l.text)
+		p.text(l.text, l.line)
 	}
 }
 
@@ -270,12 +270,22 @@ func (p *parser) table(n *table.Table) {
 			for _, c := range cells {
 				header = append(header, c.text)
 			}
-			p.text(strings.Join(header, " | "))
+			p.text(strings.Join(header, " | "), lineOfRow(cells))
 			p.row(header, cells, true)
 			continue
 		}
 		p.row(header, cells, false)
 	}
+}
+
+// lineOfRow is the line of the first cell that has one.
+func lineOfRow(cells []textLine) int {
+	for _, c := range cells {
+		if c.line > 0 {
+			return c.line
+		}
+	}
+	return 0
 }
 
 func (p *parser) row(header []string, cells []textLine, isHeader bool) {
@@ -300,7 +310,7 @@ func (p *parser) row(header []string, cells []textLine, isHeader bool) {
 			p.addStory(cells[0].text[m[2]:m[3]], cells[1].text, cells[0].line)
 		}
 	}
-	p.text(strings.Join(all, " | "))
+	p.text(strings.Join(all, " | "), lineOfRow(cells))
 }
 
 // story finds a user story at the head of a line.
@@ -352,7 +362,32 @@ func (p *parser) fileLink(dest, name string, line int) (Link, bool) {
 // wikiPath marks the target of a wiki link, which may stand in any folder.
 const wikiPath = "[["
 
-func (p *parser) text(t string) { p.open = append(p.open, t) }
+// written is a line of text and where it stands.
+type written struct {
+	text string
+	line int
+}
+
+func (p *parser) text(t string, line int) { p.open = append(p.open, written{t, line}) }
+
+// joined is the text with the line breaks of the file, from the line of the first
+// on; what is left out is empty lines.
+func joined(ws []written) string {
+	var b strings.Builder
+	line := 0
+	for i, w := range ws {
+		switch {
+		case i == 0:
+		case w.line <= line:
+			b.WriteByte(' ')
+		default:
+			b.WriteString(strings.Repeat("\n", w.line-line))
+		}
+		line = max(line, w.line)
+		b.WriteString(w.text)
+	}
+	return b.String()
+}
 
 // flush gives the text and code read so far to the section that is open; text
 // before the first heading opens one without a name.
@@ -364,9 +399,12 @@ func (p *parser) flush() {
 		p.current.Sections = append(p.current.Sections, Section{Line: 1 + p.offset})
 	}
 	s := &p.current.Sections[len(p.current.Sections)-1]
-	s.Text, s.Code = strings.Join(p.open, "\n"), p.code
+	s.Text, s.Code = joined(p.open), p.code
+	if len(p.open) > 0 {
+		s.TextLine = p.open[0].line
+	}
 	if strings.EqualFold(s.Heading, "status") && p.current.Status == "" && len(p.open) > 0 {
-		p.current.Status = p.open[0]
+		p.current.Status = p.open[0].text
 	}
 	p.open, p.code = nil, nil
 }

@@ -75,6 +75,9 @@ func (r *Reader) Read(folders ...Folder) (*Base, error) {
 	r.files = make(map[fileKey]fileRead, len(all))
 	for _, f := range all {
 		r.files[f.key()] = f.fileRead
+		b.files = append(b.files, File{
+			Repo: f.folder.Name, Path: f.path, Version: fmt.Sprintf("%d-%d", f.size, f.at.UnixNano()), Artefacts: f.doc.artefacts,
+		})
 		b.add(f.folder.Name, f.doc)
 	}
 	b.finish()
@@ -197,6 +200,30 @@ type Base struct {
 	incoming map[string][]Incoming
 	problems []problem.Problem
 	parts    []Artefact // that stand in other files; added last
+	files    []File
+}
+
+// File is a Markdown file and the artefacts in it as they stand there: amendments
+// are apart, links are not resolved. The first one has no ID when the file is prose.
+type File struct {
+	Repo, Path string
+	Version    string // changes when the file does
+	Artefacts  []Artefact
+}
+
+// Files returns every file that was read, by folder and path. The list is only to
+// be read.
+func (b *Base) Files() []File { return b.files }
+
+// Resolve returns a link of a file in a folder with the ID and kind of what it
+// means; ok is false for one that means nothing here.
+func (b *Base) Resolve(repo string, l Link) (_ Link, ok bool) {
+	if to, ok := b.target(repo, l); ok {
+		l.To, l.Kind, l.Loose = to.ID, to.Kind, false
+	} else if l.Loose {
+		return l, false
+	}
+	return l, l.To != ""
 }
 
 // Incoming is a link to an artefact and where it comes from.

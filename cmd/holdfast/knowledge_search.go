@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/problem"
+	"github.com/holdfast-sre/holdfast/internal/store/search"
+)
+
+// knowledgeSearchCmd finds sections.
+type knowledgeSearchCmd struct {
+	output
+	repository
+	Words   []string `arg:"" optional:"" help:"Words, \"phrases\", fields such as kind:adr, or a question about an artefact."`
+	Similar string   `placeholder:"FILE" help:"Find what is like the error, stack or log in this file; - reads standard input. Words may only be fields."`
+	Cause   string   `placeholder:"WORDS" help:"With --similar: the cause in words, such as \"connection pool\"."`
+	Limit   int      `default:"10" help:"At most so many, up to 100."`
+}
+
+// Help shows examples.
+func (knowledgeSearchCmd) Help() string {
+	return `Words must all occur in a section; -word must not, word* finds beginnings, OR
+offers another. Fields: ` + strings.Join(search.Fields(), ", ") + `.
+
+Examples:
+  holdfast knowledge search connection pool --repo docs
+  holdfast knowledge search 'kind:adr status:accepted timeout OR deadline' --repo docs
+  holdfast knowledge search 'what does ADR-023 say about connection pools?' --repo docs
+  holdfast knowledge search --similar panic.txt kind:incident --repo docs
+  kubectl logs deploy/relay --tail 50 | holdfast knowledge search --similar - --repo docs -o json`
+}
+
+// foundSection is one line of the answer.
+type foundSection struct {
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind"`
+	Title   string   `json:"title"`
+	Section string   `json:"section"`
+	Path    string   `json:"path"`
+	Line    int      `json:"line"`
+	Score   float64  `json:"score,omitempty"`
+	Text    string   `json:"text,omitempty"`
+	Words   []string `json:"words,omitempty"` // of --similar: what it shares
+	Open    bool     `json:"open,omitempty"`  // names the topic only to leave it open
+}
+
+// searched is what is printed.
+type searched struct {
+	Query     string         `json:"query"`
+	Total     int            `json:"total"`
+	Hits      []foundSection `json:"hits"`
+	Scattered bool           `json:"scattered,omitempty"` // words in different sections
+	// Silent says that the artefact that was asked about says nothing.
+	Silent string `json:"silent,omitempty"`
+}
+
+const maxHits = 100
+
+// Run prints what was found.
+func (c *knowledgeSearchCmd) Run(e *env) error {
+	if len(c.Words) == 0 && c.Similar == "" {
+		return usage(problem.Hinted(errors.New("say what to look for"), "give words, a question, or --similar FILE"))
+	}
+	if c.Limit < 1 || c.Limit > maxHits {
+		return usage(fmt.Errorf("--limit %d: use 1 to %d", c.Limit, maxHits))
+	}
+	k, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = k.Close() }() // only read from
+	ix, err := k.Index(e.ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ix.Close() }() // can be made again
+	out, err := c.find(e, ix)
+	if err != nil {
+		return usage(err)
+	}
+	return c.report(e, out, func(p *page) { p.searched(out) })
+}
+
+func (c *knowledgeSearchCmd) find(e *env, ix *search.Index) (searched, error) {
+	text := strings.Join(c.Words, " ")
+	if c.Similar != "" {
+		return c.similar(e, ix, text)
+	}
+	if id, about, ok := search.Question(text); ok {
+		return says(e.ctx, ix, text, id, about)
+	}
+	q, err := search.Parse(text)
+	if err != nil {
+		return searched{}, err
+	}
+	res, err := ix.Search(e.ctx, q, search.Page{Limit: c.Limit})
+	if err != nil {
+		return searched{}, err
+	}
+	out := searched{Query: text, Total: res.Total, Hits: []foundSection{}, Scattered: res.Scattered}
+	for _, h := range res.Hits {
+		f := foundAt(h.Artefact, h.Section, h.Line)
+		f.Score, f.Text = h.Score, textOf(h.Snippet)
+		out.Hits = append(out.Hits, f)
+	}
+	return out, nil
+}
+
+func (c *knowledgeSearchCmd) similar(e *env, ix *search.Index, fields string) (searched, error) {
+	where, err := search.Parse(fields)
+	if err != nil {
+		return searched{}, err
+	}
+	in := e.stdin
+	if c.Similar != "-" {
+		f, err := os.Open(c.Similar)
+		if err != nil {
+			return searched{}, fmt.Errorf("similar: %w", err)
+		}
+		defer func() { _ = f.Close() }() // only read from
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxStack))
+	if err != nil {
+		return searched{}, fmt.Errorf("similar: %w", err)
+	}
+	all, err := ix.Similar(e.ctx, search.Trouble{Text: string(text), Cause: c.Cause, Where: where, Limit: c.Limit})
+	if err != nil {
+		return searched{}, err
+	}
+	out := searched{Query: fields, Total: len(all), Hits: []foundSection{}}
+	for _, s := range all {
+		f := foundAt(s.Artefact, s.Section, s.Section.Line)
+		f.Score, f.Words = s.Score, s.Words
+		out.Hits = append(out.Hits, f)
+	}
+	return out, nil
+}
+
+// says answers a question about one artefact.
+func says(ctx context.Context, ix *search.Index, text, id, about string) (searched, error) {
+	passages, err := ix.Says(ctx, search.Ref{ID: id}, about)
+	if errors.Is(err, search.ErrNoArtefact) {
+		return searched{}, problem.Hinted(fmt.Errorf("no artefact has the ID %q", id), "give an ID of the repository")
+	}
+	if err != nil {
+		return searched{}, err
+	}
+	out := searched{Query: text, Total: len(passages), Hits: []foundSection{}}
+	for _, p := range passages {
+		f := foundAt(p.Artefact, p.Section, p.Line)
+		f.Text, f.Open = textOf(p.Text), p.Open
+		out.Hits = append(out.Hits, f)
+	}
+	if len(passages) == 0 {
+		out.Silent = fmt.Sprintf("%s says nothing about %s", strings.ToUpper(id), about)
+	}
+	return out, nil
+}
+
+func foundAt(a search.Artefact, s search.Place, line int) foundSection {
+	return foundSection{ID: a.ID, Kind: a.Kind, Title: a.Title, Section: s.Heading, Path: a.Path, Line: line}
+}
+
+func textOf(spans []search.Span) string {
+	var b strings.Builder
+	for _, s := range spans {
+		b.WriteString(s.Text)
+	}
+	return b.String()
+}
+
+func (p *page) searched(s searched) {
+	if s.Silent != "" {
+		p.line("%s", plain(s.Silent))
+		return
+	}
+	if len(s.Hits) == 0 {
+		p.line("nothing found")
+		return
+	}
+	for _, h := range s.Hits {
+		name := strings.TrimSpace(h.ID + " " + h.Title)
+		if h.Section != "" && !strings.Contains(h.Section, h.Title) {
+			name += " · " + h.Section
+		}
+		lead := fmt.Sprintf("%s:%d", h.Path, h.Line)
+		if p.markdown {
+			p.line("- %s (%s)", escapeMarkdown(name), escapeMarkdown(lead))
+		} else {
+			p.line("%s", p.fit(plain(name+"  "+lead), 0))
+		}
+		text := h.Text
+		if len(h.Words) > 0 {
+			text = fmt.Sprintf("%.0f %% alike: %s", 100*h.Score, strings.Join(h.Words, ", "))
+		}
+		if h.Open {
+			text += " (left open)"
+		}
+		if text != "" {
+			p.line("    %s", p.fit(plain(text), 4))
+		}
+	}
+	switch {
+	case s.Scattered:
+		p.line("\nno section has all of it; these have the words in different sections")
+	case s.Total > len(s.Hits):
+		p.line("\n%d of %d; --limit shows more", len(s.Hits), s.Total)
+	}
+}

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/store/search"
+)
+
+// Index returns the full-text index of the folders, brought up to date: what did
+// not change since the last time is not indexed again. Without a cache folder it
+// is made anew in memory. Close it.
+func (k *Knowledge) Index(ctx context.Context) (*search.Index, error) {
+	ix, err := search.Open(ctx, k.indexFile())
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	known, err := ix.Known(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	if err := ix.Apply(ctx, changes(k.Base, known)); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	return ix, nil
+}
+
+// indexFile is a file in the cache folder for this set of folders; "" = none.
+func (k *Knowledge) indexFile() string {
+	if k.cache == "" {
+		return ""
+	}
+	var all []string
+	for name, dir := range k.Dirs {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+		all = append(all, name+"\x00"+dir)
+	}
+	slices.Sort(all)
+	sum := sha256.Sum256([]byte(strings.Join(all, "\x00")))
+	return filepath.Join(k.cache, "search", hex.EncodeToString(sum[:12])+".db")
+}
+
+// changes are what the index lacks.
+func changes(base *knowledge.Base, known map[search.Key]string) []search.Change {
+	var out []search.Change
+	there := map[search.Key]bool{}
+	for _, f := range base.Files() {
+		key := search.Key{Repo: f.Repo, Path: f.Path}
+		there[key] = true
+		if known[key] == f.Version {
+			continue
+		}
+		c := search.Change{Key: key, Hash: f.Version}
+		for _, a := range f.Artefacts {
+			c.Documents = append(c.Documents, searchable(base, f.Repo, a))
+		}
+		out = append(out, c)
+	}
+	for key := range known {
+		if !there[key] {
+			out = append(out, search.Change{Key: key, Remove: true})
+		}
+	}
+	slices.SortFunc(out, func(a, b search.Change) int { return cmp.Or(cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Path, b.Path)) })
+	return out
+}
+
+// searchable is an artefact as the index takes it.
+func searchable(base *knowledge.Base, repo string, a knowledge.Artefact) search.Document {
+	d := search.Document{
+		ID: a.ID, Kind: string(a.Kind), Title: a.Title, Status: a.Status, Date: dateOf(a),
+		Services: list(a.Field("service", "services", "component", "components")), Tags: list(a.Field("tags", "tag", "labels", "keywords")),
+	}
+	for _, l := range a.Links {
+		if to, ok := base.Resolve(repo, l); ok {
+			d.Links = append(d.Links, search.Link{To: to.To, Label: l.Label, Section: l.Section, Line: l.Line})
+		}
+	}
+	for _, s := range a.Sections {
+		text, line := wholeText(s)
+		d.Sections = append(d.Sections, search.Section{
+			Heading: s.Heading, Number: s.Number, Anchor: s.Anchor, Line: s.Line, Text: text, TextLine: line,
+		})
+	}
+	return d
+}
+
+// wholeText is the prose and the code of a section, each on its line of the file,
+// and the line of the first. Error texts stand in code blocks.
+func wholeText(s knowledge.Section) (text string, line int) {
+	type part struct {
+		text string
+		line int
+	}
+	var parts []part
+	if s.Text != "" {
+		for i, l := range strings.Split(s.Text, "\n") {
+			parts = append(parts, part{l, s.TextLine + i})
+		}
+	}
+	for _, c := range s.Code {
+		for i, l := range strings.Split(strings.TrimRight(c.Text, "\n"), "\n") {
+			parts = append(parts, part{l, c.Line + i})
+		}
+	}
+	parts = slices.DeleteFunc(parts, func(p part) bool { return p.text == "" }) // lines are told by the next
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.line, b.line) })
+	var b strings.Builder
+	for i, p := range parts {
+		switch {
+		case i == 0:
+			line = p.line
+		case p.line > parts[i-1].line:
+			b.WriteString(strings.Repeat("\n", p.line-parts[i-1].line))
+		default:
+			b.WriteByte(' ')
+		}
+		b.WriteString(p.text)
+	}
+	return b.String(), line
+}
+
+// dateOf is the day that an artefact gives; zero when it gives none.
+func dateOf(a knowledge.Artefact) time.Time {
+	text := a.Field("date", "created", "last updated", "updated", "start time")
+	if len(text) >= len(time.DateOnly) {
+		if t, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)]); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '[' || r == ']' })
+}
