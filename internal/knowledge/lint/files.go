@@ -282,6 +282,9 @@ var (
 	newFile      = rx(`\b(?:new|deleted?|removed?|renamed?|moved|to be (?:created|added)|planned|obsolete)\b`)
 )
 
+// maxScan bounds the lines of a Bolt in which its files are looked for.
+const maxScan = 5000
+
 // listedFiles are the files of a Bolt's list, not those of its prose.
 func (c *check) listedFiles(a knowledge.Artefact) []listedFile {
 	s := c.doc(a)
@@ -289,9 +292,12 @@ func (c *check) listedFiles(a knowledge.Artefact) []listedFile {
 		return nil
 	}
 	var out []listedFile
-	for _, f := range a.Files {
+	for _, f := range a.Files[:min(len(a.Files), maxLists)] {
 		for i, raw := range s.raw {
 			no := i + 1
+			if i > maxScan {
+				break
+			}
 			if strings.Contains(raw, f) && c.inFileList(s, a, raw, no) && !newFile.MatchString(raw) {
 				out = append(out, listedFile{a, f, no})
 				break
@@ -308,12 +314,7 @@ func (c *check) inFileList(s *source, a knowledge.Artefact, raw string, no int) 
 	if no < a.Line {
 		return false
 	}
-	head := ""
-	for _, h := range s.headings {
-		if h.no <= no {
-			head = h.text
-		}
-	}
+	head := s.headingOf(no)
 	label := strings.TrimLeft(raw, " *_-|")
 	return filesHeading.MatchString(head) || filesHeading.MatchString(label)
 }
@@ -345,7 +346,7 @@ func badSuppressions(c *check) {
 		all = append(all, r.Name)
 	}
 	for _, s := range c.docs {
-		for _, o := range s.offs {
+		for _, o := range s.offs[:min(len(s.offs), maxSame)] {
 			const fix = "write <!-- holdfast-lint: off RULE -- reason -->"
 			switch {
 			case o.rule == "":

@@ -226,12 +226,7 @@ func (w *world) headed(s *source, no int, words ...string) bool {
 	if s == nil {
 		return false
 	}
-	over := ""
-	for _, h := range s.headings {
-		if h.no < no {
-			over = strings.ToLower(strings.TrimLeft(h.text, "0123456789. "))
-		}
-	}
+	over := strings.ToLower(strings.TrimLeft(s.headingOf(no), "0123456789. "))
 	return slices.ContainsFunc(words, func(x string) bool { return strings.HasPrefix(over, x) })
 }
 

@@ -63,7 +63,7 @@ type Options struct {
 
 // Report is what a run found.
 type Report struct {
-	Findings   []Finding // sorted by file, line, rule and text
+	Findings   []Finding // sorted by file, line, rule and text; a hundred a rule and file at most
 	Files      int       // Markdown files that were read
 	Artefacts  int
 	Suppressed int // findings that files switch off with a reason
@@ -96,7 +96,7 @@ func Run(ctx context.Context, base *knowledge.Base, folders []Folder, opts Optio
 		if err := ctx.Err(); err != nil {
 			return Report{}, fmt.Errorf("lint: %w", err)
 		}
-		c := &check{world: w, rule: r}
+		c := &check{world: w, rule: r, count: map[fileKey]int{}}
 		r.run(c)
 		rep.Findings = append(rep.Findings, c.found...)
 		rep.Suppressed += c.suppressed
@@ -116,7 +116,11 @@ type check struct {
 	rule       Rule
 	found      []Finding
 	suppressed int
+	count      map[fileKey]int // findings by file
 }
+
+// enough reports whether a file has so many findings that no more are looked for.
+func (c *check) enough(s *source) bool { return c.count[fileKey{s.repo, s.path}] >= maxSame }
 
 // place is where a finding stands.
 type place struct {
@@ -139,6 +143,10 @@ func (c *check) reportAs(s Severity, p place, what, fix string) {
 	if c.off(p.repo, p.path, c.rule.Name) {
 		c.suppressed++
 		return
+	}
+	k := fileKey{p.repo, p.path}
+	if c.count[k]++; c.count[k] > maxSame {
+		return // nobody reads that many
 	}
 	c.found = append(c.found, Finding{
 		File: path.Join(c.prefix[p.repo], p.path), Line: max(p.line, 1), Rule: c.rule.Name, Severity: s, Artefact: p.artefact,

@@ -251,13 +251,18 @@ func actionItems(c *check) {
 		if s == nil {
 			continue
 		}
+		sections := 0
 		for h, head := range s.headings {
-			if actionHeading.MatchString(head.text) {
+			if sections < maxSections && actionHeading.MatchString(head.text) {
 				c.section(a, s, h)
+				sections++
 			}
 		}
 	}
 }
+
+// maxSections bounds the lists of action items of one post-mortem.
+const maxSections = 20
 
 // section reports the open items under a heading that nobody owns.
 func (c *check) section(a knowledge.Artefact, s *source, h int) {

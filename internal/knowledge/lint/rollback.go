@@ -94,8 +94,9 @@ type undo struct {
 	down     bool  // behind "-- down" in a code block
 	block    int
 	heads    []about
-	column   int // of a table whose header names rollback; -1 = none
-	last     int // line of the table
+	saves    map[int]bool // sections that speak of a backup, by heading
+	column   int          // of a table whose header names rollback; -1 = none
+	last     int          // line of the table
 	previous string
 }
 
@@ -183,8 +184,8 @@ func (u *undo) walk() {
 		raw := u.s.rawLine(l.no)
 		u.enter(l, raw)
 		text, ok := u.relevant(l, raw)
-		if ok {
-			u.line(i, l, text)
+		if ok && !u.enough(u.s) {
+			u.line(i, l, text[:min(len(text), maxLine)])
 		}
 		u.previous = l.text
 	}
@@ -282,7 +283,7 @@ func (u *undo) line(i int, l line, text string) {
 	if !ok || forbidden(text, h) || u.elsewhere(l, text) {
 		return
 	}
-	saved := u.saved(i, l)
+	saved := u.saved(l)
 	severity := u.rule.Severity
 	what := fmt.Sprintf("the rollback runs %s, which %s", quote(h.text), h.effect)
 	switch {
@@ -350,17 +351,19 @@ func (u *undo) elsewhere(l line, text string) bool {
 	return elsewhere.MatchString(text) && !production.MatchString(text)
 }
 
-// saved reports whether the section of a line speaks of a backup.
-func (u *undo) saved(_ int, l line) bool {
-	found := false
-	for _, x := range u.s.lines {
-		if x.heading != l.heading {
-			continue
+// saved reports whether the section of a line speaks of a backup, and does not say
+// that there is none.
+func (u *undo) saved(l line) bool {
+	if u.saves == nil {
+		u.saves = map[int]bool{}
+		none := map[int]bool{}
+		for _, x := range u.s.lines {
+			if !backup.MatchString(x.text) {
+				continue
+			}
+			none[x.heading] = none[x.heading] || noBackup.MatchString(x.text)
+			u.saves[x.heading] = !none[x.heading]
 		}
-		if noBackup.MatchString(x.text) {
-			return false
-		}
-		found = found || backup.MatchString(x.text)
 	}
-	return found
+	return u.saves[l.heading]
 }

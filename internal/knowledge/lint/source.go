@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -25,6 +26,8 @@ type source struct {
 	headings   []heading
 	links      []link
 	anchors    map[string]bool // of headings and HTML, lower case
+	squashed   map[string]bool // the same without what code hosts disagree about
+	linksOn    map[int][]link  // by line
 	offs       []off
 }
 
@@ -93,8 +96,32 @@ func parse(md markdown.Parser, repo, file string, src []byte) *source {
 	// The walk has no error of its own.
 	_ = ast.Walk(md.Parse(text.NewReader(body)), r.visit)
 	s.comments()
+	s.index()
 	return s
 }
+
+// index makes lookups cheap that rules repeat for each reference.
+func (s *source) index() {
+	s.squashed, s.linksOn = make(map[string]bool, len(s.anchors)), make(map[int][]link, len(s.links))
+	for a := range s.anchors {
+		s.squashed[squash(a)] = true
+	}
+	for _, l := range s.links {
+		if len(s.linksOn[l.no]) < maxLinksOn {
+			s.linksOn[l.no] = append(s.linksOn[l.no], l)
+		}
+	}
+}
+
+// Bounds on what is looked at, so that work grows with the length of a file and
+// not with its square.
+const (
+	maxLinksOn = 50   // links of one line
+	maxLine    = 4096 // bytes of one line
+	maxFront   = 200  // lines of front matter
+	maxSame    = 100  // findings of one rule in one file
+	maxLists   = 500  // files that a Bolt lists, headings that are compared
+)
 
 // frontMatter counts the lines of front matter; 0 = none.
 func frontMatter(raw []string) int {
@@ -311,13 +338,7 @@ func (s *source) hasAnchor(fragment string) bool {
 	if f == "" || f == "top" || strings.HasPrefix(f, ":~:") || s.anchors[f] {
 		return true
 	}
-	want := squash(f)
-	for a := range s.anchors {
-		if squash(a) == want {
-			return true
-		}
-	}
-	return false
+	return s.squashed[squash(f)]
 }
 
 // squash makes runs of dashes, and the signs before a count, the same.
@@ -332,7 +353,19 @@ func (s *source) rawLine(no int) string {
 	if s == nil || no < 1 || no > len(s.raw) {
 		return ""
 	}
-	return s.raw[no-1]
+	return s.raw[no-1][:min(len(s.raw[no-1]), maxLine)]
+}
+
+// headingOf is the text of the last heading before a line.
+func (s *source) headingOf(no int) string {
+	if s == nil {
+		return ""
+	}
+	i := sort.Search(len(s.headings), func(i int) bool { return s.headings[i].no >= no })
+	if i == 0 {
+		return ""
+	}
+	return s.headings[i-1].text
 }
 
 func isTemplate(p string) bool {
