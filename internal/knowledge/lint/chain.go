@@ -113,7 +113,10 @@ func boltsWithoutADR(c *check) {
 // linked reports whether an artefact names one of the kinds, existing or not, or
 // is named by one.
 func (w *world) linked(a knowledge.Artefact, ks ...knowledge.Kind) bool {
-	return slices.ContainsFunc(a.Links, func(l knowledge.Link) bool { return slices.Contains(ks, l.Kind) && l.To != a.ID }) ||
+	return slices.ContainsFunc(a.Links, func(l knowledge.Link) bool {
+		gone := l.To == "" && l.Path != "" && slices.Contains(ks, knowledge.Kind(strings.ToLower(l.Label))) // a dead link, and said
+		return slices.Contains(ks, l.Kind) && l.To != a.ID || gone
+	}) ||
 		slices.ContainsFunc(w.incoming(a), func(in knowledge.Incoming) bool {
 			from, ok := w.base.Artefact(in.From)
 			return ok && slices.Contains(ks, from.Kind)

@@ -425,13 +425,10 @@ func adrStatus(c *check) {
 	}
 }
 
-// misspelt tells a typing error from another word or another form of it: the
-// lengths differ by one letter at most, and so do the letters.
+// misspelt tells a typing error from another word or another form of it: one
+// letter is too many, missing or wrong, or two are swapped.
 func misspelt(a, b string) bool {
 	if strings.HasPrefix(b, a) || strings.HasPrefix(a, b) || a == "superceded" {
-		return false
-	}
-	if d := len(a) - len(b); d < -1 || d > 1 {
 		return false
 	}
 	from := 0
@@ -443,5 +440,6 @@ func misspelt(a, b string) bool {
 	for same < min(len(x), len(y)) && x[len(x)-1-same] == y[len(y)-1-same] {
 		same++
 	}
-	return len(x)-same <= 2 && len(y)-same <= 2
+	x, y = x[:len(x)-same], y[:len(y)-same]
+	return len(x) <= 1 && len(y) <= 1 || len(x) == 2 && len(y) == 2 && x[0] == y[1] && x[1] == y[0]
 }

@@ -86,7 +86,7 @@ func TestPlantedDefects(t *testing.T) {
 		edits []edit
 		want  []string
 	}{
-		"broken link":           {[]edit{{"bolts/BOLT-301.md", "ADR-202-ledgers.md#", "ADR-202-ledger.md#"}}, []string{"bolts/BOLT-301.md:3 error broken-link"}},
+		"broken link":           {[]edit{{"bolts/BOLT-301.md", "[ADR-202](../adr/ADR-202-ledgers.md#", "[ledgers](../adr/ADR-202-ledger.md#"}}, []string{"bolts/BOLT-301.md:3 error broken-link"}},
 		"missing image":         {[]edit{{"README.md", "map.svg", "map.png"}}, []string{"README.md:3 error broken-link"}},
 		"missing anchor":        {[]edit{{"bolts/BOLT-301.md", "#decision", "#decisions"}}, []string{"bolts/BOLT-301.md:3 warning missing-anchor"}},
 		"dangling reference":    {[]edit{{"bolts/BOLT-300.md", "**ADR**: ADR-200", "**ADR**: ADR-299"}}, []string{"bolts/BOLT-300.md:4 error dangling-reference"}},

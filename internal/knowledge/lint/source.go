@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bytes"
+	"html"
 	"path"
 	"regexp"
 	"sort"
@@ -217,7 +218,7 @@ func (r *reader) heading(n *ast.Heading) {
 	if n.Lines().Len() > 0 {
 		no = r.lineAt(n.Lines().At(0).Start)
 	}
-	t := r.plain(n)
+	t := html.UnescapeString(r.plain(n))
 	if m := headingID.FindStringSubmatch(t); m != nil {
 		r.anchors[strings.ToLower(m[1])] = true
 		t = strings.TrimSpace(strings.TrimSuffix(t, m[0]))
