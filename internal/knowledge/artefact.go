@@ -39,6 +39,7 @@ type Section struct {
 	// file from TextLine on: what is left out is empty lines.
 	Text     string
 	TextLine int
+	Items    []int // lines on which items of lists begin
 	Code     []Code
 }
 

@@ -43,6 +43,7 @@ type parser struct {
 	current  *Artefact   // that text belongs to
 	intro    string      // what introduces the list that follows: "Files:"
 	open     []written   // text of the section that is open
+	items    []int       // lines on which items of its lists begin
 	code     []Code      // code of that section
 	problems []problem.Problem
 }
@@ -100,7 +101,7 @@ func (p *parser) readFront(front []byte) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		values := texts(m[name], 0)
-		p.whole.Meta = append(p.whole.Meta, Field{Name: name, Value: strings.Join(values, ", "), Line: 2})
+		p.whole.Meta = append(p.whole.Meta, Field{Name: name, Value: strings.Join(values, ", "), Line: frontLine(front, name)})
 		switch strings.ToLower(name) {
 		case "id":
 			p.frontID(values)
@@ -117,6 +118,19 @@ func (p *parser) readFront(front []byte) {
 			}
 		}
 	}
+}
+
+// frontLine is the line of a top-level key of the front matter; that of its first
+// line when the key is written in another way.
+func frontLine(front []byte, name string) int {
+	line := 2
+	for l := range bytes.Lines(front) {
+		if rest, ok := bytes.CutPrefix(l, []byte(name)); ok && bytes.HasPrefix(bytes.TrimLeft(rest, " "), []byte(":")) {
+			return line
+		}
+		line++
+	}
+	return 2
 }
 
 // anyID is what front matter may give as id.
@@ -220,7 +234,8 @@ func (p *parser) codeBlock(n ast.Node, language string) {
 // behind it.
 func (p *parser) paragraph(n ast.Node) {
 	lines := p.linesOf(n)
-	if _, inList := n.Parent().(*ast.ListItem); !inList {
+	_, inList := n.Parent().(*ast.ListItem)
+	if !inList {
 		p.intro = ""
 		if len(lines) > 0 {
 			if name, ok := strings.CutSuffix(lines[len(lines)-1].text, ":"); ok && len(name) <= 40 {
@@ -228,7 +243,7 @@ func (p *parser) paragraph(n ast.Node) {
 			}
 		}
 	}
-	for _, l := range lines {
+	for i, l := range lines {
 		name, value := label(l.text)
 		if name == "" {
 			name = p.intro
@@ -238,6 +253,9 @@ func (p *parser) paragraph(n ast.Node) {
 		p.link(l, name)
 		p.story(l)
 		p.text(l.text, l.line)
+		if inList && i == 0 && n.PreviousSibling() == nil {
+			p.items = append(p.items, l.line)
+		}
 	}
 }
 
@@ -399,14 +417,14 @@ func (p *parser) flush() {
 		p.current.Sections = append(p.current.Sections, Section{Line: 1 + p.offset})
 	}
 	s := &p.current.Sections[len(p.current.Sections)-1]
-	s.Text, s.Code = joined(p.open), p.code
+	s.Text, s.Items, s.Code = joined(p.open), p.items, p.code
 	if len(p.open) > 0 {
 		s.TextLine = p.open[0].line
 	}
 	if strings.EqualFold(s.Heading, "status") && p.current.Status == "" && len(p.open) > 0 {
 		p.current.Status = p.open[0].text
 	}
-	p.open, p.code = nil, nil
+	p.open, p.items, p.code = nil, nil, nil
 }
 
 var numbered = regexp.MustCompile(`(?i)^(?:section\s+)?(\d{1,4}(?:\.\d{1,4}){0,6})[.:)]?\s+\S`)
