@@ -12,7 +12,7 @@ import (
 // with the square of it.
 func TestHostileDocumentsAreCheckedQuickly(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 15
+	const size = 1 << 14
 	for name, unit := range map[string]string{
 		"dead links": "[a](b.md#c)\n\n", "dead anchors": "[a](#nowhere-at-all)\n\n# heading\n", "references": "ADR-99, see [x](y) ",
 		"references on lines": "**ADR**: ADR-7, Section 9\n", "headings": "# Rollback\n", "commands": "# Rollback\n\n`FLUSHALL`\n\n", "statements": "    DELETE FROM x\n",
