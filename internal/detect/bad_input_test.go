@@ -307,7 +307,7 @@ func findings(points []evidence.Point, limit float64) map[string]float64 {
 	detect.Onset(points, base, floor, 4, detect.Either)
 	if len(points) > 0 {
 		m := evidence.Metric{Now: evidence.Series{Points: points}, Before: evidence.Series{Points: half}, Day: evidence.Series{Points: points}, Week: evidence.Series{Points: half}}
-		detect.Began(m, base, points[0].At, detect.Up)
+		detect.Began(m, base, never, points[0].At, detect.Up)
 	}
 	out["slope"] = detect.Slope(points)
 	trend, _ := detect.Leak(points, limit)

@@ -22,6 +22,8 @@ func course(start time.Time, n int, level func(i int) float64) []evidence.Point 
 	return out
 }
 
+func never(float64) bool { return false }
+
 func steady(v float64) func(int) float64 { return func(int) float64 { return v } }
 
 func TestBegan(t *testing.T) {
@@ -59,6 +61,46 @@ func TestBegan(t *testing.T) {
 			want: 90, slack: 3,
 		},
 		{
+			name: "trouble that grows",
+			metric: evidence.Metric{
+				Before: evidence.Series{Points: course(before, 120, steady(50))},
+				Now: evidence.Series{Points: course(start, 120, func(i int) float64 {
+					switch {
+					case i < 20:
+						return 50
+					case i < 80:
+						return 150
+					}
+					return 400
+				})},
+			},
+			want: 20, slack: 3,
+		},
+		{
+			name: "slight trouble that was over before the grave one",
+			metric: evidence.Metric{
+				Before: evidence.Series{Points: course(before, 120, steady(50))},
+				Now: evidence.Series{Points: course(start, 120, func(i int) float64 {
+					switch {
+					case i >= 58:
+						return 500
+					case i >= 20 && i < 50 && i%8 != 0:
+						return 90
+					}
+					return 50
+				})},
+			},
+			want: 58, slack: 3,
+		},
+		{
+			name: "trouble that began with the window",
+			metric: evidence.Metric{
+				Before: evidence.Series{Points: course(before, 120, steady(50))},
+				Now:    evidence.Series{Points: course(start, 120, stepAt(70, 150, 500))},
+			},
+			want: 0, slack: 0,
+		},
+		{
 			name: "long trouble that rises a little again",
 			metric: evidence.Metric{
 				Before: evidence.Series{Points: course(before, 120, steady(50))},
@@ -83,7 +125,8 @@ func TestBegan(t *testing.T) {
 			if !ok {
 				t.Fatal("the series does not leave its band")
 			}
-			got := detect.Began(m, usual, left, detect.Up)
+			in := func(v float64) bool { return usual.Deviation(v, detect.Floor{Rel: 0.1}) < 4 }
+			got := detect.Began(m, usual, in, left, detect.Up)
 			if late := got.Sub(start.Add(time.Duration(tt.want) * time.Minute)); late < 0 || late > time.Duration(tt.slack)*time.Minute {
 				t.Errorf("began %v, want %d min into the window, at most %d later", got, tt.want, tt.slack)
 			}
@@ -94,7 +137,7 @@ func TestBegan(t *testing.T) {
 func TestBeganWithoutSamples(t *testing.T) {
 	t.Parallel()
 	left := time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
-	if got := detect.Began(evidence.Metric{}, detect.Baseline{}, left, detect.Either); !got.Equal(left) {
+	if got := detect.Began(evidence.Metric{}, detect.Baseline{}, never, left, detect.Either); !got.Equal(left) {
 		t.Errorf("got %v, want the moment that was given, %v", got, left)
 	}
 }
@@ -117,7 +160,8 @@ func TestBeganStaysInTheWindow(t *testing.T) {
 			Day: evidence.Series{Points: window("day")}, Week: evidence.Series{Points: window("week")},
 		}
 		left := start
-		got := detect.Began(m, detect.NewBaseline(detect.Values(m.Before.Points)), left, detect.Either)
+		in := func(float64) bool { return rapid.Bool().Draw(t, "usual") }
+		got := detect.Began(m, detect.NewBaseline(detect.Values(m.Before.Points)), in, left, detect.Either)
 		if got.Equal(left) {
 			return
 		}

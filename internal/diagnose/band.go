@@ -102,7 +102,8 @@ func baselineWithin(points []evidence.Point) detect.Baseline {
 // onsetOf is when the trouble began that ends the window.
 func onsetOf(m evidence.Metric, base detect.Baseline, f detect.Floor, dir detect.Direction) time.Time {
 	if left, ok := detect.Onset(m.Now.Points, base, f, outOfBand, dir); ok {
-		return detect.Began(m, base, left, dir)
+		usual := func(v float64) bool { return !beyond(base.Deviation(v, f), dir) }
+		return detect.Began(m, base, usual, left, dir)
 	}
 	if s, ok := detect.ChangePoint(m.Now.Points); ok {
 		return s.At

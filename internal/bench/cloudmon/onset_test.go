@@ -17,6 +17,7 @@ import (
 const (
 	calmBefore = 60
 	ofTrouble  = 10
+	outOfBand  = 4.0 // spreads, as in the diagnosis
 )
 
 // TestOnsetIsNearerWithDetector looks at every labelled event as an alarm in its
@@ -81,11 +82,13 @@ func onsets(points []evidence.Point, rows [][]string, at int) (band, both float6
 		Before: evidence.Series{Points: points[max(0, from-calmBefore-ofTrouble):from]},
 	}
 	base := detect.NewBaseline(detect.Values(m.Before.Points))
-	left, ok := detect.Onset(m.Now.Points, base, detect.Floor{Rel: 0.05}, 4, detect.Either)
+	left, ok := detect.Onset(m.Now.Points, base, detect.Floor{Rel: 0.05}, outOfBand, detect.Either)
 	if !ok {
 		return 0, 0, false
 	}
-	began := detect.Began(m, base, left, detect.Either)
+	floor := detect.Floor{Rel: 0.05}
+	usual := func(v float64) bool { return math.Abs(base.Deviation(v, floor)) < outOfBand }
+	began := detect.Began(m, base, usual, left, detect.Either)
 	step := points[at].At.Sub(points[at-1].At)
 	after := func(t time.Time) float64 { return float64(t.Sub(points[at].At)) / float64(step) }
 	return after(left), after(began), true
