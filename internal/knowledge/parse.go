@@ -1,10 +1,7 @@
 package knowledge
 
 import (
-	"bytes"
 	"fmt"
-	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,7 +12,6 @@ import (
 	table "github.com/yuin/goldmark/extension/ast"
 	markdown "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -65,117 +61,6 @@ func (n *naming) parse(md markdown.Parser, file string, src []byte) (doc documen
 	p.readBody(md)
 	p.flush()
 	return p.finish()
-}
-
-// split cuts the front matter, between two lines of three dashes, off the body.
-func (p *parser) split(src []byte) (front, body []byte) {
-	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
-	first, rest, _ := bytes.Cut(src, []byte("\n"))
-	if strings.TrimRight(string(first), " \t\r") != "---" {
-		return nil, src
-	}
-	line, from := 1, len(src)-len(rest)
-	at := from
-	for l := range bytes.Lines(rest) {
-		line++
-		at += len(l)
-		if strings.TrimRight(string(l), " \t\r\n") == "---" {
-			p.offset = line
-			return src[from : at-len(l)], src[at:]
-		}
-	}
-	p.problem(1, "front matter has no end", "close it with a line of three dashes")
-	return nil, src
-}
-
-// readFront takes ID, title and status by name and looks for references in
-// every other value.
-func (p *parser) readFront(front []byte) {
-	if len(bytes.TrimSpace(front)) == 0 {
-		return
-	}
-	var m map[string]any
-	if err := yaml.Unmarshal(front, &m); err != nil {
-		p.problem(2, "front matter is no YAML: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		values := texts(m[name], 0)
-		p.whole.Meta = append(p.whole.Meta, Field{Name: name, Value: strings.Join(values, ", "), Line: frontLine(front, name)})
-		switch strings.ToLower(name) {
-		case "id":
-			p.frontID(values)
-		case "title":
-			p.whole.Title = strings.Join(values, " ")
-		case "status":
-			p.whole.Status = strings.Join(values, " ")
-			p.link(textLine{text: p.whole.Status, line: 2}, "status")
-		case "files", "paths", "code":
-			p.whole.Files = append(p.whole.Files, values...)
-		default:
-			for _, v := range values {
-				p.link(textLine{text: v, line: 2}, name)
-			}
-		}
-	}
-}
-
-// frontLine is the line of a top-level key of the front matter; that of its first
-// line when the key is written in another way.
-func frontLine(front []byte, name string) int {
-	line := 2
-	for l := range bytes.Lines(front) {
-		if rest, ok := bytes.CutPrefix(l, []byte(name)); ok && bytes.HasPrefix(bytes.TrimLeft(rest, " "), []byte(":")) {
-			return line
-		}
-		line++
-	}
-	return 2
-}
-
-// anyID is what front matter may give as id.
-var anyID = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,15}(?:-[A-Z0-9]+)+$`)
-
-func (p *parser) frontID(values []string) {
-	id := strings.ToUpper(strings.TrimSpace(strings.Join(values, "")))
-	if strings.Trim(id, "0123456789") == "" && id != "" {
-		if k := p.kindOfFolder(p.file); k != "" { // "id: 7" in a folder of decisions
-			p.whole.ID = p.prefixOf(k) + "-" + id
-			return
-		}
-	}
-	if !anyID.MatchString(id) {
-		p.problem(2, fmt.Sprintf("id %.40q is no artefact ID", id), "write a prefix and a number, such as ADR-023")
-		return
-	}
-	p.whole.ID = id
-}
-
-// maxNesting bounds the depth of front matter that is looked into.
-const maxNesting = 4
-
-// texts returns the strings inside a YAML value, in order.
-func texts(v any, depth int) []string {
-	if depth > maxNesting {
-		return nil
-	}
-	var out []string
-	switch v := v.(type) {
-	case nil:
-	case []any:
-		for _, e := range v {
-			out = append(out, texts(e, depth+1)...)
-		}
-	case map[string]any:
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			for _, t := range texts(v[k], depth+1) {
-				out = append(out, k+": "+t)
-			}
-		}
-	default:
-		out = append(out, fmt.Sprint(v))
-	}
-	return out
 }
 
 // readBody walks the blocks in order.
@@ -551,87 +436,3 @@ func (p *parser) problem(line int, what, hint string) {
 }
 
 func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// identify settles the ID and kind of the file once everything is read.
-func (p *parser) identify() {
-	a := &p.whole
-	name := strings.TrimSuffix(path.Base(p.file), path.Ext(p.file))
-	folder := p.kindOfFolder(p.file)
-	if a.ID == "" {
-		a.ID = p.idFromName(name, folder)
-	}
-	if a.ID != "" {
-		a.Kind = p.kindOf(a.ID)
-		if a.Kind == Pattern && folder != "" {
-			a.Kind = folder
-		}
-	}
-	if a.Title == "" {
-		a.Title = a.ID
-	}
-}
-
-var (
-	numberedFile = regexp.MustCompile(`^(\d{1,6})(?:[-_. ]|$)`)
-	nonWord      = regexp.MustCompile(`[^A-Z0-9]+`)
-)
-
-// idFromName makes an ID of a file name: adr-023-outbox is ADR-023, daa-booking
-// is DAA-BOOKING, 0007-use-x in a folder of decisions is ADR-0007, and what
-// has the sections of a decision is one wherever it is.
-func (p *parser) idFromName(name string, folder Kind) string {
-	if id := p.prefixed(name); id != "" {
-		return id
-	}
-	if m := numberedFile.FindStringSubmatch(name); m != nil {
-		if folder == "" && p.isDecision() {
-			folder = ADR
-		}
-		if folder != "" {
-			return p.prefixOf(folder) + "-" + m[1]
-		}
-		return ""
-	}
-	if isIndex(name) {
-		return ""
-	}
-	if folder == "" && p.isDecision() {
-		folder = ADR
-	}
-	if folder == "" {
-		return ""
-	}
-	return p.prefixOf(folder) + "-" + strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(name), "-"), "-")
-}
-
-// prefixed reads a file name that begins with a prefix of the scheme.
-func (p *parser) prefixed(name string) string {
-	if m := p.fileID.FindStringSubmatch(name); m != nil {
-		return strings.ToUpper(m[1]) + "-" + m[2]
-	}
-	head, rest, ok := strings.Cut(strings.NewReplacer("_", "-", " ", "-").Replace(name), "-")
-	if _, known := p.scheme.Prefixes[strings.ToUpper(head)]; ok && known && p.kindOf(head+"-0") != Story {
-		if rest = strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(rest), "-"), "-"); rest != "" && !isIndex(rest) {
-			return strings.ToUpper(head) + "-" + rest
-		}
-	}
-	return ""
-}
-
-// isIndex tells files that are about the folder and not of it.
-func isIndex(name string) bool {
-	n := strings.ToLower(name)
-	return n == "readme" || n == "index" || n == "contributing" || n == "changelog" || n == "license" || n == "summary" || n == "toc" ||
-		strings.Contains(n, "template")
-}
-
-// isDecision reports whether the file has the sections of a decision record.
-func (p *parser) isDecision() bool {
-	has := func(words ...string) bool {
-		return slices.ContainsFunc(p.whole.Sections, func(s Section) bool {
-			h := strings.ToLower(strings.TrimLeft(s.Heading, "0123456789. "))
-			return slices.ContainsFunc(words, func(w string) bool { return h == w || strings.HasPrefix(h, w+" ") })
-		})
-	}
-	return has("decision", "decision outcome", "decision:") && (has("context") || has("consequences") || has("considered options"))
-}

@@ -27,6 +27,7 @@ func TestCollectionsOfDecisions(t *testing.T) {
 		"doc/adr/0003-use-another.md":                   "# 3. Use another\n\n## Status\n\nAccepted\n\nSupersedes [2. Use the tool](0002-use-the-tool.md)\n",
 		"docs/decisions/0004-choose-a-queue.md":         "---\nstatus: accepted\ndate: 2024-03-01\ndeciders: Ana, Bo\n---\n# Choose a queue\n\n## Context and Problem Statement\n\nMany events. See [[0003-use-another]].\n\n## Decision Outcome\n\nChosen option: \"one\", because ADR-0001.\n",
 		"design/use-postgres.md":                        "# Use PostgreSQL\n\n* Status: accepted\n* Date: 2023-01-01\n\n## Context\n\nWe need a store.\n\n## Decision\n\nThat one.\n",
+		"docs/decisions/0005-number-twice.md":           "# 0005 Number twice\n",
 		"docs/decisions/README.md":                      "# Decisions\n\n- [ADR-0001](../../doc/adr/0001-record-architecture-decisions.md)\n",
 		"docs/decisions/template.md":                    "# Title\n\n## Context\n\n## Decision\n",
 		"notes/0007-party.md":                           "# Party\n\nCake.\n",
@@ -44,6 +45,7 @@ func TestCollectionsOfDecisions(t *testing.T) {
 		{"ADR-0002", "Use the tool", "Superseded by 3. Use another", "doc/adr/0002-use-the-tool.md"},
 		{"ADR-0003", "Use another", "Accepted", "doc/adr/0003-use-another.md"},
 		{"ADR-0004", "Choose a queue", "accepted", "docs/decisions/0004-choose-a-queue.md"},
+		{"ADR-0005", "Number twice", "", "docs/decisions/0005-number-twice.md"},
 		{"ADR-USE-POSTGRES", "Use PostgreSQL", "accepted", "design/use-postgres.md"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
