@@ -17,6 +17,7 @@ type knowledgeCmd struct {
 	Search knowledgeSearchCmd `cmd:"" help:"Find sections by words, by question, or by the text of an error."`
 	Trace  knowledgeTraceCmd  `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
 	Lint   knowledgeLintCmd   `cmd:"" help:"Find what is wrong: dead references, gaps, rollbacks that destroy data."`
+	Draft  knowledgeDraftCmd  `cmd:"" help:"Draft what an incident taught: Fix-It Bolt, amendment, playbook, runbook, post-mortem."`
 }
 
 // repository says where artefacts and code are.
