@@ -12,15 +12,23 @@ import (
 
 // miner knows the template of each message.
 type miner struct {
-	kinds    map[string]kind   // by message
+	kinds    map[statement]kind
 	redacted map[string]string // by text: a message is often its whole line
 	r        *redact.Redactor
 }
 
+// statement is a message with whether it was said as a failure.
+type statement struct {
+	message string
+	failure bool
+}
+
+func (p parsed) statement() statement { return statement{p.message, isFailure(p.level)} }
+
 // kind is the template of a message. Its ID is the miner's, a hash of what does
-// not vary and the same in every run, and of the error codes: unlike a hash of
-// the text, it depends neither on where the text is cut nor on how a place that
-// varies is shown.
+// not vary and the same in every run, of the error codes, and of whether it is a
+// failure: unlike a hash of the text, it depends neither on where the text is cut
+// nor on how a place that varies is shown.
 type kind struct {
 	id   template.ID
 	text string
@@ -29,15 +37,17 @@ type kind struct {
 // learn finds the template of every message of both windows. Each message counts
 // once and they are read in order, so that the order of the lines means nothing.
 // Lines with different error codes are never of one template: codes tell
-// failures apart.
+// failures apart. Nor are a failure and what is none, in the same words: a first
+// FATAL is new however often the same was said calmly.
 func (m *miner) learn(windows ...[]parsed) {
-	m.kinds = map[string]kind{}
+	m.kinds = map[statement]kind{}
+	known := map[string]bool{}
 	for _, w := range windows {
 		for _, p := range w {
-			m.kinds[p.message] = kind{}
+			known[p.message] = true
 		}
 	}
-	messages := slices.Sorted(maps.Keys(m.kinds))
+	messages := slices.Sorted(maps.Keys(known))
 	miner := template.New(0)
 	ids := make([]template.ID, len(messages))
 	for i, message := range messages {
@@ -55,12 +65,17 @@ func (m *miner) learn(windows ...[]parsed) {
 			text = template.Mask([]byte(clean))
 		}
 		text, codes := withCodes(text, clean)
-		m.kinds[message] = kind{coded(id, codes), clip(text, maxText)}
+		for _, failure := range []bool{false, true} {
+			m.kinds[statement{message, failure}] = kind{coded(id, codes, failure), clip(text, maxText)}
+		}
 	}
 }
 
-// coded is the ID of a template with error codes.
-func coded(id template.ID, codes string) template.ID {
+// coded is the ID of a template with error codes, as a failure or not.
+func coded(id template.ID, codes string, failure bool) template.ID {
+	if failure {
+		codes += " failure"
+	}
 	if codes == "" {
 		return id
 	}
@@ -91,7 +106,7 @@ type seen struct {
 func (m *miner) tally(ls []Line, ps []parsed) map[template.ID]*seen {
 	out := map[template.ID]*seen{}
 	for i := range ls {
-		l, k := &ls[i], m.kinds[ps[i].message]
+		l, k := &ls[i], m.kinds[ps[i].statement()]
 		s := out[k.id]
 		if s == nil {
 			s = &seen{text: k.text, level: ps[i].level, first: l, last: l}

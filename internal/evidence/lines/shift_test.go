@@ -3,6 +3,7 @@ package lines
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,28 @@ func TestMineTellsWhatChanged(t *testing.T) {
 	alive := got.Fallen[1]
 	if alive.Surprise < changed || !alive.Last.Before(before.To) || alive.Last.Before(before.From) || alive.Sample != "INFO alive" {
 		t.Errorf("what vanished is %+v, want when it was last seen", alive)
+	}
+}
+
+// The level is no part of a message: a first FATAL in known words is new.
+func TestMineTellsAFailureFromTheSameSaidCalmly(t *testing.T) {
+	t.Parallel()
+	now, before := windows()
+	for _, w := range []*Window{&before, &now} {
+		evenly(w, 100, `{"level":"info","msg":"shutdown of the storage engine"}`)
+	}
+	evenly(&now, 3, `{"level":"fatal","msg":"shutdown of the storage engine"}`)
+	evenly(&now, 1, `{"level":"error","msg":"no route to the broker"}`)
+	got := Mine(now, before, nil)
+	want := []string{
+		"shutdown of the storage engine 3/0 new=true risen=false",
+		"no route to the broker 1/0 new=true risen=false",
+	}
+	if diff := cmp.Diff(want, told(got)); diff != "" {
+		t.Fatalf("found (-want +got):\n%s", diff)
+	}
+	if s := got.Templates[0].Sample; !strings.Contains(s, "fatal") {
+		t.Errorf("the sample of the failure is %s", s)
 	}
 }
 
