@@ -163,7 +163,7 @@ func (j *joiner) indented(line []byte, text, trimmed string) bool {
 		return true
 	}
 	if j.trace != noTrace {
-		return true
+		return j.trace == goroutines || !states(trimmed)
 	}
 	// One blank is how some programs begin, and what tells of trouble is not
 	// hidden behind a line that does not.
@@ -249,18 +249,42 @@ func (j *joiner) names(line, next []byte) bool {
 // programs align their levels to the right.
 func begins(trimmed string) bool {
 	first, _, _ := strings.Cut(trimmed, " ")
-	l := lower([]byte(strings.Trim(first, "[]:|")))
+	l := lower([]byte(strings.Trim(first, levelMarks)))
 	switch string(l.bytes()) {
 	case "trace", "debug", "info", "notice", "warn", "warning", "error", "fatal", "critical":
 		return true
 	}
+	return dated(first)
+}
+
+// levelMarks may stand around a level.
+const levelMarks = "[]:|"
+
+// states reports whether an indented line is a statement of its own even in a
+// trace, where words for levels are names in the code as well: only a level in
+// capitals that nothing is assigned to, or a date.
+func states(trimmed string) bool {
+	first, rest, _ := strings.Cut(trimmed, " ")
+	if !begins(trimmed) || strings.HasPrefix(rest, "=") {
+		return false
+	}
+	return dated(first) || strings.ToUpper(first) == first
+}
+
+// dated reports whether a word begins with a date.
+func dated(first string) bool {
 	return len(first) >= 10 && first[4] == '-' && first[7] == '-' && strings.Trim(first[:4], "0123456789") == ""
 }
 
 // troubled reports whether a line has a word for trouble in it.
 func troubled(text string) bool {
 	text = strings.ToLower(text)
-	for _, w := range [...]string{"error", "exception", "fail", "fatal", "panic", "refused", "timed out", "timeout", "denied"} {
+	for _, w := range [...]string{
+		"error", "exception", "fail", "fatal", "critical", "panic", "crash", "abort", "killed", "oomkill", "out of memory",
+		"refused", "rejected", "denied", "forbidden", "unauthorized", "timed out", "timeout", "deadlock",
+		"unreachable", "unavailable", "unhealthy", "not ready", "disconnect", "lost", "loss", "corrupt", "broken", "missing", "invalid", "expired",
+		"cannot", "can't", "could not", "unable", "exhausted", "exceeded", "overflow", "no space", "read-only", "split brain", "degraded", "lagging",
+	} {
 		if strings.Contains(text, w) {
 			return true
 		}

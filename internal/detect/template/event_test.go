@@ -89,8 +89,24 @@ func TestStackTracesAreOneEvent(t *testing.T) {
 		"two traces of Java":                 {"a.BException: x\n\tat a.B.c(B.java:1)\na.DError: y\n\tat a.B.c(B.java:1)\n", []event{{"a.BException: x", "", 2}, {"a.DError: y", "", 2}}},
 		"messages that begin with one blank": {"a\n b\n c\n", []event{{"a", "", 1}, {" b", "", 1}, {" c", "", 1}}},
 		"levels to the right":                {"ERROR a\n INFO b\n  detail\n WARN c\n", []event{{"ERROR a", "", 1}, {" INFO b", "", 2}, {" WARN c", "", 1}}},
-		"all lines are indented":             {"  a\n  b\n  2026-03-01 c\n", []event{{"  a", "", 1}, {"  b", "", 1}, {"  2026-03-01 c", "", 1}}},
-		"begins in the middle":               {"\tat shop.Cart.take(Cart.java:12)\nready\n", []event{{"\tat shop.Cart.take(Cart.java:12)", "", 1}, {"ready", "", 1}}},
+		"levels to the right, below a trace": {
+			"ERROR a\nx.YException: b\n\tat x.Y.z(Y.java:1)\n WARN [main] replication is lagging\n INFO c\n",
+			[]event{{"ERROR a", "x.YException: b", 3}, {" WARN [main] replication is lagging", "", 1}, {" INFO c", "", 1}},
+		},
+		"levels to the right, below a trace of Python": {
+			"ValueError\nTraceback (most recent call last):\n  File \"a.py\", line 3, in run\n    error = go(ERROR)\nValueError: no\n   ERROR quorum lost\n 2026-03-01 10:00:00 ready\n",
+			[]event{{"ValueError", "ValueError: no", 5}, {"   ERROR quorum lost", "", 1}, {" 2026-03-01 10:00:00 ready", "", 1}},
+		},
+		"a constant in the source of a trace": {
+			"Traceback (most recent call last):\n  File \"a.py\", line 3, in <module>\n    ERROR = find()\n            ^^^^^^\nValueError: no\n",
+			[]event{{"Traceback (most recent call last):", "ValueError: no", 5}},
+		},
+		"no word for a failure is a detail": {
+			"INFO starting\n  port 80\n  primary unreachable\n\tquorum lost\n    data loss detected\n",
+			[]event{{"INFO starting", "", 2}, {"  primary unreachable", "", 1}, {"\tquorum lost", "", 1}, {"    data loss detected", "", 1}},
+		},
+		"all lines are indented": {"  a\n  b\n  2026-03-01 c\n", []event{{"  a", "", 1}, {"  b", "", 1}, {"  2026-03-01 c", "", 1}}},
+		"begins in the middle":   {"\tat shop.Cart.take(Cart.java:12)\nready\n", []event{{"\tat shop.Cart.take(Cart.java:12)", "", 1}, {"ready", "", 1}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
