@@ -31,7 +31,8 @@ type Knowledge struct {
 	cache string
 	done  func()
 
-	folders []knowledge.Folder // in the order in which they were given
+	folders    []knowledge.Folder // in the order in which they were given
+	configured *config.Folder     // nil when folders were given by hand
 }
 
 // code is one repository, or plain folder, of code.
@@ -68,6 +69,7 @@ func ConfiguredKnowledge(f config.Folder, cache string) (*Knowledge, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.configured = &f
 	for _, s := range f.Catalog.Services() {
 		if s.Repository.Path != "" {
 			k.codes = append(k.codes, code{name: s.Name, root: s.Repository.Root, Blamer: k.git.Repository(s.Repository.Path)})

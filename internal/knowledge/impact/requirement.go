@@ -1,0 +1,311 @@
+package impact
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+// Requirement is a PRD behind what is affected.
+type Requirement struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	Where   Place    `json:"where"`
+	Owner   string   `json:"owner,omitempty"`
+	Stories []Story  `json:"stories"`
+	KPIs    []KPI    `json:"kpis"`
+	Revenue *Revenue `json:"revenue,omitempty"`
+	// Chain is the shortest way to the PRD itself.
+	Chain    []string `json:"chain"`
+	Inferred bool     `json:"inferred,omitempty"` // a step of every way is a guess
+}
+
+// Story is a user story that may be blocked.
+type Story struct {
+	Number   string   `json:"number"`
+	Title    string   `json:"title"`
+	Where    Place    `json:"where"`
+	Services []string `json:"services"` // through which it is reached
+	Chain    []string `json:"chain"`    // the shortest way: work item, decision, analysis, PRD
+	Inferred bool     `json:"inferred,omitempty"`
+	Possible bool     `json:"possible,omitempty"` // no chain names a story of this PRD
+}
+
+// KPI is one measure that a requirement promises.
+type KPI struct {
+	Text  string `json:"text"`
+	Where Place  `json:"where"`
+}
+
+// Revenue is what a requirement says that it earns.
+type Revenue struct {
+	PerMinute float64  `json:"per_minute"`
+	Currency  string   `json:"currency"`
+	AtRisk    *float64 `json:"at_risk,omitempty"` // PerMinute times the downtime: the most it can be
+	Text      string   `json:"text"`
+	Where     Place    `json:"where"`
+}
+
+// origin is an artefact from which a chain starts, and the services that led there.
+type origin struct {
+	id       string
+	services []string
+	order    int
+}
+
+// origins are the artefacts that name the subject or are about an affected service,
+// work items before decisions before others, so that chains are whole.
+func (w *world) origins(sub Subject, services []Service) []origin {
+	var out []origin
+	for _, d := range w.documents {
+		if d.Kind == knowledge.Incident {
+			continue // what once happened serves no requirement
+		}
+		o := origin{id: d.ID, order: slices.Index([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.ADR, knowledge.DAA, knowledge.TIP, knowledge.RFC, knowledge.Story, knowledge.PRD}, d.Kind)}
+		if o.order < 0 {
+			o.order = 9
+		}
+		own := slices.Contains(sub.artefacts, d.ID)
+		for _, s := range services {
+			if d.about[fold(s.Name)] || len(w.mentions(d, fold(s.Name))) > 0 {
+				o.services = append(o.services, s.Name)
+			}
+		}
+		if own || len(o.services) > 0 {
+			out = append(out, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b origin) int { return cmp.Compare(a.order, b.order) })
+	return out
+}
+
+// requirements follows every origin to its PRD and story.
+func (w *world) requirements(sub Subject, services []Service, d Downtime) []Requirement {
+	found := map[string]*Requirement{}
+	var order []string
+	for _, o := range w.origins(sub, services) {
+		if sub.Kind == "artefact" && !slices.Contains(sub.artefacts, o.id) && !anyOf(o.services, sub.Services) {
+			continue
+		}
+		w.follow(o, found, &order)
+	}
+	out := []Requirement{}
+	slices.Sort(order)
+	for _, id := range order {
+		r := found[id]
+		w.complete(r, d)
+		out = append(out, *r)
+	}
+	return out
+}
+
+func anyOf(of, in []string) bool {
+	return slices.ContainsFunc(of, func(s string) bool { return slices.Contains(in, s) })
+}
+
+// follow adds what one origin leads to.
+func (w *world) follow(o origin, found map[string]*Requirement, order *[]string) {
+	var chain []string
+	var r *Requirement
+	inferred := false
+	for _, s := range w.in.Base.TraceFrom(o.id, "") {
+		chain = append(chain, s.ID)
+		inferred = inferred || s.Inferred
+		switch s.Kind {
+		case string(knowledge.PRD):
+			a, ok := w.in.Base.Artefact(s.ID)
+			if !ok {
+				return // named and not there
+			}
+			if r = found[a.ID]; r == nil {
+				r = &Requirement{ID: a.ID, Title: a.Title, Where: w.linesOf(a)[0].where, Stories: []Story{}, KPIs: []KPI{}, Inferred: true}
+				found[a.ID] = r
+				*order = append(*order, a.ID)
+			}
+			if r.Chain == nil || r.Inferred && !inferred {
+				r.Chain, r.Inferred = slices.Clone(chain), inferred
+			}
+		case string(knowledge.Story):
+			if r != nil {
+				at := Place{ID: s.ID, Path: r.Where.Path, Line: s.Line}
+				if s.Path != "" {
+					at = w.at(s)
+				}
+				r.story(Story{Number: numberOf(s.ID), Title: s.Title, Where: at, Services: o.services, Chain: slices.Clone(chain[:len(chain)-1]), Inferred: inferred})
+			}
+		}
+	}
+}
+
+// at is the place of a step.
+func (w *world) at(s knowledge.Step) Place {
+	id, _, _ := strings.Cut(s.ID, " ")
+	p := Place{ID: id, Path: s.Path, Line: s.Line}
+	if a, ok := w.in.Base.Artefact(id); ok {
+		p.Path = w.linesOf(a)[0].where.Path
+	}
+	return p
+}
+
+func numberOf(id string) string {
+	if _, n, ok := strings.Cut(id, " story "); ok {
+		return n
+	}
+	return id
+}
+
+// story adds a story, or the services to one that is there.
+func (r *Requirement) story(s Story) {
+	for i := range r.Stories {
+		if old := &r.Stories[i]; old.Number == s.Number {
+			for _, n := range s.Services {
+				if !slices.Contains(old.Services, n) {
+					old.Services = append(slices.Clone(old.Services), n)
+				}
+			}
+			if old.Inferred && !s.Inferred {
+				old.Chain, old.Inferred = s.Chain, false
+			}
+			return
+		}
+	}
+	s.Services = slices.Concat([]string{}, s.Services)
+	r.Stories = append(r.Stories, s)
+}
+
+// complete adds what the PRD itself says. Where no chain names a story, each may
+// be meant.
+func (w *world) complete(r *Requirement, d Downtime) {
+	a, _ := w.in.Base.Artefact(r.ID)
+	r.Owner = a.Field("owner", "product owner", "product manager", "pm", "po", "contact", "team")
+	if len(r.Stories) == 0 {
+		for _, s := range a.Stories {
+			r.Stories = append(r.Stories, Story{
+				Number: s.Number, Title: s.Title, Where: Place{ID: a.ID, Path: r.Where.Path, Line: s.Line}, Services: []string{},
+				Chain: r.Chain, Inferred: r.Inferred, Possible: true,
+			})
+		}
+	}
+	slices.SortStableFunc(r.Stories, func(x, y Story) int { return cmp.Compare(x.Where.Line, y.Where.Line) })
+	lines := w.linesOf(a)
+	r.KPIs = kpis(a, lines)
+	for _, l := range lines {
+		if rev, ok := revenueIn(l.text); ok {
+			rev.Where = l.where
+			if d.Length() > 0 {
+				risk := rev.PerMinute * d.Length().Minutes()
+				rev.AtRisk = &risk
+			}
+			r.Revenue = &rev
+			return
+		}
+	}
+}
+
+var measureRE = regexp.MustCompile(`(?i)\b(metrics?|kpis?|okrs?|key results?|measures?|measured|success|targets?|service levels?)\b`)
+
+// kpis are the rows and items below headings that promise measures, and lines of
+// prose there that hold a number.
+func kpis(a knowledge.Artefact, lines []line) []KPI {
+	out := []KPI{}
+	under := map[int]bool{}
+	for i, s := range a.Sections {
+		if !measureRE.MatchString(s.Heading) || s.Level < 2 {
+			continue
+		}
+		under[i] = true
+		for j := i + 1; j < len(a.Sections) && a.Sections[j].Level > s.Level; j++ {
+			under[j] = true
+		}
+	}
+	table := map[int]bool{} // sections whose table has begun
+	last := 0
+	for _, l := range lines {
+		if l.section < 0 || l.heading || !under[l.section] || len(out) == maxKPIs {
+			continue
+		}
+		cells := strings.Contains(l.text, " | ")
+		begins := cells && !table[l.section]
+		table[l.section] = cells
+		continues := last > 0 && !l.item && !cells && l.where.Line == last+1
+		last = 0
+		switch {
+		case begins: // the head of a table
+		case cells:
+			name, target, _ := strings.Cut(l.text, " | ")
+			out = append(out, KPI{Text: shown(name + ": " + strings.ReplaceAll(target, " | ", ", ")), Where: l.where})
+		case continues:
+			out[len(out)-1].Text = shown(out[len(out)-1].Text + " " + l.text)
+			last = l.where.Line
+		case l.item || strings.ContainsAny(l.text, "0123456789"):
+			if _, money := revenueIn(l.text); money && !l.item {
+				continue
+			}
+			out = append(out, KPI{Text: shown(l.text), Where: l.where})
+			last = l.where.Line
+		}
+	}
+	return out
+}
+
+const maxKPIs = 20
+
+var (
+	earnsRE = regexp.MustCompile(`(?i)revenue|turnover|\bsales\b|\bGMV\b|\bearns?\b|\bincome\b|business value|\bcosts? us\b|\bloses?\b`)
+	moneyRE = regexp.MustCompile(`(?i)(?:(€|\$|£|EUR|USD|GBP|CHF|JPY|INR|SEK|NOK|DKK|PLN|CAD|AUD)\s?)?(\d[\d.,']*)\s?(k|m|thousand|million)?\b\s?(€|\$|£|EUR|USD|GBP|CHF|JPY|INR|SEK|NOK|DKK|PLN|CAD|AUD|euros?|dollars?|pounds?)?\s*(?:(?:of|in)\s+\w+\s+)?(?:/|per|a|an|each|every)\s?(second|sec|s|minute|min|m|hour|hr|h|day|d|week|month|year)\b`)
+	bareRE  = regexp.MustCompile(`(?i)revenue[ _-]?per[ _-]?(minute|hour|day)\W{1,4}(€|\$|£|[A-Z]{3})?\s?(\d[\d.,']*)\s?(k|m)?\b\s?(€|\$|£|[A-Z]{3})?`)
+)
+
+// revenueIn reads "Revenue: 1200 EUR per minute", "revenue_per_minute: 1200" and
+// sentences like these. Longer units are spread evenly.
+func revenueIn(text string) (Revenue, bool) {
+	if m := bareRE.FindStringSubmatch(text); m != nil {
+		return revenue(text, cmp.Or(m[2], m[5]), m[3], m[4], m[1])
+	}
+	if !earnsRE.MatchString(text) {
+		return Revenue{}, false
+	}
+	for _, m := range moneyRE.FindAllStringSubmatch(text, 8) {
+		if cmp.Or(m[1], m[4]) != "" {
+			return revenue(text, cmp.Or(m[1], m[4]), m[2], m[3], m[5])
+		}
+	}
+	return Revenue{}, false
+}
+
+func revenue(text, currency, number, times, unit string) (Revenue, bool) {
+	v, ok := amount(number)
+	if !ok {
+		return Revenue{}, false
+	}
+	switch strings.ToLower(times) {
+	case "k", "thousand":
+		v *= 1e3
+	case "m", "million":
+		v *= 1e6
+	}
+	minutes := map[string]float64{"s": 1.0 / 60, "sec": 1.0 / 60, "second": 1.0 / 60, "h": 60, "hr": 60, "hour": 60, "d": 1440, "day": 1440, "week": 10080, "month": 43200, "year": 525600}
+	if m := minutes[strings.ToLower(unit)]; m > 0 {
+		v /= m
+	}
+	currency = strings.NewReplacer("€", "EUR", "$", "USD", "£", "GBP", "EUROS", "EUR", "EURO", "EUR", "DOLLARS", "USD", "DOLLAR", "USD", "POUNDS", "GBP", "POUND", "GBP").Replace(strings.ToUpper(currency))
+	return Revenue{PerMinute: v, Currency: currency, Text: shown(text)}, true
+}
+
+// amount reads 1,200 and 1.200 as thousands and 12.50 and 12,5 as decimals: money
+// has no three decimals.
+func amount(s string) (float64, bool) {
+	s = strings.TrimRight(strings.ReplaceAll(s, "'", ""), ".,")
+	last := strings.LastIndexAny(s, ".,")
+	whole, fraction := s, ""
+	if last >= 0 && len(s)-last-1 != 3 {
+		whole, fraction = s[:last], s[last+1:]
+	}
+	whole = strings.NewReplacer(".", "", ",", "").Replace(whole)
+	v, err := strconv.ParseFloat(whole+"."+fraction+"0", 64)
+	return v, err == nil
+}
