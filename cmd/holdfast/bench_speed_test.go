@@ -15,7 +15,7 @@ import (
 // Not in parallel: one core, and the memory of the process, are measured.
 func TestSpeedWithoutPython(t *testing.T) {
 	root := benchtest.Root(t)
-	c := benchSpeedCmd{output: output{Output: "json"}, Data: root, Rounds: 1, Different: 30_000, Python: filepath.Join(t.TempDir(), "none")}
+	c := benchSpeedCmd{output: output{Output: "json"}, Data: root, Rounds: 1, Different: 3_000, Python: filepath.Join(t.TempDir(), "none")}
 	var out, errs bytes.Buffer
 	e := &env{ctx: t.Context(), stdout: &out, stderr: &errs}
 	code := report(&errs, c.run(e, time.Millisecond))

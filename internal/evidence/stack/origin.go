@@ -143,7 +143,7 @@ var (
 		"org.springframework.", "org.apache.", "org.hibernate.", "org.jboss.", "org.eclipse.", "org.postgresql.", "org.mariadb.", "org.mongodb.", "org.slf4j.",
 		"org.junit.", "org.mockito.", "org.jooq.", "org.mybatis.", "org.flywaydb.", "org.thymeleaf.", "org.aspectj.", "org.redisson.", "org.elasticsearch.",
 		"org.opensearch.", "org.quartz.", "org.yaml.", "org.gradle.", "org.reactivestreams.", "org.asynchttpclient.", "org.glassfish.", "org.xnio.", "org.joda.",
-		"com.fasterxml.", "com.google.", "com.zaxxer.", "com.mysql.", "com.mongodb.", "com.microsoft.", "com.amazonaws.", "com.netflix.", "com.rabbitmq.",
+		"com.fasterxml.", "com.google.", "com.zaxxer.", "com.mysql.", "com.mongodb.", "com.microsoft.", "com.amazonaws.", "com.netflix.",
 		"com.squareup.", "com.datastax.", "com.lmax.", "com.typesafe.", "com.github.benmanes.", "com.hazelcast.", "com.ibm.", "com.twitter.", "com.p6spy.",
 		"com.azure.", "com.couchbase.", "com.jayway.", "com.github.luben.", "com.esotericsoftware.", "com.newrelic.", "com.datadog.", "datadog.",
 		"io.netty.", "io.grpc.", "io.micrometer.", "io.micronaut.", "io.quarkus.", "io.vertx.", "io.undertow.", "io.lettuce.", "io.reactivex.", "io.r2dbc.",
@@ -198,7 +198,7 @@ func nodeOrigin(file string) Origin {
 }
 
 var dotnetLibraries = []string{
-	"Npgsql.", "Newtonsoft.", "Dapper.", "MediatR.", "Polly.", "Serilog.", "MassTransit.", "StackExchange.", "Grpc.", "AutoMapper.", "Castle.", "RabbitMQ.Client.",
+	"Npgsql.", "Newtonsoft.", "Dapper.", "MediatR.", "Polly.", "Serilog.", "MassTransit.", "StackExchange.", "Grpc.", "AutoMapper.", "Castle.",
 	"Amazon.", "Azure.", "MySql.", "MySqlConnector.", "Oracle.", "Quartz.", "Hangfire.", "NLog.", "log4net.", "Refit.", "FluentValidation.", "Swashbuckle.",
 	"MongoDB.", "Confluent.", "Elastic.", "NHibernate.", "Autofac.", "Xunit.", "NUnit.", "Moq.", "IdentityServer4.", "OpenTelemetry.", "Google.", "Orleans.",
 	"Microsoft.", "NServiceBus.", "Rebus.", "EasyNetQ.", "ServiceStack.", "FSharp.",
