@@ -20,13 +20,25 @@ const (
 // codeWord returns the end of head that says that a code follows, with what
 // stands between; "" when none does.
 func codeWord(head string) string {
-	trimmed := strings.TrimRight(head, " \t\n\f\r=:(#-")
+	trimmed := strings.TrimRight(head, " \t\n\f\r=:(#-\"")
 	for _, w := range kept {
 		if at := len(trimmed) - len(w); at >= 0 && strings.EqualFold(trimmed[at:], w) {
 			return head[at:]
 		}
 	}
 	return ""
+}
+
+// behindRequest reports whether head ends as what web servers write before the
+// status of a request: GET /cart HTTP/1.1".
+func behindRequest(head string) bool {
+	at := strings.LastIndex(head, "HTTP/")
+	return at >= 0 && strings.HasSuffix(head, `" `) && strings.Trim(head[at+len("HTTP/"):len(head)-2], "0123456789.") == ""
+}
+
+// isStatus reports whether a text is a status of HTTP.
+func isStatus(text string) bool {
+	return len(text) == 3 && text[0] >= '1' && text[0] <= '5' && strings.Trim(text, "0123456789") == ""
 }
 
 // withCodes puts the error codes of a message back into its template, where they
@@ -39,7 +51,11 @@ func withCodes(text, message string) (with, codes string) {
 	left := maxCodes
 	for _, m := range numbered.FindAllStringIndex(message, -1) {
 		code := message[m[0]:m[1]]
-		word := codeWord(message[max(0, m[0]-16):m[0]])
+		head := message[max(0, m[0]-16):m[0]]
+		word := codeWord(head)
+		if word == "" && isStatus(code) && behindRequest(head) {
+			word = `<*>" `
+		}
 		if word == "" || len(code) > 5 || strings.Contains(text, word+code) {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 type parsed struct {
 	message string // what a person would read: message and error
 	level   string // debug | info | warn | error | fatal, or empty
+	status  string // of HTTP, from a field of its own; or empty
 	stack   []evidence.Frame
 
 	structured bool
@@ -27,6 +28,7 @@ var (
 	messageKeys = []string{"msg", "message", "event", "text", "short_message", "@message", "log"}
 	errorKeys   = []string{"error", "err", "exception", "exc", "cause", "error.message", "exception.message"}
 	levelKeys   = []string{"level", "severity", "lvl", "loglevel", "log.level", "severity_text"}
+	statusKeys  = []string{"status", "status_code", "statusCode", "code", "http_status", "http.status_code", "http.response.status_code", "httpRequest.status"}
 	stackKeys   = []string{"stack", "stacktrace", "stack_trace", "exc_info", "traceback", "error.stack_trace", "exception.stacktrace", "error.stack"}
 )
 
@@ -39,6 +41,9 @@ func parse(l Line) parsed {
 		p.message = text
 	}
 	traced := p.headline()
+	if p.status != "" && !strings.Contains(p.message, p.status) {
+		p.message += " status=" + p.status
+	}
 	if p.level == "" {
 		p.level = level(first(labels(l.Labels), levelKeys))
 	}
@@ -133,6 +138,12 @@ func fromFields(f map[string]any) parsed {
 		level:   level(first(f, levelKeys)),
 		stack:   stackOf(first(f, stackKeys)),
 	}
+	for _, k := range statusKeys {
+		if s := asText(field(f, k)); isStatus(s) {
+			p.status = s
+			break
+		}
+	}
 	if e := asText(first(f, errorKeys)); e != "" && !strings.Contains(p.message, e) {
 		p.message = join(p.message, e)
 	}
@@ -149,9 +160,22 @@ func join(a, b string) string {
 // first returns the value of the first key that is there and says something.
 func first(f map[string]any, keys []string) any {
 	for _, k := range keys {
-		if v, ok := f[k]; ok && v != nil && v != "" {
+		if v := field(f, k); v != nil && v != "" {
 			return v
 		}
+	}
+	return nil
+}
+
+// field returns the value of a key, also of one with dots that is written as
+// objects inside each other; nil when it is not there.
+func field(f map[string]any, key string) any {
+	if v, ok := f[key]; ok {
+		return v
+	}
+	outer, rest, _ := strings.Cut(key, ".")
+	if inner, ok := f[outer].(map[string]any); ok && rest != "" {
+		return field(inner, rest)
 	}
 	return nil
 }

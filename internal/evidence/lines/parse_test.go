@@ -38,6 +38,11 @@ func TestCodesAreKept(t *testing.T) {
 		"status of booking 1205":       "status of booking <*>",
 		"code 1 then code 2":           "code 1 then code 2",
 		"a status 200 and a status 99": "a status 200 and a status 99",
+		`{"status": "503", "n": 7}`:    `{"status": "503", "n": <*>}`,
+
+		`"GET /cart/7 HTTP/1.1" 200 512`:      `"GET <*> <*>" 200 <*>`,
+		`"GET /cart/7 HTTP/1.1" 8080 512`:     `"GET <*> <*>" <*> <*>`,
+		`"GET /cart/7 HTTP/1.1" 7 "/x" 503 4`: `"GET <*> <*>" <*> "<*>" <*> <*>`,
 	} {
 		if got, _ := withCodes(template.Mask([]byte(in)), in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
@@ -65,6 +70,32 @@ func TestMineTellsCodesApart(t *testing.T) {
 	got := Mine(Window{Lines: now}, Window{Lines: before}, nil)
 	if len(got.Templates) != 1 || !got.Templates[0].New || got.Templates[0].Count != 5 {
 		t.Errorf("templates: %+v", got.Templates)
+	}
+}
+
+// What a service answers tells failures apart, wherever the status stands.
+func TestMineTellsStatusesApart(t *testing.T) {
+	t.Parallel()
+	for name, format := range map[string]string{
+		"access log":   `10.0.0.7 - - [12/Mar/2026:10:00:00 +0000] "GET /cart/%%d HTTP/1.1" %d 512 "-" "curl/8.1"`,
+		"proxy":        `[2026-03-12T10:00:00.123Z] "POST /cart/%%d HTTP/2" %d UF 0 91 12 "-"`,
+		"JSON":         `{"level":"info","msg":"request served","request":%%d,"status":%d}`,
+		"JSON, text":   `{"level":"info","msg":"request served","request":%%d,"status_code":"%d"}`,
+		"JSON, nested": `{"level":"info","message":"request served","request":%%d,"http":{"response":{"status_code":%d}}}`,
+		"no message":   `{"request":%%d,"status":%d}`,
+		"logfmt":       `level=info msg="request served" request=%%d status=%d`,
+		"another key":  `level=info msg="request served" request=%%d status=done code=%d`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := Mine(Window{Lines: repeat(200, fmt.Sprintf(format, 500))}, Window{Lines: repeat(200, fmt.Sprintf(format, 200))}, nil)
+			if len(got.Templates) != 1 || !got.Templates[0].New || !strings.Contains(got.Templates[0].Text, "500") {
+				t.Errorf("templates: %+v", got.Templates)
+			}
+			if got := Mine(Window{Lines: repeat(200, fmt.Sprintf(format, 200))}, Window{Lines: repeat(200, fmt.Sprintf(format, 200))}, nil); len(got.Templates) != 0 {
+				t.Errorf("nothing changed: %+v", got.Templates)
+			}
+		})
 	}
 }
 
