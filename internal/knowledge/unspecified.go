@@ -66,7 +66,7 @@ func topicsOf(c diagnose.CauseClass) []topic {
 }
 
 // postponed marks a sentence that names a topic only to leave it open.
-var postponed = rx(`not (yet )?(specif|defin|decid|cover)|out of scope|to be (decided|defined)|\bTBD\b|unspecified|left open|later decision|TODO\(human\)|sa(id|ys) nothing about`)
+var postponed = rx(`not (yet )?(specif|defin|decid|cover)|out of scope|to be (decided|defined|specified)|\bTBD\b|unspecified|left open|later decision|TODO\(human\)|sa(id|ys) nothing about`)
 
 // Unspecified lists what the decision does not say about the mechanism at
 // fault: the topics that no sentence of it settles. Empty for a cause about

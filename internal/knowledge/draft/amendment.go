@@ -226,7 +226,7 @@ func (w *writer) amendBody(p plan, level int) string {
 	}
 	b.WriteString(writeFields(s, []field{
 		{name: "Date", value: day(w.rec.Now)},
-		{name: "Reason", value: "Learnt from " + w.rec.Incident.ID + ": " + lower(sentence(w.say(w.title())))},
+		{name: "Reason", value: "Learnt from " + w.rec.Incident.ID + ": " + sentence(w.say(w.titleOf(PostMortem)))},
 	}) + "\n" + w.notice() + "\n\n")
 	b.WriteString(strings.Repeat("#", min(level+1, 6)) + " " + cased("Added Guidance", s.small) + "\n\n")
 	b.WriteString(w.guidance())
@@ -241,7 +241,7 @@ func (w *writer) guidance() string {
 	var b strings.Builder
 	for _, a := range w.advices() {
 		fmt.Fprintf(&b, "**%s**: %s\n\n", strings.ToUpper(a.topic[:1])+a.topic[1:], ask(a.value))
-		items := []string{"To specify: " + lower(a.specify)}
+		items := []string{"To be specified: " + lower(a.specify)}
 		for _, m := range w.measured(a) {
 			items = append(items, "In the incident: "+w.say(strings.TrimRight(m, ".")))
 		}

@@ -154,7 +154,7 @@ func (w *writer) acceptance() string {
 	}
 	for _, v := range w.rec.Incident.Impact.Values {
 		if len(items) < 9 {
-			items = append(items, fmt.Sprintf("Under the load of the incident, %s stays at its usual %s", w.say(v.Name), w.say(quantity.Format(v.Usual, v.Unit))))
+			items = append(items, fmt.Sprintf("Under the load of the incident, the value of %s stays at its usual %s", w.say(v.Name), w.say(quantity.Format(v.Usual, v.Unit))))
 		}
 	}
 	return boxes(items)

@@ -122,6 +122,9 @@ func (w *writer) mentioned(id string) bool {
 	return strings.EqualFold(id, w.adr.ID)
 }
 
+// bareID is a section or story of an artefact without an ID.
+var bareID = regexp.MustCompile(`\b([A-Z][A-Z0-9]+)(,?) +((?i:section|user story|story|§))`)
+
 var numericID = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:-\d{1,9})+\b`)
 
 // guarded takes from a text the IDs that mean nothing here: they look the same
@@ -136,6 +139,7 @@ func guarded(md string, known func(string) bool) string {
 		if i%2 == 1 {
 			dash = "\u2011" // a code span shows a backslash
 		}
+		piece = bareID.ReplaceAllString(piece, "$1$2\u00a0$3")
 		b.WriteString(numericID.ReplaceAllStringFunc(piece, func(id string) string {
 			if known(id) {
 				return id

@@ -138,7 +138,8 @@ func deeper(text string, by int) string {
 
 // value is what a field says.
 type value struct {
-	text  string
+	text  string               // may come from outside
+	own   string               // instead: Holdfast's own words
 	links []knowledge.Artefact // instead of text
 	after string               // behind the link: ", Story 2"
 	same  string               // fields that say the same
@@ -209,7 +210,7 @@ func (w *writer) head(k Kind, p plan) []field {
 	}
 	for _, d := range w.required(k) {
 		v := w.value(k, p, d)
-		if said[v.same] || v.text == "" && len(v.links) == 0 {
+		if said[v.same] || v.text+v.own == "" && len(v.links) == 0 {
 			continue
 		}
 		if p.style.form == front {
@@ -217,8 +218,6 @@ func (w *writer) head(k Kind, p plan) []field {
 			if p.id != "" && frontHas(out, d.name) {
 				continue
 			}
-		} else {
-			d.name = cased(d.name, p.style.small && p.style.form != bold)
 		}
 		d.value = w.write(p, d, v)
 		out = append(out, d)
@@ -258,22 +257,22 @@ func (w *writer) value(k Kind, p plan, f field) value {
 			}
 		}
 		if len(v.links) == 0 && same != "bolt" && same != "prd" && same != "adr" {
-			v.text = ask("which?")
+			v.own = ask("which?")
 		}
 		return v
 	}
 	switch name {
 	case "id":
-		return value{text: idLikeSample(p, f.value)}
+		return value{own: idLikeSample(p, f.value)}
 	case "title", "name":
 		return value{text: p.title}
 	case "status", "state":
-		return value{text: "draft"}
+		return value{own: "draft"}
 	case "date", "created", "created at", "updated", "last updated", "date created", "written":
 		if k == PostMortem {
-			return value{text: day(inc.StartedAt)}
+			return value{own: day(inc.StartedAt)}
 		}
-		return value{text: day(w.rec.Now)}
+		return value{own: day(w.rec.Now)}
 	case "incident", "incidents", "incident id", "source", "origin", "learnt from", "learned from", "postmortem", "post mortem":
 		return of("incident", w.incident())
 	case "seen in", "examples", "see also", "references":
@@ -289,19 +288,19 @@ func (w *writer) value(k Kind, p plan, f field) value {
 		}
 		return v
 	case "severity":
-		return value{text: inc.Severity.String()}
+		return value{own: inc.Severity.String()}
 	case "service", "services", "component", "components", "system", "affected services":
 		return value{text: w.component()}
 	case "owner", "owners", "team":
 		return value{text: w.owner()}
 	case "duration":
 		if inc.ResolvedAt != nil {
-			return value{text: inc.ResolvedAt.Sub(inc.StartedAt).Round(1e9).String()}
+			return value{own: inc.ResolvedAt.Sub(inc.StartedAt).Round(1e9).String()}
 		}
 	case "tags", "labels", "keywords":
-		return value{text: strings.ReplaceAll(string(w.top.CauseClass), "_", "-")}
+		return value{own: strings.ReplaceAll(string(w.top.CauseClass), "_", "-")}
 	case "type", "kind", "category", "template":
-		return value{text: f.value}
+		return value{own: f.value}
 	}
 	return value{}
 }
@@ -331,28 +330,28 @@ func (w *writer) incident() knowledge.Artefact {
 
 // write puts a value into the form that the sample's value has.
 func (w *writer) write(p plan, f field, v value) string {
-	if len(v.links) == 0 {
-		text := v.text
-		switch {
-		case text == "" && p.style.form == front:
-			text = ask(strings.TrimSpace(f.name) + "?")
-		case text == "":
-			return ask("which " + lower(f.name) + "?")
-		}
-		if p.style.form == front {
-			return yamlText(outside.Line(w.red.String(text), 200), f.list)
-		}
-		if strings.HasPrefix(text, "TODO(human)") || text == p.id {
-			return text
-		}
-		return w.say(text)
+	inFront := p.style.form == front
+	switch {
+	case len(v.links) > 0:
+	case v.own != "" && inFront:
+		return yamlText(v.own, f.list)
+	case v.own != "":
+		return v.own
+	case v.text != "" && inFront:
+		return yamlText(quiet(outside.Line(w.red.String(v.text), 200)), f.list)
+	case v.text != "":
+		return w.say(v.text)
+	case inFront:
+		return yamlText(ask(strings.TrimSpace(f.name)+"?"), f.list)
+	default:
+		return ask("which " + lower(f.name) + "?")
 	}
 	var parts []string
 	for _, a := range v.links {
 		parts = append(parts, linkLike(p, f.value, a))
 	}
 	text := strings.Join(parts, ", ") + v.after
-	if p.style.form == front {
+	if inFront {
 		return yamlText(text, f.list)
 	}
 	return text

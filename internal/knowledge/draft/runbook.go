@@ -99,7 +99,7 @@ func (w *writer) reliefs() []string {
 func (w *writer) verify() []string {
 	var out []string
 	for _, v := range w.rec.Incident.Impact.Values {
-		out = append(out, w.say(v.Name)+" is back in its usual range")
+		out = append(out, "The value of "+w.say(v.Name)+" is back in its usual range")
 	}
 	return append(out, "The alerts are silent, and there is traffic")
 }

@@ -59,7 +59,7 @@ var (
 	idHeading   = regexp.MustCompile(`^\s*([A-Za-z][A-Za-z0-9]*[-_ #]{0,2})\d{1,9}(?:-\d{1,9})*([\s:.–—|-]*)`)
 	numHeading  = regexp.MustCompile(`^\s*\d{1,5}([.:)]\s+)`)
 	boldField   = regexp.MustCompile(`^\*\*([^*:]{1,40}?)(:?)\*\*(:?)\s*(.*?)(\s{2,}|\\)?$`)
-	bulletField = regexp.MustCompile(`^([-*+]\s+)(\*\*)?([A-Za-z][^:*]{0,40}?)(:?)(\*\*)?(:?)\s+(.*?)(\s{2,}|\\)?$`)
+	bulletField = regexp.MustCompile(`^([-*+]\s+)(\*\*)?([A-Za-z][^:*]{0,40}?)(?:(:\*\*)|\*\*:|:)\s+(.*?)(\s{2,}|\\)?$`)
 	plainField  = regexp.MustCompile(`^([A-Z][A-Za-z /-]{1,30}):\s+(.+?)(\s{2,}|\\)?$`)
 	tableField  = regexp.MustCompile(`^\|\s*(\*\*)?([^|*]{1,40}?):?(?:\*\*)?\s*\|\s*(.*?)\s*\|\s*$`)
 	yamlField   = regexp.MustCompile(`^([A-Za-z][\w -]*?)\s*:\s*(.*)$`)
@@ -198,9 +198,9 @@ func (s *style) headLine(l string) (field, bool) {
 		s.form, s.inside, s.tail = bold, m[2] != "", m[5]
 		return field{name: m[1], value: m[4]}, true
 	}
-	if m := bulletField.FindStringSubmatch(l); m != nil && (m[4] != "" || m[6] != "") && is(bullets) {
-		s.form, s.mark, s.strong, s.inside, s.tail = bullets, m[1], m[2] != "", m[4] != "" && m[5] != "", m[8]
-		return field{name: m[3], value: m[7]}, true
+	if m := bulletField.FindStringSubmatch(l); m != nil && is(bullets) {
+		s.form, s.mark, s.strong, s.inside, s.tail = bullets, m[1], m[2] != "", m[4] != "", m[6]
+		return field{name: m[3], value: m[5]}, true
 	}
 	if m := tableField.FindStringSubmatch(l); m != nil && !tableRule.MatchString(l) && is(table) && !strings.Contains(m[3], " | ") {
 		s.form, s.strong = table, m[1] != ""

@@ -29,14 +29,14 @@ func (w *writer) code(s string) string {
 	if idLike.MatchString(s) {
 		return inert(outside.Markdown(s, maxText))
 	}
-	return outside.Code(s, maxText)
+	return outside.Code(spacedID.ReplaceAllString(s, "$1$2\u00a0$3"), maxText)
 }
 
 // idLike is what the reader may take for an ID, or for a section or story of an
 // artefact without one.
 var (
 	idLike   = regexp.MustCompile(`\b([A-Z][A-Z0-9]*)(-)([A-Z0-9])`)
-	spacedID = regexp.MustCompile(`\b([A-Z][A-Z0-9]+)([ #])(#?\d|(?i:section|user story|story|§))`)
+	spacedID = regexp.MustCompile(`\b([A-Z][A-Z0-9]+)(,?)\s+(#?\d|(?i:section|user story|story|§))`)
 )
 
 // inert takes from text what would make it a reference; it looks the same when
@@ -44,7 +44,23 @@ var (
 func inert(s string) string {
 	for range 2 { // matches that share a part
 		s = idLike.ReplaceAllString(s, `$1\-$3`)
-		s = spacedID.ReplaceAllString(s, `$1&#32;$3`)
+		s = spacedID.ReplaceAllString(s, "$1$2\u00a0$3")
+	}
+	return s
+}
+
+// quiet takes from text what Markdown or the reader would make of it where
+// nothing can be escaped: in front matter.
+func quiet(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("[]<>`|{}", r) {
+			return -1
+		}
+		return r
+	}, s)
+	for range 2 {
+		s = idLike.ReplaceAllString(s, "$1\u2011$3")
+		s = spacedID.ReplaceAllString(s, "$1$2\u00a0$3")
 	}
 	return s
 }

@@ -1,0 +1,217 @@
+package gitbranch_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-sre/holdfast/internal/action/gitbranch"
+)
+
+var at = time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
+
+// clone makes a repository on main with one commit.
+func clone(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	git(t, dir, "init", "-q", "-b", "main")
+	for name, text := range files {
+		write(t, filepath.Join(dir, name), text)
+	}
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "first")
+	return dir
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func commit(branch string, changes ...gitbranch.Change) gitbranch.Commit {
+	return gitbranch.Commit{Branch: branch, Message: "INC-2026-0007: drafts\n", At: at, Changes: changes}
+}
+
+func TestWriteMakesOneCommitBesideTheWork(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n", "docs/run.sh": "#!/bin/sh\n"})
+	if err := os.Chmod(filepath.Join(dir, "docs/run.sh"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "commit", "-q", "-a", "-m", "mode")
+	write(t, filepath.Join(dir, "docs/unsaved.md"), "work\n")
+	write(t, filepath.Join(dir, "docs/staged.md"), "work\n")
+	git(t, dir, "add", "docs/staged.md")
+	was := git(t, dir, "status", "--porcelain=v2", "--branch") + git(t, dir, "rev-parse", "HEAD")
+	sha, err := gitbranch.Write(t.Context(), dir, commit("holdfast/inc-2026-0007",
+		gitbranch.Change{Path: "docs/adr.md", Old: []byte("one\n"), New: []byte("one\ntwo\n")},
+		gitbranch.Change{Path: "docs/run.sh", Old: []byte("#!/bin/sh\n"), New: []byte("#!/bin/sh\nexit\n")},
+		gitbranch.Change{Path: "docs/new/FIX-001.md", New: []byte("# FIX-001: x\r\n")},
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := git(t, dir, "status", "--porcelain=v2", "--branch") + git(t, dir, "rev-parse", "HEAD"); got != was {
+		t.Errorf("the work in the clone changed:\n%s\nwas\n%s", got, was)
+	}
+	want := "Holdfast|Holdfast|2026-03-05T00:00:00+00:00|INC-2026-0007: drafts"
+	if got := strings.TrimSpace(git(t, dir, "log", "-1", "--format=%an|%cn|%aI|%s", "holdfast/inc-2026-0007")); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	wantStat := "100644 100644 M\tdocs/adr.md\n000000 100644 A\tdocs/new/FIX-001.md\n100755 100755 M\tdocs/run.sh\n"
+	var stat strings.Builder
+	for line := range strings.Lines(git(t, dir, "diff", "--raw", "main", sha)) {
+		f := strings.Fields(line)
+		stat.WriteString(strings.TrimPrefix(f[0], ":") + " " + f[1] + " " + f[4] + "\t" + f[5] + "\n")
+	}
+	if diff := cmp.Diff(wantStat, stat.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := git(t, dir, "show", sha+":docs/new/FIX-001.md"); got != "# FIX-001: x\r\n" {
+		t.Errorf("text %q", got)
+	}
+	git(t, dir, "fsck", "--strict")
+	paths, err := gitbranch.Drafted(t.Context(), dir, "holdfast/")
+	if diff := cmp.Diff([]string{"docs/adr.md", "docs/new/FIX-001.md", "docs/run.sh"}, paths); diff != "" || err != nil {
+		t.Errorf("drafted: %v\n%s", err, diff)
+	}
+}
+
+// TestNothingOfTheCloneRuns plants programs wherever git would run one.
+func TestNothingOfTheCloneRuns(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/a.md": "one\n", ".gitattributes": "*.md filter=evil diff=evil\n"})
+	ran := filepath.Join(t.TempDir(), "ran")
+	script := "#!/bin/sh\ntouch " + ran + "\n"
+	for _, hook := range []string{"pre-commit", "commit-msg", "prepare-commit-msg", "post-commit", "reference-transaction", "post-index-change", "pre-auto-gc"} {
+		write(t, filepath.Join(dir, ".git/hooks", hook), script)
+		if err := os.Chmod(filepath.Join(dir, ".git/hooks", hook), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := filepath.Join(dir, ".git/config")
+	old, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, config, string(old)+"[filter \"evil\"]\n\tclean = touch "+ran+"\n\tsmudge = touch "+ran+"\n\trequired = true\n[core]\n\tfsmonitor = touch "+ran+"\n\thooksPath = hooks\n[commit]\n\tgpgsign = true\n[gpg]\n\tprogram = touch\n")
+	if _, err := gitbranch.Write(t.Context(), dir, commit("holdfast/x", gitbranch.Change{Path: "docs/a.md", Old: []byte("one\n"), New: []byte("two\n")})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("a program of the clone ran")
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n"})
+	if err := os.Symlink("/tmp", filepath.Join(dir, "docs/out")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("adr.md", filepath.Join(dir, "docs/link.md")); err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "links")
+	git(t, dir, "branch", "taken")
+	git(t, dir, "branch", "packed/one")
+	git(t, dir, "pack-refs", "--all")
+	git(t, dir, "branch", "loose")
+	git(t, dir, "checkout", "-q", "-b", "feature/mine")
+	fresh := gitbranch.Change{Path: "docs/new.md", New: []byte("x")}
+	tests := map[string]struct {
+		c    gitbranch.Commit
+		want string
+	}{
+		"the default branch":     {commit("main", fresh), "main is a branch that people work on"},
+		"the default, by case":   {commit("Main", fresh), "a branch that people work on"},
+		"the current branch":     {commit("feature/mine", fresh), "a branch that people work on"},
+		"a packed branch":        {commit("taken", fresh), "branch taken exists"},
+		"a loose branch":         {commit("loose", fresh), "branch loose exists"},
+		"below a branch":         {commit("loose/x", fresh), "branch loose exists"},
+		"above a branch":         {commit("packed", fresh), "branch packed/one exists"},
+		"a name that climbs":     {commit("../../x", fresh), "no name for a branch"},
+		"a name that is a flag":  {commit("-x", fresh), "no name for a branch"},
+		"a lock":                 {commit("x.lock", fresh), "no name for a branch"},
+		"a path that climbs":     {commit("h/1", gitbranch.Change{Path: "../x.md", New: []byte("x")}), "no path"},
+		"an absolute path":       {commit("h/1", gitbranch.Change{Path: "/etc/x", New: []byte("x")}), "no path"},
+		"the git folder":         {commit("h/1", gitbranch.Change{Path: "a/.GIT/config", New: []byte("x")}), "no path"},
+		"attributes":             {commit("h/1", gitbranch.Change{Path: ".gitattributes", New: []byte("x")}), "no path"},
+		"over a link":            {commit("h/1", gitbranch.Change{Path: "docs/out/x.md", New: []byte("x")}), "docs/out is no plain file or folder"},
+		"a link":                 {commit("h/1", gitbranch.Change{Path: "docs/link.md", Old: []byte("one\n"), New: []byte("x")}), "is no plain file"},
+		"a folder":               {commit("h/1", gitbranch.Change{Path: "docs", New: []byte("x")}), "docs is no plain file"},
+		"below a file":           {commit("h/1", gitbranch.Change{Path: "docs/adr.md/x.md", New: []byte("x")}), "docs/adr.md is no plain file or folder"},
+		"work not committed":     {commit("h/1", gitbranch.Change{Path: "docs/adr.md", Old: []byte("other\n"), New: []byte("x")}), "changes that are not committed"},
+		"a file not committed":   {commit("h/1", gitbranch.Change{Path: "docs/x.md", Old: []byte("x"), New: []byte("y")}), "not in the last commit"},
+		"a new file that exists": {commit("h/1", gitbranch.Change{Path: "docs/adr.md", New: []byte("y")}), "exists in the last commit"},
+		"nothing":                {commit("h/1"), "nothing to write"},
+	}
+	was := git(t, dir, "for-each-ref")
+	for name, tt := range tests {
+		if _, err := gitbranch.Write(t.Context(), dir, tt.c); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
+	}
+	if got := git(t, dir, "for-each-ref"); got != was {
+		t.Errorf("references changed:\n%s", got)
+	}
+}
+
+// TestLineEndsOfTheWorkingTree: core.autocrlf gives the work other line ends
+// than the commit has.
+func TestLineEndsOfTheWorkingTree(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"a.md": "one\n"})
+	sha, err := gitbranch.Write(t.Context(), dir, commit("h/1", gitbranch.Change{Path: "a.md", Old: []byte("one\r\n"), New: []byte("one\r\ntwo\r\n")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := git(t, dir, "show", sha+":a.md"); got != "one\ntwo\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestNoClone(t *testing.T) {
+	t.Parallel()
+	for name, make := range map[string]func(dir string) error{
+		"plain folder": func(string) error { return nil },
+		"worktree":     func(dir string) error { return os.WriteFile(filepath.Join(dir, ".git"), []byte("gitdir: /x\n"), 0o644) },
+		"linked":       func(dir string) error { return os.Symlink("/tmp", filepath.Join(dir, ".git")) },
+	} {
+		dir := t.TempDir()
+		if err := make(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gitbranch.Write(t.Context(), dir, commit("h/1", gitbranch.Change{Path: "a.md", New: []byte("x")})); err == nil {
+			t.Errorf("%s: written", name)
+		}
+	}
+	dir := t.TempDir()
+	git(t, dir, "init", "-q")
+	if _, err := gitbranch.Write(t.Context(), dir, commit("h/1", gitbranch.Change{Path: "a.md", New: []byte("x")})); err == nil || !strings.Contains(err.Error(), "no commit yet") {
+		t.Errorf("empty clone: %v", err)
+	}
+}
