@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/detect/template"
+	"github.com/holdfast-sre/holdfast/internal/evidence/lines"
 )
 
 // LogMiner groups the lines of one log by the statements that wrote them. It
@@ -78,29 +79,22 @@ func (m LogMiner) predict(data fs.FS, id string, w io.Writer) (Effort, error) {
 	return e, nil
 }
 
-// HoldfastMiner is the miner as production runs it: line by line, and settled
-// at the end of the window. Its state counts as it is saved.
+// HoldfastMiner makes templates as production does of the messages of a window:
+// redacted, each once, error codes told apart. The state of its miner counts as
+// it is saved.
 func HoldfastMiner() LogMiner {
 	return LogMiner{Name: "Holdfast", Mine: mine}
 }
 
-func mine(lines []string) Mined {
-	m := template.New(0)
-	ids := make([]template.ID, len(lines))
-	for i, l := range lines {
-		ids[i] = m.Add([]byte(l))
+func mine(messages []string) Mined {
+	found, m := lines.Templates(messages, nil)
+	out, distinct := Mined{Kept: stateSize(m)}, map[template.ID]bool{}
+	for _, t := range found {
+		out.Groups = append(out.Groups, t.ID.String())
+		out.Templates = append(out.Templates, t.Text)
+		distinct[t.ID] = true
 	}
-	m.Settle()
-	texts := map[template.ID]string{}
-	for _, t := range m.Templates() {
-		texts[t.ID] = t.Text
-	}
-	out := Mined{Count: len(texts), Kept: stateSize(m)}
-	for _, id := range ids {
-		now := m.Current(id)
-		out.Groups = append(out.Groups, now.String())
-		out.Templates = append(out.Templates, texts[now])
-	}
+	out.Count = len(distinct)
 	return out
 }
 

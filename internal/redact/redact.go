@@ -101,6 +101,15 @@ func (r *Redactor) Map(m map[string]string) map[string]string {
 // alone: password, client_secret, X-Api-Key, …
 func Sensitive(name string) bool { return sensitiveName.MatchString(name) }
 
+// ReplaceMarks returns a redacted text with something else where its marks stand:
+// for readers to which whatever was taken out is one value like another.
+func ReplaceMarks(s, with string) string {
+	if strings.IndexByte(s, '[') < 0 {
+		return s
+	}
+	return anyMark.ReplaceAllLiteralString(s, with)
+}
+
 // outsideMarks applies f to what lies between marks, so that no rule eats one.
 func outsideMarks(s string, f func(string) string) string {
 	found := anyMark.FindAllStringIndex(s, -1)

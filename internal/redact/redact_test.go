@@ -57,6 +57,21 @@ func TestString(t *testing.T) {
 	}
 }
 
+func TestReplaceMarks(t *testing.T) {
+	t.Parallel()
+	var r *Redactor
+	for in, want := range map[string]string{
+		"order 7 of ana@example.com":                        "order 7 of *",
+		"blk_-4111111111111111 [x] password=a":              "blk_-* [x] password=*",
+		"-----BEGIN PRIVATE KEY-----\nMII postgres://a:b@h": "*",
+		"nothing [here]":                                    "nothing [here]",
+	} {
+		if got := ReplaceMarks(r.String(in), "*"); got != want {
+			t.Errorf("ReplaceMarks of %q redacted = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestExtraPatterns(t *testing.T) {
 	t.Parallel()
 	r, err := New(`\bACME-[0-9]+\b`, `secret`)

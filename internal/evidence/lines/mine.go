@@ -48,50 +48,85 @@ func (m *miner) learn(windows ...[]parsed) {
 		}
 	}
 	messages := slices.Sorted(maps.Keys(known))
-	miner := template.New(0)
-	ids := make([]template.ID, len(messages))
+	found, _ := templates(messages, m.redact)
 	for i, message := range messages {
-		ids[i] = miner.Add([]byte(m.redact(message)))
+		t := found[i]
+		text := clip(t.Text, maxText)
+		m.kinds[statement{message, false}] = kind{t.ID, text}
+		m.kinds[statement{message, true}] = kind{with(t.ID, " failure"), text}
+	}
+}
+
+// Template is what a message has in common with others of its log statement.
+type Template struct {
+	ID   template.ID
+	Text string // redacted, with <*> for what varies, and with error codes
+}
+
+// Templates returns the template of each message, as Mine makes them, and the
+// miner that did, which has seen each message once.
+func Templates(messages []string, r *redact.Redactor) ([]Template, *template.Miner) {
+	distinct := slices.Compact(slices.Sorted(slices.Values(messages)))
+	found, miner := templates(distinct, func(s string) string { return clean(s, r) })
+	out := make([]Template, len(messages))
+	for i, message := range messages {
+		at, _ := slices.BinarySearch(distinct, message)
+		out[i] = found[at]
+	}
+	return out, miner
+}
+
+// value stands for whatever was redacted when templates are made, so that it is
+// one place with what no rule took: one in ten long numbers looks like that of a
+// card. No secret gets into a template, as the miner sees none.
+const value = "0000000000000000"
+
+// templates is Templates for messages that differ, in order.
+func templates(messages []string, redacted func(string) string) ([]Template, *template.Miner) {
+	miner := template.New(0)
+	ids, mined := make([]template.ID, len(messages)), make([]string, len(messages))
+	for i, message := range messages {
+		mined[i] = redact.ReplaceMarks(redacted(message), value)
+		ids[i] = miner.Add([]byte(mined[i]))
 	}
 	miner.Settle()
 	texts := map[template.ID]string{}
 	for _, t := range miner.Templates() {
 		texts[t.ID] = t.Text
 	}
-	for i, message := range messages {
-		id, clean := miner.Current(ids[i]), m.redact(message)
+	out := make([]Template, len(messages))
+	for i, id := range ids {
+		id = miner.Current(id)
 		text, ok := texts[id]
 		if !ok { // forgotten: there are more templates than the miner keeps
-			text = template.Mask([]byte(clean))
+			text = template.Mask([]byte(mined[i]))
 		}
-		text, codes := withCodes(text, clean)
-		for _, failure := range []bool{false, true} {
-			m.kinds[statement{message, failure}] = kind{coded(id, codes, failure), clip(text, maxText)}
-		}
+		text, codes := withCodes(text, mined[i])
+		out[i] = Template{with(id, codes), text}
 	}
+	return out, miner
 }
 
-// coded is the ID of a template with error codes, as a failure or not.
-func coded(id template.ID, codes string, failure bool) template.ID {
-	if failure {
-		codes += " failure"
-	}
-	if codes == "" {
+// with is the ID of a template with something that is no part of its words.
+func with(id template.ID, what string) template.ID {
+	if what == "" {
 		return id
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(id.String() + codes)) // never fails
+	_, _ = h.Write([]byte(id.String() + what)) // never fails
 	return template.ID(h.Sum64())
 }
 
 func (m *miner) redact(text string) string {
 	out, ok := m.redacted[text]
 	if !ok {
-		out = m.r.String(text)
+		out = clean(text, m.r)
 		m.redacted[text] = out
 	}
 	return out
 }
+
+func clean(text string, r *redact.Redactor) string { return r.String(text) }
 
 // seen is a template in one window.
 type seen struct {

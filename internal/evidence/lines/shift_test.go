@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 )
 
 const quarter = 15 * time.Minute
@@ -88,6 +89,33 @@ func TestMineTellsAFailureFromTheSameSaidCalmly(t *testing.T) {
 	}
 	if s := got.Templates[0].Sample; !strings.Contains(s, "fatal") {
 		t.Errorf("the sample of the failure is %s", s)
+	}
+}
+
+// One in ten long numbers looks like that of a card, and is redacted.
+func TestWhatIsRedactedIsAValueLikeAnother(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	now, before := windows()
+	cards := 0
+	for _, w := range []*Window{&before, &now} {
+		for range 200 {
+			text := fmt.Sprintf("INFO Receiving block blk_-%d of size 67108864", 2e18+r.Int64N(4e18))
+			if w == &before && strings.Contains(new(redact.Redactor).String(text), "card") {
+				continue
+			}
+			evenly(w, 1, text)
+		}
+		evenly(w, 100, "INFO mail to 7 is sent")
+	}
+	evenly(&now, 1, "INFO Receiving block blk_-4111111111111111 of size 67108864")
+	for _, l := range now.Lines {
+		if strings.Contains(new(redact.Redactor).String(l.Text), "card") {
+			cards++
+		}
+	}
+	if got := told(Mine(now, before, nil)); got != nil || cards < 5 {
+		t.Errorf("found %q among blocks of which %d look like cards, want nothing", got, cards)
 	}
 }
 
