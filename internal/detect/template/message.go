@@ -45,7 +45,7 @@ func messageRank(name []byte) int {
 // jsonMessage reads the fields of one JSON object as far as it is one; what is
 // cut off or broken counts up to there.
 func jsonMessage(line []byte) (message []byte, ok bool) {
-	r := jsonReader{line[objectStart(line):min(len(line), maxObject)], 0}
+	r := jsonReader{line[ObjectStart(line):min(len(line), maxObject)], 0}
 	if !r.next('{') {
 		return nil, false
 	}
@@ -73,9 +73,9 @@ func jsonMessage(line []byte) (message []byte, ok bool) {
 	return unescaped(message), true
 }
 
-// objectStart returns where the object of a line begins when nothing but a time
-// or a number stands before it; 0 otherwise.
-func objectStart(line []byte) int {
+// ObjectStart returns where the JSON object of a line begins when nothing but a
+// time or a number stands before it; 0 otherwise.
+func ObjectStart(line []byte) int {
 	for i, c := range line[:min(len(line), maxStamp)] {
 		switch {
 		case c == '{':

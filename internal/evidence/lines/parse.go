@@ -27,7 +27,7 @@ type parsed struct {
 var (
 	messageKeys = []string{"msg", "message", "event", "text", "short_message", "@message", "log"}
 	errorKeys   = []string{"error", "err", "exception", "exc", "cause", "error.message", "exception.message"}
-	levelKeys   = []string{"level", "severity", "lvl", "loglevel", "log.level", "severity_text"}
+	levelKeys   = []string{"level", "severity", "lvl", "loglevel", "@level", "log.level", "severity_text"}
 	statusKeys  = []string{"status", "status_code", "statusCode", "code", "http_status", "http.status_code", "http.response.status_code", "httpRequest.status"}
 	stackKeys   = []string{"stack", "stacktrace", "stack_trace", "exc_info", "traceback", "error.stack_trace", "exception.stacktrace", "error.stack"}
 )
@@ -43,6 +43,9 @@ func parse(l Line) parsed {
 	traced := p.headline()
 	if p.status != "" && !strings.Contains(p.message, p.status) {
 		p.message += " status=" + p.status
+	}
+	if m := ofKlog.FindStringSubmatch(text); m != nil && p.level == "" {
+		p.level = map[string]string{"I": "info", "W": "warn", "E": "error", "F": "fatal"}[m[1]]
 	}
 	if p.level == "" {
 		p.level = level(first(labels(l.Labels), levelKeys))
@@ -111,15 +114,52 @@ func (p *parsed) headline() (traced bool) {
 	return p.stack != nil || len(e.Cause) > 0
 }
 
+// jsonFields reads a JSON object, also behind a time; of one that is cut off
+// what is there counts.
 func jsonFields(text string) map[string]any {
+	text = text[template.ObjectStart([]byte(text[:min(len(text), 64)])):]
 	if !strings.HasPrefix(text, "{") {
 		return nil
 	}
 	var m map[string]any
-	if json.Unmarshal([]byte(text), &m) != nil {
+	switch err := json.Unmarshal([]byte(text), &m); {
+	case err == nil:
+		return m
+	case strings.Contains(text, "\n"):
 		return nil
 	}
+	m = fieldsOf(json.NewDecoder(strings.NewReader(text)))
+	if m == nil {
+		return nil
+	}
+	if message := template.Message([]byte(text)); first(m, messageKeys) == nil && len(message) < len(text) {
+		m[messageKeys[0]] = string(message) // it is what was cut off
+	}
 	return m
+}
+
+// fieldsOf reads the fields of an object that are whole; nil when it isn't one
+// that is cut off.
+func fieldsOf(d *json.Decoder) map[string]any {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	m := map[string]any{}
+	for {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil {
+			return m
+		}
+		var v any
+		switch {
+		case !ok:
+			return nil // whole, with something behind it
+		case d.Decode(&v) != nil:
+			return m
+		}
+		m[name] = v
+	}
 }
 
 func labels(m map[string]string) map[string]any {
@@ -144,10 +184,19 @@ func fromFields(f map[string]any) parsed {
 			break
 		}
 	}
-	if e := asText(first(f, errorKeys)); e != "" && !strings.Contains(p.message, e) {
+	if e := asText(first(f, errorKeys)); !nothing(e) && !strings.Contains(p.message, e) {
 		p.message = join(p.message, e)
 	}
 	return p
+}
+
+// nothing reports whether the value of an error says that there is none.
+func nothing(e string) bool {
+	switch strings.ToLower(e) {
+	case "", "null", "nil", "<nil>", "none", "undefined", "false":
+		return true
+	}
+	return false
 }
 
 func join(a, b string) string {
@@ -212,6 +261,7 @@ func level(v any) string {
 var (
 	logfmtPair = regexp.MustCompile(`(?:^|\s)([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)`)
 	levelWord  = regexp.MustCompile(`(?:^|[\s\[(|<])(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL|PANIC|LOG|STATEMENT)(?:[\s\]):|>]|$)`)
+	ofKlog     = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+ `)
 	errorWord  = regexp.MustCompile(`(?i)\b(?:panic|fatal|exception|traceback|error|failed|failure)\b`)
 )
 
@@ -262,8 +312,16 @@ func guessLevel(message string) string {
 			return "info" // LOG, STATEMENT
 		}
 	}
-	if hasAny(strings.ToLower(message), errorParts) && errorWord.MatchString(message) {
+	if hasAny(strings.ToLower(message), errorParts) && errorWord.MatchString(noError.ReplaceAllString(message, " ")) {
 		return "error"
 	}
 	return ""
 }
+
+// noError is what says that nothing failed: "0 failed" behind a comma, but not
+// "shard 0 failed"; "failed: 0" and "error=null", but not "error: 0 bytes left".
+var noError = regexp.MustCompile(`(?i)` +
+	`(?:^|[,;:(/|]\s*|\b(?:and|with|had|has|found|of)\s+)0\s+(?:error|failed|failure|exception)\b` +
+	`|\b(?:no|zero|without|without any)\s+(?:error|failure|exception)\b` +
+	`|\b(?:error|failed|failure|exception)"?\s*=\s*(?:0|null|nil|<nil>|none|false|"")(?:[\s,;)}\]|]|$)` +
+	`|\b(?:error|failed|failure|exception)"?\s*:\s*(?:0|null|nil|<nil>|none|false|"")\s*(?:[,;)}\]|]|$)`)

@@ -111,3 +111,65 @@ func TestMineJoinsNames(t *testing.T) {
 		t.Errorf("templates: %+v", got.Templates)
 	}
 }
+
+func TestLevels(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"@level":"error","@message":"no leader","@module":"raft"}`:            "error",
+		`{"log.level":"error","message":"no leader"}`:                           "error",
+		`{"log":{"level":"warn"},"message":"no leader"}`:                        "warn",
+		`{"message":"no leader","log":{"level":"error","logger":"raft"}}`:       "error",
+		`E0312 10:20:30.123456       1 reflector.go:126] watch of pods ended`:   "error",
+		`W0312 10:20:30.123456       1 reflector.go:126] watch of pods ended`:   "warn",
+		`I0312 10:20:30.123456       1 sync.go:7] "error budget" left="3"`:      "info",
+		`F0312 10:20:30.123456       1 main.go:7] no config`:                    "fatal",
+		`E0312 10:20:30.123456       1 sync.go:7] "sync" err="refused" pod="a"`: "error",
+		`E0312 is a part`: "",
+
+		`2026-03-12T10:00:00Z {"level":"info","msg":"order stored","error":null}`: "info",
+		`2026-03-12T10:00:00Z {"level":"error","msg":"order lost"}`:               "error",
+		`{"level":"info","msg":"no error","error":null,"body":"and so it was c`:   "info",
+		`{"level":"error","msg":"order lost because of so`:                        "error",
+		`{"ts":1,"msg":"order lost","level":"error","trace":{"id":"`:              "error",
+		`msg="order stored" error=null took=3`:                                    "",
+		`msg="order stored" error="" took=3`:                                      "",
+		`order stored error=null`:                                                 "",
+		`{"msg":"order stored","error":null}`:                                     "",
+		`{"msg":"order stored","error":"","n":1}`:                                 "",
+		`order stored {"error":null,"failed":0}`:                                  "",
+		`batch done: 100 rows, 0 failed`:                                          "",
+		`batch done with 0 errors`:                                                "",
+		`Tests run: 5, failed: 1, exception: 0`:                                   "error",
+		`Tests run: 5, failed: 0, exception: 0`:                                   "",
+		`batch done without errors, no failures`:                                  "",
+		`batch done: 100 rows, 10 failed`:                                         "error",
+		`batch done: 100 rows, 0 failed, panic in the end`:                        "error",
+		`write to shard 0 failed`:                                                 "error",
+		`upgrade to 2.0 failed`:                                                   "error",
+		`error: 0 bytes left`:                                                     "error",
+		`error: 0 of 3 are ready`:                                                 "error",
+		`error: none of them is ready`:                                            "error",
+		`failed: 0x80070005`:                                                      "error",
+		`migration failed with no error`:                                          "error",
+	} {
+		if got := parse(Line{Text: text}).level; got != want {
+			t.Errorf("%s: level %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestMessagesOfObjects(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`2026-03-12T10:00:00Z {"level":"info","msg":"order stored","error":null}`: "order stored",
+		`{"level":"error","error":"refused","msg":"order lost because of so`:      "order lost because of so: refused",
+		`{"level":"error","msg":"order lost","trace":{"id":"`:                     "order lost",
+		`{"msg":"order stored"} and more`:                                         `{"msg":"order stored"} and more`,
+		`{not JSON}`:                                                              "{not JSON}",
+		"{\"msg\":\"order lost\"}\nTraceback":                                     "{\"msg\":\"order lost\"}",
+	} {
+		if got := parse(Line{Text: text}).message; got != want {
+			t.Errorf("%s: message %q, want %q", text, got, want)
+		}
+	}
+}
