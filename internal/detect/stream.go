@@ -94,9 +94,9 @@ type state struct {
 	Value    float64 // last value
 	Points   uint32  // taken in
 	Same     uint32  // points in a row with the same value
-	SameMost uint32  // most of them so far
+	SameMost float32 // most of them so far; fades
 	Step     float64 // mean distance of points, seconds
-	Gap      float64 // longest distance of points so far, seconds
+	Gap      float64 // longest distance of points so far, seconds; fades
 	Weight   float32 // of the next point; grows, so that old points fade
 
 	Recent recent
@@ -354,6 +354,9 @@ const (
 	longer = 4
 	// leastRun is the shortest run, in points, that longer is applied to.
 	leastRun = 12
+	// gapHalfLife is after which the longest gap counts half. Few gaps are long, so
+	// that it is remembered for longer than values are.
+	gapHalfLife = halfLife * 3 / 2
 )
 
 // rest judges what is missing: movement and points.
@@ -368,12 +371,12 @@ func (s *state) rest(v *Verdict, value, dt float64) {
 	if ratio := dt / max(longer*s.Gap, leastRun*s.Step); ratio >= 1 {
 		replace(ratio, KindSilent)
 	}
-	longest := longer * max(s.SameMost, leastRun)
-	if value != s.Value || s.Points <= s.Same+warmUp || s.Same+1 < longest {
+	run, longest := float64(s.Same+1), longer*max(float64(s.SameMost), leastRun)
+	if value != s.Value || s.Points <= s.Same+warmUp || run < longest {
 		return
 	}
-	replace(float64(s.Same+1)/float64(longest), KindStuck)
-	if s.Same+1 > longest {
+	replace(run/longest, KindStuck)
+	if run >= longest+1 {
 		s.QuietAt = s.Points + refractoryPoints // one alarm a run
 	}
 }
@@ -400,20 +403,24 @@ func (s *state) keep(at time.Time, v, dt float64, m *measured) {
 	if s.Points > 0 && v == s.Value {
 		s.Same++
 	} else {
-		s.SameMost, s.Same = max(s.SameMost, s.Same), 0
+		s.SameMost, s.Same = max(s.SameMost, float32(s.Same)), 0
 	}
 	s.Level, s.Signed, s.Jumps = m.level, m.signed, m.jumps
 	s.Season.learn(at, v, s.perDay())
 	s.Recent.add(v)
-	s.Last, s.Value, s.Gap = at.UnixMilli(), v, max(s.Gap, dt)
+	s.Last, s.Value = at.UnixMilli(), v
 	s.Points = min(s.Points, math.MaxUint32-1) + 1
 	s.age(dt)
+	s.Gap = max(s.Gap, dt)
 }
 
-// age makes the points so far count less.
+// age makes the points so far count less, and the longest gap and run be shorter.
 func (s *state) age(dt float64) {
 	const heaviest = 1 << 20
-	s.Weight *= float32(math.Exp2(dt / halfLife.Seconds()))
+	older := math.Exp2(dt / halfLife.Seconds())
+	s.Gap /= math.Exp2(dt / gapHalfLife.Seconds())
+	s.SameMost /= float32(older)
+	s.Weight *= float32(older)
 	if s.Weight < heaviest {
 		return
 	}
