@@ -31,9 +31,9 @@ func (w *writer) fix() []part {
 		{heading: "Root Cause", match: rx(`root cause|^cause|problem|why`), body: w.rootCause()},
 		{heading: "Fix", match: rx(`^(the )?(fix|solution|change|what changes|goal|implementation|approach)`), body: w.fixBody()},
 		{heading: "Acceptance Criteria", match: rx(`accept|criteria|definition of done`), body: w.acceptance()},
-		{heading: "Regression Test", match: rx(`regression|^tests?( |$)|test plan|verification`), body: w.regression()},
+		{heading: "Regression Test", match: rx(`regression|\btest|verification|verified`), body: w.regression()},
 		{heading: "Estimated Risk", match: rx(`risk`), body: w.riskBody()},
-		{heading: "Rollback Plan", match: rx(`roll[ -]?back|undo|back[ -]?out|revert`), body: w.rollback()},
+		{heading: "Rollback Plan", match: rx(`roll[ -]?back|undo|back[ -]?out|way back|revert`), body: w.rollback()},
 		{heading: "Files", match: rx(`^(files|code|affected code|touches)`), body: w.files(), extra: true},
 	}
 }
@@ -185,12 +185,13 @@ func (w *writer) riskBody() string {
 }
 
 func (w *writer) rollback() string {
-	back := "the release before"
+	of := cmp.Or(w.code(w.component()), ask("which component?"))
+	back := fmt.Sprintf("Roll back the change of this Fix-It: deploy the release of %s that ran before it.", of)
 	if c, ok := w.suspect(); ok && c.Version != "" {
-		back = "the release before this fix (during the incident " + w.code(c.Version) + " ran)"
+		back += " During the incident " + w.code(c.Version) + " ran."
 	}
 	steps := []string{
-		fmt.Sprintf("Take back the change of this Fix-It and deploy %s of %s.", back, cmp.Or(w.code(w.component()), ask("which component?"))),
+		back,
 		"Watch the measurements above until they are back at their usual values.",
 	}
 	if w.bolt.ID != "" {

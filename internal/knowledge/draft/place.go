@@ -54,7 +54,7 @@ func (w *writer) placeNew(k Kind, p plan) (plan, error) {
 		}
 		p.repo, p.style = model.Repo, learn(model, src).borrowed()
 		was := nameOf(model)
-		n.dir, n.ext, n.slugSep, n.sep, n.tail = siblingFolder(was.dir, k), was.ext, was.slugSep, cmp.Or(was.sep, "-"), cmp.Or(was.tail, "-")
+		n.dir, n.ext, n.slugSep, n.sep, n.tail = w.siblingFolder(was.dir, k), was.ext, was.slugSep, cmp.Or(was.sep, "-"), cmp.Or(was.tail, "-")
 		n.digits = cmp.Or(was.digits, n.digits)
 		if was.prefix != "" && was.prefix == strings.ToLower(was.prefix) {
 			n.prefix = strings.ToLower(n.prefix)
@@ -228,7 +228,7 @@ func nameOf(a knowledge.Artefact) fileName {
 		n.prefix, n.sep, words = m[1], m[2], m[3]
 	}
 	n.slugged = words != "" || !n.numbered
-	if strings.Contains(words, "_") && !strings.Contains(words, "-") {
+	if !strings.Contains(words, "-") && (strings.Contains(words, "_") || n.numbered && n.tail == "_") {
 		n.slugSep = "_"
 	}
 	return n
@@ -256,12 +256,24 @@ func (n fileName) file(number, title, date string) string {
 
 // siblingFolder is where documents of a kind go that has no folder yet: beside
 // the folder of the work items, or into a folder that holds several kinds.
-func siblingFolder(dir string, k Kind) string {
+func (w *writer) siblingFolder(dir string, k Kind) string {
 	last := strings.ToLower(path.Base(dir))
-	if _, ofOneKind := knowledge.DefaultScheme().Folders[strings.NewReplacer("_", "-", " ", "-").Replace(last)]; !ofOneKind {
+	_, known := knowledge.DefaultScheme().Folders[strings.NewReplacer("_", "-", " ", "-").Replace(last)]
+	plural, ofKinds := strings.HasSuffix(last, "s"), false
+	kinds := map[knowledge.Kind]bool{}
+	for _, a := range w.base.Artefacts() {
+		at := path.Dir(a.Path)
+		switch {
+		case at == dir:
+			kinds[a.Kind] = true
+		case path.Dir(at) == path.Dir(dir):
+			ofKinds, plural = true, plural || strings.HasSuffix(at, "s")
+		}
+	}
+	if !known && (dir == "." || !ofKinds || len(kinds) > 1) {
 		return dir
 	}
-	return path.Join(path.Dir(dir), folderFor(k, strings.HasSuffix(last, "s")))
+	return path.Join(path.Dir(dir), folderFor(k, plural))
 }
 
 func folderFor(k Kind, plural bool) string {

@@ -114,10 +114,10 @@ func file(t testing.TB, d draft.Drafts, k draft.Kind) draft.File {
 // method is a repository as the method writes it, with folders for each kind.
 func method() world {
 	return world{
-		"docs/prd/PRD-003-orders.md":       "# PRD-003: Orders\n\n## User Story 1: Order\n\nAs a customer I order.\n\n## Success metrics\n\n99.9 % of orders succeed.\n",
-		"docs/adrs/ADR-011-outbox.md":      "# ADR-011: Mail through an outbox\n\n**Status**: accepted\n**PRD**: PRD-003, User Story 1\n\n## Context\n\nMail is slow.\n\n## Decision\n\nAn outbox.\n\n## Monitoring & Observability\n\nAn alert on waiting mail.\n\n## Runbook\n\nEscalation: page messaging.\n",
-		"docs/bolts/BOLT-020-mailer.md":    "# BOLT-020: Mailer\n\n**ADR**: ADR-011\n**Status**: done\n\n## Goal\n\nSend mail.\n\n## Acceptance Criteria\n\n- Mail is sent.\n",
-		"docs/fix-its/FIX-007-retry.md":    "# FIX-007 — Retry once\n\n- **Status:** done\n- **Related Incident:** [INC-2025-0003](../postmortems/inc-2025-0003.md)\n- **ADR:** [ADR-011](../adrs/ADR-011-outbox.md)\n- **Bolt:** BOLT-020\n- **Reviewer:** Bo\n\n## Why it happened\n\nNo retry.\n\n## The fix\n\nOne retry.\n\n## Risk\n\nLow.\n\n## Rollback\n\nDeploy the release before.\n",
+		"docs/prd/PRD-003-orders.md":        "# PRD-003: Orders\n\n## User Story 1: Order\n\nAs a customer I order.\n\n## Success metrics\n\n99.9 % of orders succeed.\n",
+		"docs/adrs/ADR-011-outbox.md":       "# ADR-011: Mail through an outbox\n\n**Status**: accepted\n**PRD**: PRD-003, User Story 1\n\n## Context\n\nMail is slow.\n\n## Decision\n\nAn outbox.\n\n## Monitoring & Observability\n\nAn alert on waiting mail.\n\n## Runbook\n\nEscalation: page messaging.\n",
+		"docs/bolts/BOLT-020-mailer.md":     "# BOLT-020: Mailer\n\n**ADR**: ADR-011\n**Status**: done\n\n## Goal\n\nSend mail.\n\n## Acceptance Criteria\n\n- Mail is sent.\n",
+		"docs/fix-its/FIX-007-retry.md":     "# FIX-007 — Retry once\n\n- **Status:** done\n- **Related Incident:** [INC-2025-0003](../postmortems/inc-2025-0003.md)\n- **ADR:** [ADR-011](../adrs/ADR-011-outbox.md)\n- **Bolt:** BOLT-020\n- **Reviewer:** Bo\n\n## Why it happened\n\nNo retry.\n\n## The fix\n\nOne retry.\n\n## Risk\n\nLow.\n\n## Rollback\n\nDeploy the release before.\n",
 		"docs/postmortems/inc-2025-0003.md": "# INC-2025-0003: Mail is late\n\n**ADR**: ADR-011\n\n## Summary\n\nLate. FIX-009 is planned in FIX-007.\n\n## Impact\n\nSome.\n\n## Root cause\n\nNo retry.\n\n## Action items\n\n- Retry (@bo, 2025-05-01)\n",
 	}
 }
