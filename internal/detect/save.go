@@ -10,7 +10,7 @@ import (
 // stateVersion is the first byte of a saved state. A change of the fields or of
 // what they mean gets a new one; a series whose state can't be read is learnt
 // anew.
-const stateVersion = 5
+const stateVersion = 6
 
 // ErrState reports bytes that are not the state of a stream.
 var ErrState = errors.New("not the state of a series")
@@ -55,10 +55,10 @@ func (s *state) valid() bool {
 		}
 		seen[at] = true
 	}
-	if min(s.Step, s.Gap, float64(s.SameMost), float64(s.Weight), s.Level, s.Jumps, s.Season.Error, float64(s.DriftPeak.Weight), s.Record[0], s.Record[1], s.Record[2]) < 0 {
+	if min(s.Step, s.Gap, float64(s.SameMost), float64(s.Weight), s.Clock.LeapGap, s.Level, s.Jumps, s.Season.Error, float64(s.DriftPeak.Weight), s.Record[0], s.Record[1], s.Record[2]) < 0 {
 		return false
 	}
-	numbers := []float64{s.Value, s.Step, s.Gap, float64(s.SameMost), float64(s.Weight), s.Level, s.Signed, s.Jumps, s.Season.Error, float64(s.DriftPeak.Weight)}
+	numbers := []float64{s.Value, s.Step, s.Gap, s.Clock.LeapGap, s.Clock.HeldValue, float64(s.SameMost), float64(s.Weight), s.Level, s.Signed, s.Jumps, s.Season.Error, float64(s.DriftPeak.Weight)}
 	numbers = append(append(append(numbers, s.Record[:]...), r.Value[:]...), s.Season.Day[:]...)
 	for _, w := range s.Season.Week {
 		numbers = append(numbers, float64(w))

@@ -85,7 +85,9 @@ type Stream struct{ s state }
 
 // Next takes a point in and judges it by the points before. A value that is not
 // finite is a missing one. A point that is not younger than the one before is
-// left out: its verdict is that of a usual point.
+// left out: its verdict is that of a usual point. But when three in a row, in
+// order among themselves, fall into the gap before a point, that one was dated
+// ahead, and the stream goes on from them.
 func (s *Stream) Next(at time.Time, v float64) Verdict { return s.s.next(at, v) }
 
 // state is kept in fields of fixed size, so that it can be written as it is.
@@ -98,6 +100,7 @@ type state struct {
 	Step     float64 // mean distance of points, seconds
 	Gap      float64 // longest distance of points so far, seconds; fades
 	Weight   float32 // of the next point; grows, so that old points fade
+	Clock    clock
 
 	Recent recent
 	Season season
@@ -127,18 +130,21 @@ const (
 
 func (s *state) next(at time.Time, v float64) Verdict {
 	now := at.UnixMilli()
-	if s.Points > 0 && now <= s.Last || !isFinite(v) {
+	if s.leavesOut(now, v) {
 		return Verdict{}
 	}
 	v = min(max(v, -largest), largest)
+	s.release(now)
 	dt := 0.0
 	if s.Points > 0 {
 		dt = (float64(now) - float64(s.Last)) / 1000
 		if dt > longGap.Seconds() && dt > 100*s.Step {
-			*s = state{}
-			s.next(at, v)
+			s.hold(now, v)
 			return Verdict{Score: Alarm, Unusual: Alarm, Kind: KindSilent, Onset: at}
 		}
+	}
+	s.leap(now, dt)
+	if s.Points > 0 {
 		s.pace(dt)
 	}
 	m := s.measure(at, v)
