@@ -84,7 +84,7 @@ func exhausted(c diagnose.CauseClass) (cause, bool) {
 }
 
 func leaking(c diagnose.CauseClass) (cause, bool) {
-	what := ""
+	var what string
 	switch c {
 	case diagnose.LeakMemory:
 		what = "memory"
@@ -133,7 +133,7 @@ func depending(c diagnose.CauseClass) (cause, bool) {
 }
 
 func changed(c diagnose.CauseClass) (cause, bool) {
-	what := ""
+	var what string
 	switch c {
 	case diagnose.BadDeploy:
 		what = "release"

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/document"
-	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/outside"
 )
 
@@ -138,6 +137,3 @@ func and(items []string) string {
 	}
 	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
 }
-
-// named is an artefact as text names it; "" for none.
-func named(a knowledge.Artefact) string { return a.ID }
