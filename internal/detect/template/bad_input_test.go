@@ -75,7 +75,7 @@ func TestAMillionDifferentTemplates(t *testing.T) {
 // as are looked at, none of which it has seen before. Not in parallel: memory is
 // that of the whole process.
 func TestTheLargestTemplates(t *testing.T) {
-	const lines, most = manyDifferent / 50, 64 << 20
+	const lines, most = manyDifferent / 50, 40 << 20
 	r := rand.New(rand.NewPCG(23, 24))
 	m := template.New(0)
 	line := make([]byte, 0, 4096)
@@ -96,6 +96,30 @@ func TestTheLargestTemplates(t *testing.T) {
 		t.Errorf("%d shapes in %.1f MB, want at most %d MB", kept, grown/1e6, most>>20)
 	}
 	t.Logf("%.1f MB, %d shapes", grown/1e6, kept)
+	runtime.KeepAlive(m)
+}
+
+// Lines of random bytes are of many short pieces, so that what is kept to join
+// them outweighs their text. Not in parallel: memory is that of the whole process.
+func TestNoiseStaysWithinTheLimit(t *testing.T) {
+	const lines, most = manyDifferent / 20, 40 << 20
+	r := rand.New(rand.NewPCG(25, 26))
+	m := template.New(0)
+	line := make([]byte, 300)
+	heap, highest := heapInUse(), 0.0
+	for i := range lines {
+		for j := range line {
+			line[j] = byte(r.Uint32())
+		}
+		m.Add(line)
+		if i%(lines/20) == 0 {
+			highest = max(highest, heapInUse()-heap)
+		}
+	}
+	if highest > most {
+		t.Errorf("%.1f MB, want at most %d MB", highest/1e6, most>>20)
+	}
+	t.Logf("%.1f MB", highest/1e6)
 	runtime.KeepAlive(m)
 }
 

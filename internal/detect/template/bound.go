@@ -10,10 +10,12 @@ const (
 	// formsPerShape bounds the forms, which only save work: the same shape with
 	// other marks, units or longer lists.
 	formsPerShape = 4
-	// bytesOfPlace is what a place of a shape takes beside its text, and
-	// bytesOfShape what shapes take on average when the miner is full.
-	bytesOfPlace = 64
-	bytesOfShape = 2048
+	// bytesOfPlace is what a place of a shape takes beside its text,
+	// bytesOfContext what the context of a place does, and bytesOfShape what
+	// shapes take on average when the miner is full.
+	bytesOfPlace   = 48
+	bytesOfContext = 128
+	bytesOfShape   = 2560
 	// share of the shapes that is forgotten at a time.
 	share = 4
 )

@@ -69,7 +69,7 @@ func (m *Miner) insert(es []element) *shape {
 		return x
 	}
 	m.made++
-	x := &shape{id: id, elements: es, used: m.lines, born: m.made}
+	x := &shape{id: id, elements: slices.Clone(es), used: m.lines, born: m.made}
 	m.shapes[id] = x
 	x.bytes = x.size()
 	m.size += x.bytes

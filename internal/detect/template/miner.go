@@ -76,9 +76,10 @@ type shape struct {
 	gone     bool   // forgotten
 }
 
-// size is about what the shape takes of memory, in bytes, when it is made.
+// size is about what the shape takes of memory, with the contexts that it can be
+// in, in bytes, when it is made.
 func (x *shape) size() int {
-	n := 0
+	n := min(anchors(x.elements), maxPlaces) * bytesOfContext
 	for _, e := range x.elements {
 		n += bytesOfPlace + len(e.text)
 	}
