@@ -87,3 +87,32 @@ func (s *state) leap(now int64, dt float64) {
 		*c = clock{LeapFrom: s.Last, LeapTo: now, LeapAt: s.Points, LeapGap: s.Gap}
 	}
 }
+
+// Silence judges the time since the last point, at a moment without one: a caller
+// that watches a series learns from it that points are missing before they return.
+// It is about the score that a point then would have for the gap before it, and
+// changes nothing; alarms before do not matter, so that a caller tells an alarm that
+// goes on by its Onset, when the first point was missed. The verdict is that of a
+// usual point while too little is known, and at the time of the last point or before.
+func (s *Stream) Silence(at time.Time) Verdict {
+	gap := float64(at.UnixMilli()-s.s.Last) / 1000
+	if s.s.Points < warmUp || gap <= 0 {
+		return Verdict{}
+	}
+	u := s.s.silence(gap)
+	v := Verdict{Score: u, Unusual: u, Kind: KindSilent}
+	if u < Alarm {
+		v.Score *= belowAlarm
+	}
+	if u >= standsOut {
+		v.Onset = time.UnixMilli(s.s.Last).Add(time.Duration(s.s.Step * float64(time.Second))).UTC()
+	}
+	return v
+}
+
+// silence is how unusual a gap is, in seconds: Alarm when it is longer times as
+// long as any before.
+func (s *state) silence(gap float64) float64 {
+	ratio := gap / max(longer*s.Gap, leastRun*s.Step)
+	return ratio / (1 + ratio)
+}

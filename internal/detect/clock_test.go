@@ -87,3 +87,35 @@ func TestAPointOfTheFutureForgetsNothing(t *testing.T) {
 		}
 	}
 }
+
+// Points that stay away are told without one that returns, as one would tell.
+func TestSilenceIsToldWhileItLasts(t *testing.T) {
+	t.Parallel()
+	var s detect.Stream
+	if v := s.Silence(monday); v != (detect.Verdict{}) {
+		t.Errorf("before any point: %+v", v)
+	}
+	at := noisy(&s, rand.New(rand.NewPCG(17, 18)), monday, 14)
+	last, missed := at.Add(-10*time.Minute), at
+	if v := s.Silence(last); v != (detect.Verdict{}) {
+		t.Errorf("at the last point: %+v", v)
+	}
+	before := s
+	for minutes, want := range map[int]bool{10: false, 60: false, 110: false, 130: true, 24 * 60: true, 40 * 24 * 60: true} {
+		at := last.Add(time.Duration(minutes) * time.Minute)
+		v := s.Silence(at)
+		if got := v.Score >= detect.Alarm; got != want || v.Score > 1 {
+			t.Errorf("after %d minutes: %+v, want alarm %t", minutes, v, want)
+		}
+		if want && (v.Kind != detect.KindSilent || !v.Onset.Equal(missed)) {
+			t.Errorf("after %d minutes: %+v, want silent since %s", minutes, v, missed)
+		}
+		back := s // a copy
+		if got := back.Next(at, 100); want && got.Unusual < min(v.Unusual, detect.Alarm) {
+			t.Errorf("after %d minutes: %+v, and a point then: %+v", minutes, v, got)
+		}
+	}
+	if s != before {
+		t.Error("a look changed the stream")
+	}
+}

@@ -73,6 +73,7 @@ const (
 	// are closer to an alarm go on with it when they are as unusual as grave.
 	refractoryPoints = 4
 	grave            = 0.9
+	belowAlarm       = 0.9                 // what scores below Alarm are scaled by
 	longGap          = 14 * 24 * time.Hour // after which everything is learnt anew
 	trackRecord      = 500                 // points over which predictors are compared
 )
@@ -370,18 +371,18 @@ func (s *state) rest(v *Verdict, value, dt float64) {
 	if s.Points < warmUp {
 		return
 	}
-	replace := func(ratio float64, k Kind) {
-		u := max(v.Unusual, ratio/(1+ratio))
+	replace := func(u float64, k Kind) {
+		u = max(v.Unusual, u)
 		*v = Verdict{Score: u, Unusual: u, Kind: k}
 	}
-	if ratio := dt / max(longer*s.Gap, leastRun*s.Step); ratio >= 1 {
-		replace(ratio, KindSilent)
+	if u := s.silence(dt); u >= Alarm {
+		replace(u, KindSilent)
 	}
 	run, longest := float64(s.Same+1), longer*max(float64(s.SameMost), leastRun)
 	if value != s.Value || s.Points <= s.Same+warmUp || run < longest {
 		return
 	}
-	replace(run/longest, KindStuck)
+	replace(run/(run+longest), KindStuck)
 	if run >= longest+1 {
 		s.QuietAt = s.Points + refractoryPoints // one alarm a run
 	}
@@ -444,7 +445,7 @@ func (s *state) quieten(now int64, v *Verdict) {
 	goesOn := v.Unusual >= grave && s.Points-s.Alarmed <= refractoryPoints
 	switch {
 	case v.Unusual < Alarm:
-		v.Score = 0.9 * v.Unusual
+		v.Score = belowAlarm * v.Unusual
 	case quiet && !goesOn:
 		v.Score = 0.45 + 0.0499*v.Unusual
 	default:
