@@ -156,6 +156,10 @@ func (w *writer) plan(k Kind) error {
 		if a, ok := w.base.Artefact(w.rec.Incident.ID); ok {
 			return w.without(k, fmt.Sprintf("%s is in the repository already (%s)", a.ID, a.Path), "edit that file")
 		}
+	case Playbook:
+		if !w.known {
+			return w.without(k, "the record names no cause", "draft it when the cause is known")
+		}
 	case Runbook:
 		if a, ok := w.runbookFor(); ok {
 			w.plans[k] = plan{id: a.ID, title: a.Title, repo: a.Repo, path: a.Path, within: true}

@@ -252,7 +252,7 @@ func TestWhatTheRecordDoesNotSayIsAsked(t *testing.T) {
 	rec := record("", "")
 	rec.Incident.Hypotheses, rec.Incident.Trace, rec.Evidence, rec.Intents, rec.Changes = nil, nil, nil, nil, nil
 	d := method().write(t, rec, draft.Options{})
-	if len(d.Files) != 4 || len(d.Notes) != 1 || !strings.HasPrefix(d.Notes[0], "no adr-amendment: ") {
+	if len(d.Files) != 3 || len(d.Notes) != 2 || !strings.HasPrefix(d.Notes[0], "no adr-amendment: ") {
 		t.Errorf("%d files, notes %q", len(d.Files), d.Notes)
 	}
 	fix := string(file(t, d, draft.FixBolt).New)

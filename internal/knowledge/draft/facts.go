@@ -202,11 +202,11 @@ func (f *facts) advices() []advice {
 	return out
 }
 
-// title of what mends the cause: "Exhausted connection pool in outbox-relay".
+// title of what mends the cause: "Exhausted connection pool in outbox-relay"; without a cause, that of the
+// incident.
 func (f *facts) title() string {
-	in := cmp.Or(f.component(), "an unknown component")
 	if !f.known {
-		return "Unknown cause in " + in
+		return cmp.Or(f.rec.Incident.Title, "Unknown cause")
 	}
-	return f.cause.title + " in " + in
+	return f.cause.title + " in " + cmp.Or(f.component(), "an unknown component")
 }

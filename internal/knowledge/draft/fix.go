@@ -17,9 +17,6 @@ func (w *writer) titleOf(k Kind) string {
 	case PostMortem:
 		return cmp.Or(w.rec.Incident.Title, w.title())
 	case Playbook:
-		if !w.known {
-			return w.title()
-		}
 		return w.cause.title
 	}
 	return w.title()
@@ -27,15 +24,18 @@ func (w *writer) titleOf(k Kind) string {
 
 // fix is the Fix-It Bolt.
 func (w *writer) fix() []part {
-	return []part{
+	out := []part{
 		{heading: "Root Cause", match: rx(`root cause|^cause|problem|why`), body: w.rootCause()},
 		{heading: "Fix", match: rx(`^(the )?(fix|solution|change|what changes|goal|implementation|approach)`), body: w.fixBody()},
 		{heading: "Acceptance Criteria", match: rx(`accept|criteria|definition of done`), body: w.acceptance()},
 		{heading: "Regression Test", match: rx(`regression|\btest|verification|verified`), body: w.regression()},
 		{heading: "Estimated Risk", match: rx(`risk`), body: w.riskBody()},
 		{heading: "Rollback Plan", match: rx(`roll[ -]?back|undo|back[ -]?out|way back|revert`), body: w.rollback()},
-		{heading: "Files", match: rx(`^(files|code|affected code|touches)`), body: w.files(), extra: true},
 	}
+	if p := w.failing.Path; p != "" { // the chain finds work items by the files that they list
+		out = append(out, part{heading: "Files", match: rx(`^(files|code|affected code|touches)`), body: "- " + w.code(p) + "\n", extra: true})
+	}
+	return out
 }
 
 // rootCause says what the record knows of the cause.
@@ -172,6 +172,9 @@ func (w *writer) regression() string {
 }
 
 func (w *writer) riskBody() string {
+	if !w.known {
+		return ask("which risk, and why? It depends on the cause, which is not known.") + "\n"
+	}
 	level := map[action.Risk]string{action.Low: "Low", action.Medium: "Medium", action.High: "High"}[w.cause.risk]
 	text := fmt.Sprintf("**%s**: %s.", level, w.cause.because)
 	if w.prd.ID != "" {
@@ -209,12 +212,4 @@ func (w *writer) rollback() string {
 	}
 	b.WriteString("\nStored data and its schema stay as they are. " + ask("how long does it take, and what does it leave behind?") + "\n")
 	return b.String()
-}
-
-// files are the code at fault, for repositories whose work items list files.
-func (w *writer) files() string {
-	if p := w.failing.Path; p != "" {
-		return "- " + w.code(p) + "\n"
-	}
-	return ask("which files?") + "\n"
 }
