@@ -71,7 +71,7 @@ func (p *page) impact(r impact.Report) {
 		p.line("%s", p.fit(plain(title), 0))
 	}
 	p.impactSubject(r)
-	p.impactServices(r.Services)
+	p.impactServices(r)
 	p.impactDowntime(r)
 	p.impactRequirements(r.Requirements)
 	if len(r.Notify) > 0 {
@@ -111,7 +111,11 @@ func (p *page) impactSubject(r impact.Report) {
 	}
 }
 
-func (p *page) impactServices(services []impact.Service) {
+func (p *page) impactServices(r impact.Report) {
+	services, itself := r.Services, "itself"
+	if r.Subject.Kind != "service" {
+		itself = "belongs to " + r.Subject.Name
+	}
 	p.heading("Services that stop or suffer")
 	if len(services) == 0 {
 		p.item("", "none is known")
@@ -119,7 +123,7 @@ func (p *page) impactServices(services []impact.Service) {
 	}
 	rows := [][]string{{"SERVICE", "TIER", "USERS", "NOW", "USUALLY", "HOW"}}
 	for _, s := range services {
-		how := "itself"
+		how := itself
 		if s.Distance > 0 {
 			how = strings.Join(s.Path, " → ") + " (" + strings.Join(s.Basis, ", ") + ")"
 		}

@@ -12,8 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -54,6 +56,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"fakesource": fakeSource,
+			"fakemetric": fakeMetric,
 			"replace":    replace,
 			"mode":       mode,
 			"status":     status,
@@ -97,6 +100,31 @@ func fakeSource(ts *testscript.TestScript, neg bool, args []string) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status": "success", "data": {}}`))
+	}))
+	ts.Defer(srv.Close)
+	ts.Setenv(args[0], srv.URL)
+}
+
+// fakeMetric starts a Prometheus that answers every range with one series: 40, and
+// 2 on Sundays from 03:00 to 05:00 UTC. Its URL goes into the variable.
+func fakeMetric(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fakemetric VARIABLE")
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		from, _ := strconv.ParseFloat(r.FormValue("start"), 64)
+		to, _ := strconv.ParseFloat(r.FormValue("end"), 64)
+		step, _ := strconv.ParseFloat(r.FormValue("step"), 64)
+		var points []string
+		for at := from; step >= 1 && at <= to; at += step {
+			value, t := "40", time.Unix(int64(at), 0).UTC()
+			if t.Weekday() == time.Sunday && t.Hour() >= 3 && t.Hour() < 5 {
+				value = "2"
+			}
+			points = append(points, fmt.Sprintf("[%.0f, %q]", at, value))
+		}
+		_, _ = fmt.Fprintf(w, `{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [%s]}]}}`, strings.Join(points, ","))
 	}))
 	ts.Defer(srv.Close)
 	ts.Setenv(args[0], srv.URL)

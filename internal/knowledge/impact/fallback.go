@@ -15,8 +15,12 @@ type mechanism struct {
 
 func mechanisms() []mechanism {
 	return []mechanism{
-		{"replica", replicaRE, true}, {"failover", failoverRE, true},
-		{"fallback", fallbackRE, false}, {"circuit breaker", breakerRE, false}, {"cache", cacheRE, false}, {"queue", queueRE, false},
+		{"replica", replicaRE, true},
+		{"failover", failoverRE, true},
+		{"fallback", fallbackRE, false},
+		{"circuit breaker", breakerRE, false},
+		{"cache", cacheRE, false},
+		{"queue", queueRE, false},
 	}
 }
 
@@ -28,8 +32,12 @@ var (
 	cacheRE    = regexp.MustCompile(`(?i)\b(cached?|caches|stale[ -](data|copy|copies|values?|prices?|answers?))\b`)
 	queueRE    = regexp.MustCompile(`(?i)\b(queues?|queued|buffers?|buffered|spool(ed|s)?|retried later|catch(es)? up)\b`)
 	// noneRE denies what stands near it.
-	noneRE = regexp.MustCompile(`(?i)\b(no|not|never|without (an?y? )?|lacks?|missing|neither|isn't|there is none|do(es)?n't)\b`)
+	noneRE = regexp.MustCompile(`(?i)\b(no|not|never|lacks?|missing|neither|isn't|there is none|do(es)?n't)\b`)
 )
+
+// lackingRE denies what stands directly behind it: "without a cache", and not
+// "without the database it falls back".
+var lackingRE = regexp.MustCompile(`(?i)\bwithout( an?y?)?$`)
 
 // databaseRE is how a text speaks of a database without its name.
 var databaseRE = regexp.MustCompile(`(?i)\b(databases?|db)\b`)
@@ -52,7 +60,7 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 		}
 		for _, l := range d.lines {
 			m, ok := mechanismIn(l.text, s.Distance == 0)
-			if !ok || !w.speaksOf(d, l, s, needs, about) {
+			if !ok || s.Distance == 0 && !m.own && !about || !w.speaksOf(d, l, s, needs, about) {
 				continue
 			}
 			c := Claim{Kind: m.name, Text: shown(l.text), Where: l.where, Absent: denied(l.text, m.re)}
@@ -67,9 +75,11 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 	return out
 }
 
+// mechanismIn is the first mechanism that a text names; those of what stops only
+// with own.
 func mechanismIn(text string, own bool) (mechanism, bool) {
 	for _, m := range mechanisms() {
-		if (own == m.own || own && m.name == "fallback") && m.re.MatchString(text) {
+		if (own || !m.own) && m.re.MatchString(text) {
 			return m, true
 		}
 	}
@@ -78,7 +88,8 @@ func mechanismIn(text string, own bool) (mechanism, bool) {
 
 // speaksOf reports whether a line is about the service and what it needs. Of a
 // service itself: the artefact is about it, or the line names it. Of one that needs
-// another: the line or its section names the other, or says "database" for one.
+// another: the line, its neighbour or its heading names the other, or the line says
+// "database" for one.
 func (w *world) speaksOf(d document, l line, s Service, needs string, about bool) bool {
 	names := func(x line, service string) bool {
 		n := w.services[fold(service)]
@@ -92,7 +103,8 @@ func (w *world) speaksOf(d document, l line, s Service, needs string, about bool
 	}
 	isDatabase := databaseRE.MatchString(strings.NewReplacer("-", " ", "_", " ").Replace(needs + " " + w.services[fold(needs)].Title))
 	for _, x := range d.lines {
-		if x.section != l.section || x.section < 0 && x.where != l.where {
+		far := x.where.Line-l.where.Line > 1 || l.where.Line-x.where.Line > 1
+		if x.section != l.section || x.section < 0 && x.where != l.where || far && !x.heading {
 			continue
 		}
 		if names(x, needs) || x.mentions(needs) || isDatabase && x.where == l.where && databaseRE.MatchString(x.text) {
@@ -110,5 +122,6 @@ func denied(text string, re *regexp.Regexp) bool {
 	}
 	from := strings.LastIndexAny(text[:at[0]], ".,;:") + 1
 	before := strings.Fields(text[from:at[0]])
-	return noneRE.MatchString(strings.Join(before[max(0, len(before)-4):], " ")) || strings.HasPrefix(strings.TrimSpace(text[at[1]:]), ": none")
+	near := strings.Join(before[max(0, len(before)-4):], " ")
+	return noneRE.MatchString(near) || lackingRE.MatchString(near) || strings.HasPrefix(strings.TrimSpace(text[at[1]:]), ": none")
 }

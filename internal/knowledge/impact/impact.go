@@ -10,6 +10,7 @@ package impact
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -144,6 +145,9 @@ func (w *world) missing(r Report) []string {
 	}
 	if len(r.Services) == 0 {
 		out = append(out, "no service is known to need "+r.Subject.Name+"; that is a lack of knowledge, not of impact")
+	}
+	if len(r.Services) > 0 && !slices.ContainsFunc(r.Services, func(s Service) bool { return len(s.Claims) > 0 }) {
+		out = append(out, "no artefact says whether there is a replica, a fallback, a cache or a queue")
 	}
 	if w.in.Action.Length == 0 {
 		out = append(out, "the action gives no length: write it like \"restart, 15 min\"")

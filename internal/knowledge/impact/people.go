@@ -95,7 +95,7 @@ func (w *world) escalate(services []Service) []Reason {
 		}
 	}
 	if len(facing) > 1 {
-		out = append(out, Reason{"several services", facing, fmt.Sprintf("%d user-facing services stop together", len(facing))})
+		out = append(out, Reason{"several", facing, fmt.Sprintf("%d user-facing services stop together", len(facing))})
 	}
 	return out
 }

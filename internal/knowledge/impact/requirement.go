@@ -257,7 +257,7 @@ const maxKPIs = 20
 var (
 	earnsRE = regexp.MustCompile(`(?i)revenue|turnover|\bsales\b|\bGMV\b|\bearns?\b|\bincome\b|business value|\bcosts? us\b|\bloses?\b`)
 	moneyRE = regexp.MustCompile(`(?i)(?:(€|\$|£|EUR|USD|GBP|CHF|JPY|INR|SEK|NOK|DKK|PLN|CAD|AUD)\s?)?(\d[\d.,']*)\s?(k|m|thousand|million)?\b\s?(€|\$|£|EUR|USD|GBP|CHF|JPY|INR|SEK|NOK|DKK|PLN|CAD|AUD|euros?|dollars?|pounds?)?\s*(?:(?:of|in)\s+\w+\s+)?(?:/|per|a|an|each|every)\s?(second|sec|s|minute|min|m|hour|hr|h|day|d|week|month|year)\b`)
-	bareRE  = regexp.MustCompile(`(?i)revenue[ _-]?per[ _-]?(minute|hour|day)\W{1,4}(€|\$|£|[A-Z]{3})?\s?(\d[\d.,']*)\s?(k|m)?\b\s?(€|\$|£|[A-Z]{3})?`)
+	bareRE  = regexp.MustCompile(`(?i)revenue[ _-]?per[ _-]?(minute|hour|day)[^\w€$£]{1,4}(€|\$|£|[A-Z]{3})?\s?(\d[\d.,']*)\s?(k|m)?\b\s?(€|\$|£|[A-Z]{3})?`)
 )
 
 // revenueIn reads "Revenue: 1200 EUR per minute", "revenue_per_minute: 1200" and

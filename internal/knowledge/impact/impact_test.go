@@ -1,0 +1,301 @@
+package impact_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/impact"
+	"github.com/holdfast-sre/holdfast/internal/problem"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) // a Wednesday
+
+func base(t *testing.T, files map[string]string) *knowledge.Base {
+	t.Helper()
+	fs := fstest.MapFS{}
+	for name, text := range files {
+		fs[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	b, err := knowledge.Read(fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func services(t *testing.T, all ...catalog.Service) *catalog.Catalog {
+	t.Helper()
+	for i := range all {
+		all[i].Tier, all[i].Owner = 1, all[i].Name+"-team"
+	}
+	c, err := catalog.New(all, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func analyse(t *testing.T, in impact.Input) impact.Report {
+	t.Helper()
+	if in.Now.IsZero() {
+		in.Now = noon
+	}
+	r, err := impact.Analyse(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestParseAction(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		verb   string
+		length time.Duration
+	}{
+		"restart database, 15 min":         {"restart", 15 * time.Minute},
+		"Failing over to the replica 90s":  {"failover", 90 * time.Second},
+		"maintenance, 1 h 30 min":          {"maintenance", 90 * time.Minute},
+		"upgrade from 15 to 16":            {"upgrade", 0},
+		"1.5 hours of sorcery":             {"", 90 * time.Minute},
+		"shut down for 2 days":             {"stop", 48 * time.Hour},
+		"":                                 {"", 0},
+		"15-minute restart of the cluster": {"restart", 15 * time.Minute},
+	}
+	for text, want := range tests {
+		got := impact.ParseAction(text)
+		if got.Verb != want.verb || got.Length != want.length || got.Text != text {
+			t.Errorf("ParseAction(%q) = %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+func TestServicesThatNeedItComeWithTheirWay(t *testing.T) {
+	t.Parallel()
+	cat := services(t,
+		catalog.Service{Name: "vault-db"}, catalog.Service{Name: "vault", DependsOn: []string{"vault-db"}},
+		catalog.Service{Name: "portal", DependsOn: []string{"vault"}, UserFacing: true}, catalog.Service{Name: "blog"},
+	)
+	r := analyse(t, impact.Input{Subject: "Vault DB", Catalog: cat, Calls: []impact.Call{{From: "cron", To: "vault"}}})
+	got := map[string]string{}
+	for _, s := range r.Services {
+		got[s.Name] = strings.Join(s.Path, ">") + " " + strings.Join(s.Basis, ",")
+	}
+	want := map[string]string{
+		"vault-db": "vault-db ", "vault": "vault>vault-db catalog", "portal": "portal>vault>vault-db catalog,catalog",
+		"cron": "cron>vault>vault-db traces,catalog",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheBudgetCostIsTheShareOfTheTrafficInTheDowntime(t *testing.T) {
+	t.Parallel()
+	cat := services(t, catalog.Service{Name: "api", SLOs: []catalog.SLO{{Name: "up", Signal: "availability", Objective: 0.999, Window: "30d"}}})
+	in := impact.Input{Subject: "api", Catalog: cat, Action: impact.ParseAction("stop, 432 s"), Traffic: map[string]impact.Traffic{
+		"api": {Now: 20, Known: true, Profile: week(func(time.Time) float64 { return 10 })},
+	}}
+	b := analyse(t, in).Services[0].Budgets[0]
+	// 432 s of 30 days are a sixth of a thousandth; twice the usual traffic.
+	if b.Share == nil || *b.Share < 0.333 || *b.Share > 0.334 {
+		t.Errorf("share %v, want a third", b.Share)
+	}
+	for why, change := range map[string]func(*impact.Input){
+		"no traffic":              func(in *impact.Input) { in.Traffic = nil },
+		"the downtime is unknown": func(in *impact.Input) { in.Action = impact.ParseAction("stop") },
+		"too little history to say what share of the traffic this is": func(in *impact.Input) {
+			in.Traffic = map[string]impact.Traffic{"api": {Now: 20, Known: true, Profile: impact.ProfileOf([]evidence.Point{{At: noon, Value: 3}})}}
+		},
+	} {
+		other := in
+		change(&other)
+		if b := analyse(t, other).Services[0].Budgets[0]; b.Share != nil || b.Why != why {
+			t.Errorf("got %v, %q; want no number: %s", b.Share, b.Why, why)
+		}
+	}
+}
+
+// week is a profile of four weeks.
+func week(rate func(time.Time) float64) impact.Profile {
+	var points []evidence.Point
+	for at := noon.Add(-28 * 24 * time.Hour); at.Before(noon); at = at.Add(time.Hour) {
+		points = append(points, evidence.Point{At: at, Value: rate(at)})
+	}
+	return impact.ProfileOf(points)
+}
+
+func TestTheQuietestWindowLeavesFreezesOutAndIsTheEarliestOfEquals(t *testing.T) {
+	t.Parallel()
+	nights := week(func(at time.Time) float64 {
+		if at.Hour() == 3 {
+			return 1
+		}
+		return 50
+	})
+	in := impact.Input{
+		Subject: "api", Catalog: services(t, catalog.Service{Name: "api"}), Action: impact.ParseAction("restart 30 min"),
+		Traffic: map[string]impact.Traffic{"api": {Profile: nights}},
+	}
+	first := time.Date(2026, 3, 5, 3, 0, 0, 0, time.UTC)
+	if q := analyse(t, in).Quiet; q.Window == nil || !q.Window.From.Equal(first) || q.Requests != 1800 {
+		t.Errorf("got %+v, want the first night", q)
+	}
+	in.Freezes = []impact.Window{{Name: "sale", From: first.Add(-time.Hour), To: first.Add(15 * time.Minute)}}
+	if q := analyse(t, in).Quiet; q.Window == nil || !q.Window.From.Equal(first.Add(15*time.Minute)) {
+		t.Errorf("got %+v, want the end of the freeze", q.Window)
+	}
+	in.Freezes = []impact.Window{{Name: "sale", From: noon, To: noon.Add(8 * 24 * time.Hour)}}
+	if q := analyse(t, in).Quiet; q.Window != nil || !strings.Contains(q.Why, "sale") {
+		t.Errorf("got %+v, want none, because of the sale", q)
+	}
+	in.Freezes, in.Traffic = nil, map[string]impact.Traffic{"api": {Profile: impact.ProfileOf([]evidence.Point{{At: noon, Value: 3}})}}
+	if q := analyse(t, in).Quiet; q.Window != nil || !strings.Contains(q.Why, "too little history") {
+		t.Errorf("got %+v, want too little history", q)
+	}
+}
+
+func TestNoWindowIsQuieterThanTheQuietest(t *testing.T) {
+	t.Parallel()
+	cat := services(t, catalog.Service{Name: "api"})
+	rapid.Check(t, func(rt *rapid.T) {
+		var p impact.Profile
+		for h := range p.Rate {
+			p.Rate[h], p.Seen[h] = float64(rapid.IntRange(0, 9).Draw(rt, "rate")), 1
+		}
+		hours := rapid.IntRange(1, 24).Draw(rt, "hours")
+		in := impact.Input{Subject: "api", Catalog: cat, Now: noon, Action: impact.Action{Length: time.Duration(hours) * time.Hour}, Traffic: map[string]impact.Traffic{"api": {Profile: p}}}
+		r, err := impact.Analyse(in)
+		if err != nil || r.Quiet.Window == nil {
+			rt.Fatalf("no window: %v %s", err, r.Quiet.Why)
+		}
+		for from := 0; from+hours <= 168; from++ {
+			sum := 0.0
+			for h := range hours {
+				sum += 3600 * p.Rate[(2*24+12+from+h)%168]
+			}
+			if sum < r.Quiet.Requests-1e-6 {
+				rt.Fatalf("%v in %d hours from now, %v in the window", sum, from, r.Quiet.Requests)
+			}
+		}
+	})
+}
+
+func TestFlagsThatAreNotSetAreUnsafe(t *testing.T) {
+	t.Parallel()
+	no := catalog.Flags{Stateless: catalog.True, PII: catalog.False, Financial: catalog.False, Auth: catalog.False}
+	safe, silent, money := no, no, no
+	silent.Auth = catalog.Unset
+	money.Financial = catalog.True
+	cat := services(t, catalog.Service{Name: "disk", Flags: safe}, catalog.Service{Name: "login", Flags: silent, DependsOn: []string{"disk"}},
+		catalog.Service{Name: "till", Flags: money, DependsOn: []string{"disk"}})
+	got := analyse(t, impact.Input{Subject: "disk", Catalog: cat}).Escalate
+	want := []impact.Reason{
+		{Rule: "financial", Service: []string{"till"}, Why: "moves money or decides about it"},
+		{Rule: "auth", Service: []string{"login"}, Why: "the flag is not set: read as unsafe"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEverybodyIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := base(t, map[string]string{
+		"prd/PRD-1.md":    "# PRD-1: Find a book\n\n**Owner**: Shelf-Team\n\n- User story 1: search\n",
+		"bolts/BOLT-1.md": "# BOLT-1: Search\n\n**Service**: shelf\n**PRD**: PRD-1, User Story 1\n",
+	})
+	cat := services(t, catalog.Service{Name: "shelf", OnCall: catalog.Contact{Channel: "#books"}})
+	got := analyse(t, impact.Input{Subject: "shelf", Catalog: cat, Base: b}).Notify
+	want := []impact.Person{
+		{Name: "#books", Channel: "#books", Why: []string{"on-call of shelf"}},
+		{Name: "shelf-team", Why: []string{"owns shelf", "answers for PRD-1"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestClaimsHaveTheirLineAndDenialsAreNoFallbacks(t *testing.T) {
+	t.Parallel()
+	b := base(t, map[string]string{
+		"units/DU-1.md": "# DU-1: Catalogue\n\nService: shelf\nDepends on: books-db\n\nWithout the database it falls back to yesterday's copy.\nSearch has no cache of books-db.\n\nThe colour scheme is cached.\n",
+		"units/DU-2.md": "# DU-2: Store\n\nService: books-db\n\nThere is a read replica.\nNo standby is kept.\n",
+	})
+	r := analyse(t, impact.Input{Subject: "books-db", Base: b})
+	got := map[string][]string{}
+	for _, s := range r.Services {
+		for _, c := range s.Claims {
+			text := c.Kind + " " + c.Where.String()
+			if c.Absent {
+				text = "no " + text
+			}
+			got[s.Name] = append(got[s.Name], text)
+		}
+	}
+	want := map[string][]string{
+		"books-db": {"replica units/DU-2.md:5", "no replica units/DU-2.md:6"},
+		"shelf":    {"fallback units/DU-1.md:6", "no cache units/DU-1.md:7"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRevenueIsReadInManyForms(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		perMinute float64
+		currency  string
+	}{
+		"Revenue: 1200 EUR per minute":                     {1200, "EUR"},
+		"**Revenue per minute**: €1,200":                   {1200, "EUR"},
+		"We earn revenue of $ 72k an hour.":                {1200, "USD"},
+		"An outage costs us 1.200,50 EUR / min in sales.":  {1200.5, "EUR"},
+		"The feature brings 3 million USD of sales a year": {3e6 / 525600, "USD"},
+		"Revenue grew by 12 % per year":                    {0, ""},
+		"We answer 1200 requests per minute":               {0, ""},
+		"The revenue report takes 5 s per day":             {0, ""},
+	}
+	for text, want := range tests {
+		b := base(t, map[string]string{"prd/PRD-1.md": "# PRD-1: Sell\n\n" + text + "\n\n- User story 1: buy\n"})
+		got := analyse(t, impact.Input{Subject: "PRD-1", Base: b}).Requirements[0].Revenue
+		switch {
+		case got == nil && want.perMinute == 0:
+		case got == nil || got.PerMinute < want.perMinute*0.999 || got.PerMinute > want.perMinute*1.001 || got.Currency != want.currency || got.Where.Line != 3:
+			t.Errorf("%q: got %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+func TestWhatNothingNamesIsAnErrorWithTheNearestName(t *testing.T) {
+	t.Parallel()
+	_, err := impact.Analyse(impact.Input{Subject: "shelv", Catalog: services(t, catalog.Service{Name: "shelf"}), Now: noon})
+	all := problem.All(err)
+	if len(all) != 1 || all[0].Hint != `did you mean "shelf"?` {
+		t.Errorf("got %+v", all)
+	}
+}
+
+func FuzzAnalyse(f *testing.F) {
+	f.Add("api", "restart 15 min", "# PRD-1: x\n\nService: api\nDepends on: db, api\n\n## Metrics\n\n| a | b |\n| --- | --- |\n| c | 5 |\n")
+	f.Add("GET /a/{b}", "1e9 d", "# İ-1\n\nService: ſ\nRevenue: 1.200,5 € per s\n- Used by: x\n")
+	f.Fuzz(func(t *testing.T, subject, action, doc string) {
+		b, err := knowledge.Read(fstest.MapFS{"units/DU-1.md": {Data: []byte(doc)}, "prd/PRD-2.md": {Data: []byte(doc)}})
+		if err != nil {
+			t.Skip()
+		}
+		in := impact.Input{Subject: subject, Action: impact.ParseAction(action), Base: b, Now: noon}
+		if r, err := impact.Analyse(in); err == nil && (r.Services == nil || r.Missing == nil) {
+			t.Error("a list is nil")
+		}
+	})
+}
