@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// JSON returns a document with every string redacted, keys included, and with
+// JSON returns a document with every string redacted (see Text), keys included, and with
 // every value under a telling name (see Sensitive) replaced whole. Order,
 // numbers and white space stay as they are. What is no JSON becomes a JSON
 // string of the redacted text.
@@ -49,7 +49,7 @@ func (w *walker) value(hidden bool) {
 		if hidden && s != "" {
 			w.out.Write(quote(markSecret))
 		} else {
-			w.out.Write(quote(w.r.String(s)))
+			w.out.Write(quote(w.r.Text(s)))
 		}
 	default:
 		w.literal(hidden)

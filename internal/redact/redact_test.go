@@ -72,6 +72,40 @@ func TestReplaceMarks(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ in, want string }{
+		"no JSON":                       {"password=a {b} [c]", "password=[secret] {b} [c]"},
+		"a list":                        {`{"api_key":["abcd"],"n":1}`, `{"api_key":["[secret]"],"n":1}`},
+		"an object":                     {`{"secret":{"value":"x"}}`, `{"secret":{"value":"[secret]"}}`},
+		"escapes":                       {`{"msg":"password\u003dhunter2"}`, `{"msg":"password=[secret]"}`},
+		"behind a text":                 {`INFO ana@example.com {"secret":{"value":"x"}} sent`, `INFO [e-mail] {"secret":{"value":"[secret]"}} sent`},
+		"behind a name":                 {`password={"value":"x"} sent`, `password=[secret] sent`},
+		"two":                           {`{"a":1} {"secret":["x"]}`, `{"a":1} {"secret":["[secret]"]}`},
+		"in a string":                   {`{"log":"{\"secret\":{\"value\":\"x\"}}"}`, `{"log":"{\"secret\":{\"value\":\"[secret]\"}}"}`},
+		"cut off behind":                {`{"secret":{"value":"x"},"te`, `{"secret":[secret],"te`},
+		"cut off within":                {`{"api_key":["abcd`, `{"api_key":[secret]`},
+		"cut off, then a line":          {"{\"api_key\":[\"abcd\n\tat a.B", "{\"api_key\":[secret]\n\tat a.B"},
+		"escaped":                       {`err="{\"secret\":{\"value\":\"x\"}}"`, `err="{\"secret\":[secret]`},
+		"a mark stays":                  {"token: [secret] [main]", "token: [secret] [main]"},
+		"what holds no secret":          {`7 {"order": [1, {"a": "b"}], "ok": true}`, `7 {"order": [1, {"a": "b"}], "ok": true}`},
+		"a brace before, and one after": {`{x {"token": 5} }`, `{x {"token": "[secret]"} }`},
+	}
+	var r *Redactor
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := r.Text(tt.in)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Text (-want +got):\n%s", diff)
+			}
+			if again := r.Text(got); again != got {
+				t.Errorf("redacting again gave %q", again)
+			}
+		})
+	}
+}
+
 func TestExtraPatterns(t *testing.T) {
 	t.Parallel()
 	r, err := New(`\bACME-[0-9]+\b`, `secret`)

@@ -87,7 +87,7 @@ func events(container string, all []string) []lines.Line {
 		at, rest := stamp(text)
 		out = append(out, lines.Line{At: at, Text: rest, Stream: container})
 	}
-	return lines.Join(out)
+	return lines.Join(out, nil)
 }
 
 func (c *collected) add(service, container string, l lines.Line, count int) {

@@ -92,7 +92,7 @@ func (l *loaded) podLines(own podLogs) []lines.Line {
 		l.at(at)
 		out = append(out, lines.Line{At: at, Text: rest, Stream: own.Pod})
 	}
-	return lines.Join(out)
+	return lines.Join(out, nil)
 }
 
 // dateClusters sets the moment of the cluster's state to the latest moment

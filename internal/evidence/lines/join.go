@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/detect/template"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 )
 
 // The bounds of one event of several lines.
@@ -25,8 +26,10 @@ const (
 // different streams never join, nor those that a logger wrote as a whole
 // (structured, with a level). They are read in time order; equal times keep the
 // order in which they are given. Frames with which a stream begins are left out,
-// since nothing says what failed.
-func Join(ls []Line) []Line {
+// since nothing says what failed; so is the body of a private key. r redacts what
+// is too long before it is cut.
+func Join(ls []Line, r *redact.Redactor) []Line {
+	ls = withoutKeys(ls)
 	out := make([]Line, 0, len(ls))
 	streams := map[string][]said{}
 	for _, l := range ls {
@@ -48,7 +51,7 @@ func Join(ls []Line) []Line {
 			for n < len(all) && all[n].line.At.Sub(all[n-1].line.At) <= maxPause {
 				n++
 			}
-			out = joined(out, all[:n])
+			out = joined(out, all[:n], r)
 			all = all[n:]
 		}
 	}
@@ -65,7 +68,7 @@ type said struct {
 }
 
 // joined appends the events of one stretch of a stream.
-func joined(out []Line, all []said) []Line {
+func joined(out []Line, all []said, r *redact.Redactor) []Line {
 	texts := make([][]byte, len(all))
 	for i, s := range all {
 		texts[i] = s.text
@@ -75,22 +78,29 @@ func joined(out []Line, all []said) []Line {
 		of := all[at : at+e.Lines]
 		at += e.Lines
 		l := of[0].line
-		l.Entries = e.Lines
+		l.Entries = 0
+		for _, s := range of {
+			l.Entries += max(s.line.Entries, 1)
+		}
 		if e.Lines > 1 {
-			l.Text = text(of)
+			l.Text = text(of, r)
 		}
 		out = append(out, l)
 	}
 	return out
 }
 
-func text(of []said) string {
+func text(of []said, r *redact.Redactor) string {
 	var b strings.Builder
 	for i, s := range of {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(clip(string(s.text), maxJoinedLine))
+		line := string(s.text)
+		if len(line) > maxJoinedLine {
+			line = clip(r.Text(line), maxJoinedLine)
+		}
+		b.WriteString(line)
 		if b.Len() > maxJoined {
 			break
 		}

@@ -108,7 +108,7 @@ func TestStackTracesOfTwoPodsAreTwoEvents(t *testing.T) {
 			ls := slices.Concat(entries(text, "a", start), entries(text, "b", start.Add(300*time.Nanosecond)))
 			for range 5 {
 				rand.Shuffle(len(ls), func(i, j int) { ls[i], ls[j] = ls[j], ls[i] })
-				got := Mine(Window{Lines: Join(ls)}, Window{}, nil)
+				got := Mine(Window{Lines: Join(ls, nil)}, Window{}, nil)
 				if got.Lines != len(ls) || len(got.Templates) != 3 {
 					t.Fatalf("%d templates of %d lines, want 3 of %d: %+v", len(got.Templates), got.Lines, len(ls), got.Templates)
 				}
@@ -146,12 +146,12 @@ func TestTheStoreDoesNotDecideOnTheTemplate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := Mine(Window{Lines: Join(entries(tt.text, "a", start))}, Window{}, nil)
+			want := Mine(Window{Lines: Join(entries(tt.text, "a", start), nil)}, Window{}, nil)
 			for form, ls := range map[string][]Line{
 				"one entry": {{At: start, Text: tt.text, Stream: "a"}}, "one entry of JSON": {{At: start, Text: string(whole)}},
 				"wrapped in JSON": wrapped, "with the time of the runtime": runtime,
 			} {
-				got := Mine(Window{Lines: Join(ls)}, Window{}, nil)
+				got := Mine(Window{Lines: Join(ls, nil)}, Window{}, nil)
 				if len(got.Templates) != 1 {
 					t.Errorf("%s: %d templates, want 1: %+v", form, len(got.Templates), got.Templates)
 					continue
@@ -180,7 +180,7 @@ func TestJoinLeavesOthersAlone(t *testing.T) {
 	for name, ls := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, l := range Join(ls) {
+			for _, l := range Join(ls, nil) {
 				if l.Entries > 1 {
 					t.Errorf("%q is joined of %d", l.Text, l.Entries)
 				}
@@ -191,7 +191,7 @@ func TestJoinLeavesOthersAlone(t *testing.T) {
 
 func TestAFrameWithoutItsBeginningIsLeftOut(t *testing.T) {
 	t.Parallel()
-	got := Join(entries("\tat shop.Cart.take(Cart.java:12)\n\t... 3 more\nCaused by: java.net.ConnectException: refused\n\tat shop.Db.open(Db.java:7)", "a", start))
+	got := Join(entries("\tat shop.Cart.take(Cart.java:12)\n\t... 3 more\nCaused by: java.net.ConnectException: refused\n\tat shop.Db.open(Db.java:7)", "a", start), nil)
 	if len(got) != 1 || !strings.HasPrefix(got[0].Text, "Caused by: ") {
 		t.Errorf("lines are %+v, want what names an error", got)
 	}
@@ -252,7 +252,7 @@ func TestTheOrderOfLinesDoesNotMatter(t *testing.T) {
 		}
 		before, now := window("before", start.Add(-time.Hour)), window("now", start)
 		mined := func() any {
-			return Mine(Window{Join(now.Lines), now.From, now.To}, Window{Join(before.Lines), before.From, before.To}, nil)
+			return Mine(Window{Join(now.Lines, nil), now.From, now.To}, Window{Join(before.Lines, nil), before.From, before.To}, nil)
 		}
 		want := mined()
 		now.Lines = rapid.Permutation(now.Lines).Draw(t, "order")
@@ -260,7 +260,7 @@ func TestTheOrderOfLinesDoesNotMatter(t *testing.T) {
 		if diff := cmp.Diff(want, mined()); diff != "" {
 			t.Fatalf("order matters (-first +shuffled):\n%s", diff)
 		}
-		events := Join(now.Lines)
+		events := Join(now.Lines, nil)
 		if diff := cmp.Diff(Mine(Window{Lines: events}, before, nil), Mine(Window{Lines: rapid.Permutation(events).Draw(t, "events")}, before, nil)); diff != "" {
 			t.Fatalf("the order of events matters (-first +shuffled):\n%s", diff)
 		}
@@ -275,7 +275,7 @@ func FuzzJoin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		ls := slices.Concat(entries(text, "a", start), entries(text, "", start))
 		left, size := 0, 0
-		for _, l := range Join(ls) {
+		for _, l := range Join(ls, nil) {
 			left += max(l.Entries, 1)
 			size = max(size, len(l.Text))
 		}
@@ -286,7 +286,7 @@ func FuzzJoin(f *testing.F) {
 }
 
 func ExampleJoin() {
-	for _, l := range Join(entries("ERROR order 7 failed\njava.lang.IllegalStateException: no stock\n\tat shop.Cart.take(Cart.java:12)\nINFO ready", "pod a", start)) {
+	for _, l := range Join(entries("ERROR order 7 failed\njava.lang.IllegalStateException: no stock\n\tat shop.Cart.take(Cart.java:12)\nINFO ready", "pod a", start), nil) {
 		fmt.Printf("%q\n", l.Text)
 	}
 	// Output:

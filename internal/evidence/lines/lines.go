@@ -95,7 +95,8 @@ func (m *miner) frequent(ps []parsed) [][]evidence.Frame {
 		}
 		var b strings.Builder
 		for i := range p.stack {
-			p.stack[i].Function = m.r.String(p.stack[i].Function)
+			p.stack[i].Function = m.redact(p.stack[i].Function)
+			p.stack[i].File = m.redact(p.stack[i].File)
 			b.WriteString(p.stack[i].Function)
 			b.WriteByte(0)
 			b.WriteString(p.stack[i].File)

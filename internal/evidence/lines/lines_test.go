@@ -175,7 +175,7 @@ func TestBadLinesAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for form, ls := range map[string][]Line{"whole": {{At: start, Text: text}}, "line by line": Join(entries(text, "a", start)[:min(2000, 1+strings.Count(text, "\n"))])} {
+			for form, ls := range map[string][]Line{"whole": {{At: start, Text: text}}, "line by line": Join(entries(text, "a", start)[:min(2000, 1+strings.Count(text, "\n"))], nil)} {
 				got := Mine(Window{Lines: ls}, Window{Lines: ls}, nil)
 				for _, tpl := range append(got.Templates, got.Fallen...) {
 					if len(tpl.Text) > maxText || len(tpl.Sample) > maxTrace || !utf8.ValidString(tpl.Text+tpl.Sample) {

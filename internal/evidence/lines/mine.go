@@ -67,7 +67,7 @@ type Template struct {
 // miner that did, which has seen each message once.
 func Templates(messages []string, r *redact.Redactor) ([]Template, *template.Miner) {
 	distinct := slices.Compact(slices.Sorted(slices.Values(messages)))
-	found, miner := templates(distinct, func(s string) string { return clean(s, r) })
+	found, miner := templates(distinct, func(s string) string { return r.Text(s) })
 	out := make([]Template, len(messages))
 	for i, message := range messages {
 		at, _ := slices.BinarySearch(distinct, message)
@@ -120,13 +120,11 @@ func with(id template.ID, what string) template.ID {
 func (m *miner) redact(text string) string {
 	out, ok := m.redacted[text]
 	if !ok {
-		out = clean(text, m.r)
+		out = m.r.Text(text)
 		m.redacted[text] = out
 	}
 	return out
 }
-
-func clean(text string, r *redact.Redactor) string { return r.String(text) }
 
 // seen is a template in one window.
 type seen struct {

@@ -88,14 +88,14 @@ func Collect(ctx context.Context, s Store, o Options, req evidence.Request) ([]e
 
 func ask(ctx context.Context, s Store, o Options, req evidence.Request, service, query string) (evidence.Item, error) {
 	from := req.Now.Add(-req.Window)
-	now, more, err := read(ctx, s, query, from, req.Now, o.Limit)
+	now, more, err := read(ctx, s, query, from, req.Now, o.Limit, o.Redact)
 	if err != nil {
 		return evidence.Item{}, fmt.Errorf("lines of %s: %w", service, err)
 	}
 	if more {
 		// Too many to compare: the failures among them, which are what matters.
 		query = s.Failures(query)
-		now, more, err = read(ctx, s, query, from, req.Now, o.Limit)
+		now, more, err = read(ctx, s, query, from, req.Now, o.Limit, o.Redact)
 		if err != nil {
 			return evidence.Item{}, fmt.Errorf("failures of %s: %w", service, err)
 		}
@@ -103,7 +103,7 @@ func ask(ctx context.Context, s Store, o Options, req evidence.Request, service,
 	var before lines.Window
 	if !req.ReferenceEnd.IsZero() {
 		var moreBefore bool
-		before, moreBefore, err = read(ctx, s, query, req.ReferenceEnd.Add(-req.Window), req.ReferenceEnd, o.Limit)
+		before, moreBefore, err = read(ctx, s, query, req.ReferenceEnd.Add(-req.Window), req.ReferenceEnd, o.Limit, o.Redact)
 		if err != nil {
 			return evidence.Item{}, fmt.Errorf("earlier lines of %s: %w", service, err)
 		}
@@ -121,7 +121,7 @@ func ask(ctx context.Context, s Store, o Options, req evidence.Request, service,
 
 // read makes events of what the store returns. A window of which only the newest
 // lines were read begins with them: the others are not there to be compared.
-func read(ctx context.Context, s Store, query string, from, to time.Time, limit int) (w lines.Window, more bool, err error) {
+func read(ctx context.Context, s Store, query string, from, to time.Time, limit int, r *redact.Redactor) (w lines.Window, more bool, err error) {
 	found, more, err := s.Lines(ctx, query, from, to, limit)
 	if err != nil {
 		return w, false, err //nolint:wrapcheck // the caller says of what
@@ -129,7 +129,7 @@ func read(ctx context.Context, s Store, query string, from, to time.Time, limit 
 	if more && len(found) > 0 {
 		from = slices.MinFunc(found, func(a, b lines.Line) int { return a.At.Compare(b.At) }).At
 	}
-	return lines.Window{Lines: lines.Join(found), From: from, To: to}, more, nil
+	return lines.Window{Lines: lines.Join(found, r), From: from, To: to}, more, nil
 }
 
 // summary is one line with numbers and the comparison.
