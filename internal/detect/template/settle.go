@@ -20,10 +20,10 @@ type pair struct {
 	members []*shape
 }
 
-// Settle joins templates that differ in two places at once, when both show many
-// values, and returns how many templates became fewer. It looks at the 4096
-// templates that were used last and belongs at the end of a window; lines that
-// come later are joined at once.
+// Settle joins templates that differ in several places at once, when each shows
+// many values, and returns how many templates became fewer. It looks at the 4096
+// templates that were used last and belongs at the end of a window; of lines that
+// come later those that differ in two places are joined at once.
 func (m *Miner) Settle() int {
 	before := m.templates()
 	pairs := map[ID]*pair{}
@@ -47,6 +47,7 @@ func (m *Miner) Settle() int {
 		}
 		m.wide[g.members[0].root().id] = true
 	}
+	m.settleMany()
 	m.bound()
 	return max(len(before)-len(m.templates()), 0)
 }

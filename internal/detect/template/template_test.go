@@ -127,6 +127,9 @@ func TestEvidenceDecidesWhatVaries(t *testing.T) {
 				"shipping order for dede to quito started", "shipping order for emil to osaka started",
 			}, 1,
 		},
+		"three places at once":                   {threePlaces("customer %s can not buy item %s with coupon %s"), 1},
+		"words that agree are fewer than places": {threePlaces("%s takes %s from %s"), 60},
+		"another statement of the same length":   {append(threePlaces("customer %s can not buy item %s with coupon %s"), "customer service can not open its door with keys today"), 2},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -143,6 +146,23 @@ func TestEvidenceDecidesWhatVaries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// threePlaces are 60 lines, no two of which have a name in common.
+func threePlaces(format string) []string {
+	var out []string
+	name := func(r *rand.Rand) string {
+		b := make([]byte, 7)
+		for i := range b {
+			b[i] = 'a' + byte(r.IntN(26))
+		}
+		return string(b)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 60 {
+		out = append(out, fmt.Sprintf(format, name(r), name(r), name(r)))
+	}
+	return out
 }
 
 func TestEarlierIDsLeadToTheJointTemplate(t *testing.T) {
