@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// leastKept is how many words must agree, and more than vary.
+	// leastKept is how many words must agree, and at least as many as vary.
 	leastKept = 3
 	// rarer is how many times rarer what varies is than what agrees.
 	rarer = 4
@@ -76,7 +76,7 @@ func (x *shape) rare(seen map[ID]int) []int {
 	often := func(i int) int { return seen[x.wordAt(places[i])] }
 	slices.SortStableFunc(places, func(p, q int) int { return cmp.Compare(seen[x.wordAt(q)], seen[x.wordAt(p)]) })
 	at, widest := 0, rarer
-	for i := max(leastKept, len(places)/2+1); i < len(places); i++ {
+	for i := max(leastKept, (len(places)+1)/2); i < len(places); i++ {
 		if drop := often(i-1) / often(i); drop >= widest {
 			at, widest = i, drop+1
 		}

@@ -128,6 +128,7 @@ func TestEvidenceDecidesWhatVaries(t *testing.T) {
 			}, 1,
 		},
 		"three places at once":                   {threePlaces("customer %s can not buy item %s with coupon %s"), 1},
+		"as many words as places":                {threePlaces("user %s opens %s in %s"), 1},
 		"words that agree are fewer than places": {threePlaces("%s takes %s from %s"), 60},
 		"another statement of the same length":   {append(threePlaces("customer %s can not buy item %s with coupon %s"), "customer service can not open its door with keys today"), 2},
 	}
