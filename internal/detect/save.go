@@ -10,7 +10,7 @@ import (
 // stateVersion is the first byte of a saved state. A change of the fields or of
 // what they mean gets a new one; a series whose state can't be read is learnt
 // anew.
-const stateVersion = 6
+const stateVersion = 7
 
 // ErrState reports bytes that are not the state of a stream.
 var ErrState = errors.New("not the state of a series")

@@ -62,13 +62,20 @@ func (s *season) learn(at time.Time, v, perDay float64) {
 		s.Day[d], s.DayPoints[d] = v, 1
 		return
 	}
-	err := v - s.Day[d]
+	whole := v - s.Day[d]
+	err := whole
 	if s.Errors > 20 && s.Error > 0 {
 		err = min(max(err, -wild*s.Error), wild*s.Error)
 	}
 	s.Day[d] += err * max(1/(float64(s.DayPoints[d])+1), learn/max(perDay/dayBins, 1))
 	week := float64(s.Week[w])
-	week += (err - week) * max(1/(s.weekPoints(w, perDay)+1), learn/max(perDay/24, 1))
+	// A weekend may be far from the other days: its first hours are learnt as they
+	// are, later ones are bounded by what is usual.
+	off := whole - week
+	if s.weekPoints(w, perDay) >= weekVisits*max(perDay/24, 1) {
+		off = min(max(off, -wild*s.Error), wild*s.Error)
+	}
+	week += off * max(1/(s.weekPoints(w, perDay)+1), learn/max(perDay/24, 1))
 	s.Week[w] = float32(min(max(week, -math.MaxFloat32), math.MaxFloat32))
 	s.Errors++
 	s.Error += (math.Abs(err) - s.Error) * max(1/float64(s.Errors), min(0.002, learnError/perDay))

@@ -59,3 +59,25 @@ func TestAWildHourMovesTheWeekALittle(t *testing.T) {
 		}
 	}
 }
+
+// TestAQuietWeekendIsLearnt: working days are busy from eight to six, weekends are
+// not; the average day is neither.
+func TestAQuietWeekendIsLearnt(t *testing.T) {
+	t.Parallel()
+	load := func(at time.Time) float64 {
+		if wd := at.Weekday(); wd != time.Saturday && wd != time.Sunday && at.Hour() >= 8 && at.Hour() < 18 {
+			return 100 + math.Sin(float64(at.Unix()))
+		}
+		return 40 + math.Sin(float64(at.Unix()))
+	}
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		s, at, perDay := weekly(5, step, load)
+		saturday := at.Add(5*24*time.Hour + 12*time.Hour)
+		if _, week := s.predict(saturday, perDay); math.Abs(week-load(saturday)) > 10 {
+			t.Errorf("every %s: Saturday noon is expected at %.0f, and is %.0f", step, week, load(saturday))
+		}
+		if _, week := s.predict(saturday.Add(-24*time.Hour), perDay); math.Abs(week-100) > 10 {
+			t.Errorf("every %s: Friday noon is expected at %.0f, and is 100", step, week)
+		}
+	}
+}
