@@ -1,7 +1,6 @@
 package knowledge
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -44,7 +43,7 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 	var best origin
 	var steps []Step
 	tried := 0
-	for _, at := range stack.NewFiles(files, t.q.Root).Locate(t.q.Frames) {
+	for _, at := range t.places(files) {
 		if tried++; tried > maxTracedFrames {
 			break
 		}
@@ -70,6 +69,16 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 		best.work = t.otherwise(best)
 	}
 	return best
+}
+
+// places are where the frames lie in the repository. A single frame that gives the
+// path of a file of it means that one, also in vendored code: somebody asks for a
+// line.
+func (t *tracer) places(files []string) []stack.Place {
+	if f := t.q.Frames; len(f) == 1 && strings.Contains(f[0].File, "/") && slices.Contains(files, path.Clean(f[0].File)) {
+		return []stack.Place{{Frame: f[0], Path: path.Clean(f[0].File), Line: f[0].Line, Sure: true}}
+	}
+	return stack.NewFiles(files, t.q.Root).Locate(t.q.Frames)
 }
 
 func codeStep(at stack.Place) Step {
@@ -129,13 +138,14 @@ func (t *tracer) named(ctx context.Context, o *origin, line int) {
 		o.work.doubt(lostHistory)
 		o.decision.doubt(lostHistory)
 	}
-	if !o.work.sure {
-		if g := t.comment(ctx, o.path, line, Bolt, Fix); g.id != "" {
+	if !o.work.sure || o.decision.id == "" {
+		src := t.source(ctx, o.path)
+		if g := t.base.comment(src, line, Bolt, Fix); g.id != "" && !o.work.sure {
 			o.work = g
 		}
-	}
-	if o.decision.id == "" {
-		o.decision = t.comment(ctx, o.path, line, ADR)
+		if g := t.base.comment(src, line, ADR); o.decision.id == "" {
+			o.decision = g
+		}
 	}
 	if o.work.id == "" {
 		o.work = t.base.listing(o.path, Bolt, Fix)
@@ -153,8 +163,18 @@ func (t *tracer) otherwise(o origin) guess {
 	return t.base.nearest(o.words(nil), Bolt, Fix)
 }
 
-// trailer is a line at the end of a message that names something by a key.
-var trailer = regexp.MustCompile(`(?m)^([A-Za-z][A-Za-z-]{1,24}(?:[ -][A-Za-z]{1,12})?)\s*:\s*(\S.*?)\s*$`)
+// trailer is a line that names something by a key: "Bolt: BOLT-045".
+var trailer = regexp.MustCompile(`^([A-Za-z][A-Za-z-]{1,24}(?: [A-Za-z]{1,12})?)\s*:\s*[#\[(]?([A-Za-z0-9]+-[0-9].*)$`)
+
+// trailers are the lines at the end of a message, behind its last empty line.
+func trailers(message string) []string {
+	body := strings.TrimSpace(strings.ReplaceAll(message, "\r\n", "\n"))
+	_, rest, ok := strings.Cut(body, "\n")
+	if !ok {
+		return nil
+	}
+	return strings.Split(rest[strings.LastIndex("\n"+rest, "\n\n")+1:], "\n")
+}
 
 // scoped is the head of a subject: "BOLT-7: …", "[BOLT-7] …", "feat(BOLT-7): …".
 var scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}!?)?\s*[\[(]?\s*([A-Z][A-Z0-9]*-[0-9-]*[0-9])\s*[\])]?\s*!?\s*[:\s–—-]`)
@@ -163,32 +183,48 @@ var scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}!?)?\s*[\[(]?\s*([A-Z][A-Z0-9
 // at the head of its subject or in what merged it, which is sure; elsewhere in its
 // message or in a tag, which is guessed.
 func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
-	body := c.Message[min(len(c.Message), len(subject(c.Message))):]
-	for _, m := range trailer.FindAllStringSubmatch(body, -1) {
-		if id := b.first(m[2], ks...); id != "" && !slices.Contains(elsewhere(), strings.ReplaceAll(strings.ToLower(m[1]), "-", " ")) {
-			return guess{id: id, sure: true}
+	for _, line := range trailers(c.Message) {
+		m := trailer.FindStringSubmatch(line)
+		if m == nil || slices.Contains(elsewhere(), strings.ReplaceAll(strings.ToLower(m[1]), "-", " ")) {
+			continue
+		}
+		if found := b.mentioned(m[2], ks...); len(found) > 0 {
+			return guess{id: found[0].id, sure: true}
 		}
 	}
 	if m := scoped.FindStringSubmatch(subject(c.Message)); m != nil {
-		if id := b.first(m[1], ks...); id != "" {
-			return guess{id: id, sure: true}
+		if found := b.mentioned(m[1], ks...); len(found) > 0 {
+			return guess{id: found[0].id, sure: true}
 		}
 	}
-	for i, merge := range c.Merges {
-		switch ids := b.mentioned(merge, ks...); {
-		case len(ids) != 1:
-		case i == 0:
-			return guess{id: ids[0], sure: true}
-		default:
-			return guess{id: ids[0], score: 0.7, why: "named by a later merge: " + merge}
-		}
+	if g := b.ofMerges(c.Merges, ks...); g.id != "" {
+		return g
 	}
-	if id := b.first(c.Message, ks...); id != "" {
-		return guess{id: id, score: 0.8, why: "mentioned in the commit's message"}
+	if found := b.written(c.Message, ks...); found != "" {
+		return guess{id: found, score: 0.8, why: "mentioned in the commit's message"}
 	}
 	for _, tag := range c.Tags {
-		if id := b.first(tag, ks...); id != "" {
-			return guess{id: id, score: 0.6, why: "named by the tag " + tag}
+		if found := b.mentioned(tag, ks...); len(found) > 0 {
+			return guess{id: found[0].id, score: 0.6, why: "named by the tag " + tag}
+		}
+	}
+	return guess{}
+}
+
+// ofMerges finds the one artefact that a merge names, the first merge first. A
+// branch "fix-12-login" may speak of anything: only what is written as an ID is
+// sure.
+func (b *Base) ofMerges(merges []string, ks ...Kind) guess {
+	for i, merge := range merges {
+		found := b.mentioned(merge, ks...)
+		switch {
+		case len(found) != 1:
+		case i == 0 && (found[0].exact || b.KindOf(found[0].id) != Fix):
+			return guess{id: found[0].id, sure: true}
+		case i == 0:
+			return guess{id: found[0].id, score: 0.6, why: "may be named by the branch or title " + merge}
+		default:
+			return guess{id: found[0].id, score: 0.7, why: "named by a later merge: " + merge}
 		}
 	}
 	return guess{}
@@ -199,27 +235,41 @@ func elsewhere() []string {
 	return []string{"related", "related to", "see also", "see", "reverts", "blocks", "blocked by", "follow up", "follows"}
 }
 
-// first returns the first ID of one of the kinds in a text; "" = none.
-func (b *Base) first(text string, ks ...Kind) string {
-	if ids := b.mentioned(text, ks...); len(ids) > 0 {
-		return ids[0]
+// written returns the first ID of one of the kinds that a text writes as such; "" =
+// none.
+func (b *Base) written(text string, ks ...Kind) string {
+	for _, s := range b.naming.ids(text) {
+		if !s.loose && slices.Contains(ks, b.KindOf(s.id)) {
+			return s.id
+		}
 	}
 	return ""
 }
 
+// mention is an ID that a text names.
+type mention struct {
+	id    string
+	exact bool // written as an ID: in upper case, with a dash
+}
+
 // mentioned returns the IDs of the kinds in a text, in order, each once. A branch
-// may write them in lower case, with underscores and among other words:
-// ana/feature_bolt_045_relay.
-func (b *Base) mentioned(text string, ks ...Kind) []string {
-	var out []string
+// may write them in lower case, with underscores and among other words, as in
+// ana/feature_bolt_045_relay: then there must be such an artefact.
+func (b *Base) mentioned(text string, ks ...Kind) []mention {
+	var out []mention
 	words := idWords(text)
 	for i, w := range words {
 		kind, known := b.naming.scheme.Prefixes[w.text]
 		if !known || !slices.Contains(ks, kind) {
 			continue
 		}
-		if id := b.numbered(w.text, words[i+1:]); id != "" && !slices.Contains(out, id) {
-			out = append(out, id)
+		id := b.numbered(w.text, words[i+1:])
+		if id == "" || slices.ContainsFunc(out, func(m mention) bool { return m.id == id }) {
+			continue
+		}
+		_, there := b.Artefact(id)
+		if m := (mention{id, w.upper && words[i+1].dashed}); m.exact || there {
+			out = append(out, m)
 		}
 	}
 	return out
@@ -240,11 +290,13 @@ func (b *Base) numbered(prefix string, rest []idWord) string {
 	return best
 }
 
-// idWord is a word in upper case; joined when a dash or an underscore stands
+// idWord is a word, in upper case; joined when a dash or an underscore stands
 // before it.
 type idWord struct {
 	text   string
+	upper  bool // it was written so
 	joined bool
+	dashed bool
 }
 
 func idWords(text string) []idWord {
@@ -256,8 +308,10 @@ func idWords(text string) []idWord {
 			continue
 		}
 		end := wordEnd(upper, i, len(upper))
-		joined := i > 0 && (upper[i-1] == '-' || upper[i-1] == '_')
-		out = append(out, idWord{upper[i:end], joined})
+		w := idWord{text: upper[i:end], dashed: i > 0 && upper[i-1] == '-'}
+		w.upper = len(text) == len(upper) && text[i:end] == w.text
+		w.joined = w.dashed || i > 0 && upper[i-1] == '_'
+		out = append(out, w)
 		i = end
 	}
 	return out
@@ -270,48 +324,74 @@ const (
 	fileHead     = 30
 )
 
-// comment finds an artefact that the code names shortly above the line, or at the
-// head of the file.
-func (t *tracer) comment(ctx context.Context, file string, line int, ks ...Kind) guess {
+// source are the lines of a file; none when they can't be read.
+func (t *tracer) source(ctx context.Context, file string) []string {
 	s, ok := t.blamer.(Sourcer)
 	if !ok {
-		return guess{}
+		return nil
 	}
 	src, err := s.Source(ctx, t.q.Revision, file)
 	if err != nil {
 		t.fail(fmt.Errorf("read %s: %w", file, err))
-		return guess{}
+		return nil
 	}
-	lines := bytes.Split(src, []byte("\n"))
+	return strings.Split(string(src), "\n")
+}
+
+// comment finds an artefact of the repository that the code names shortly above
+// the line, or at the head of the file.
+func (b *Base) comment(lines []string, line int, ks ...Kind) guess {
+	named := func(i int, score float64, why string) (guess, bool) {
+		id := b.written(lines[i], ks...)
+		a, ok := b.Artefact(id)
+		return guess{id: a.ID, score: score, why: why}, ok
+	}
 	for i := min(line, len(lines)) - 1; i >= max(0, line-commentReach); i-- {
-		if id := t.base.first(string(lines[i]), ks...); id != "" {
-			return guess{id: id, score: 0.85, why: fmt.Sprintf("named in line %d of the code", i+1)}
+		if g, ok := named(i, 0.85, fmt.Sprintf("named in line %d of the code", i+1)); ok {
+			return g
 		}
 	}
 	for i := range min(fileHead, len(lines)) {
-		if id := t.base.first(string(lines[i]), ks...); id != "" {
-			return guess{id: id, score: 0.7, why: "named at the head of the file"}
+		if g, ok := named(i, 0.7, "named at the head of the file"); ok {
+			return g
 		}
 	}
 	return guess{}
 }
 
-// listing returns the last artefact of the kinds, by ID, whose file list names
-// the file: later work items change what earlier ones made.
+// listing returns the last artefact of the kinds, by ID, that names the file: later
+// work items change what earlier ones made. A bare name, which may be that of
+// another file, counts where nobody gives the folder.
 func (b *Base) listing(file string, ks ...Kind) guess {
-	var found []string
-	for _, a := range b.Artefacts() {
-		if slices.Contains(ks, a.Kind) && slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, file) }) {
-			found = append(found, a.ID)
-		}
-	}
-	if file == "" || len(found) == 0 {
+	if file == "" {
 		return guess{}
 	}
-	g := guess{id: found[len(found)-1], score: 0.75, why: "names the file " + file}
-	for _, id := range slices.Backward(found[:len(found)-1]) {
+	var full, bare []string
+	for _, a := range b.Artefacts() {
+		if !slices.Contains(ks, a.Kind) {
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, file) && (f == file || strings.Contains(f, "/")) }):
+			full = append(full, a.ID)
+		case slices.ContainsFunc(a.Files, func(f string) bool { return samePath(f, file) }):
+			bare = append(bare, a.ID)
+		}
+	}
+	if len(full) > 0 {
+		return latest(full, 0.75, "names the file "+file)
+	}
+	return latest(bare, 0.4, "names a file "+path.Base(file))
+}
+
+func latest(ids []string, score float64, why string) guess {
+	if len(ids) == 0 {
+		return guess{}
+	}
+	g := guess{id: ids[len(ids)-1], score: score, why: why}
+	for _, id := range slices.Backward(ids[:len(ids)-1]) {
 		if len(g.others) < maxOthers {
-			g.others = append(g.others, Candidate{ID: id, Score: 0.5, Why: g.why})
+			g.others = append(g.others, Candidate{ID: id, Score: min(score, 0.5), Why: why})
 		}
 	}
 	return g

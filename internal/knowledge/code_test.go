@@ -22,6 +22,32 @@ func (h told) Files(context.Context, string) ([]string, error) { return []string
 
 func (h told) Source(context.Context, string, string) ([]byte, error) { return []byte(h.source), nil }
 
+// TestALineOfAnyFile: who asks for a line of vendored code has an answer.
+func TestALineOfAnyFile(t *testing.T) {
+	t.Parallel()
+	q := knowledge.Query{Frames: []evidence.Frame{{File: "vendor/example.com/lib/x.go", Line: 3}}, Files: []string{"vendor/example.com/lib/x.go"}}
+	steps, err := (*knowledge.Base)(nil).Trace(t.Context(), nil, q)
+	if err != nil || brief(steps) != "code vendor/example.com/lib/x.go:3" {
+		t.Errorf("got %q, %v", brief(steps), err)
+	}
+}
+
+// TestABareNameMayBeAnotherFile: main.go of one Bolt is not every main.go.
+func TestABareNameMayBeAnotherFile(t *testing.T) {
+	t.Parallel()
+	base := read(t, files(map[string]string{
+		"1.md": "# BOLT-1: One\n\nFiles: `shop/pay.go`\n", "2.md": "# BOLT-2: Two\n\nSee pay.go\n",
+	}))
+	steps, err := base.Trace(t.Context(), told{commit: knowledge.Commit{SHA: "0123456789abcdef", Message: "x"}},
+		knowledge.Query{Frames: []evidence.Frame{{File: "shop/pay.go", Line: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := steps[len(steps)-1]; last.ID != "BOLT-1" || last.Score != 0.75 {
+		t.Errorf("got %+v", last)
+	}
+}
+
 // TestWhatLeadsToTheWorkItem: a question mark says that it was guessed.
 func TestWhatLeadsToTheWorkItem(t *testing.T) {
 	t.Parallel()
@@ -42,11 +68,16 @@ func TestWhatLeadsToTheWorkItem(t *testing.T) {
 		"subject in brackets":  {knowledge.Commit{Message: "[BOLT-1] pay"}, "", "bolt BOLT-1"},
 		"scope of the subject": {knowledge.Commit{Message: "feat(BOLT-1): pay"}, "", "bolt BOLT-1"},
 		"branch":               {knowledge.Commit{Message: "pay", Merges: []string{"Merge pull request #7 from ana/bolt-1-pay"}}, "", "bolt BOLT-1"},
-		"several in a branch":  {knowledge.Commit{Message: "pay", Merges: []string{"BOLT-1 and FIX-3"}}, "", "bolt BOLT-2?"},
-		"message":              {knowledge.Commit{Message: "pay as BOLT-1 wants"}, "", "bolt BOLT-1?"},
-		"tag":                  {knowledge.Commit{Message: "pay", Tags: []string{"v1-BOLT-1"}}, "", "bolt BOLT-1?"},
-		"comment":              {knowledge.Commit{Message: "pay"}, "package shop\n\n// Pay: see BOLT-1.\nfunc Pay() {\n\tpanic(1)\n}\n", "bolt BOLT-1?"},
-		"list of files":        {knowledge.Commit{Message: "pay"}, "", "bolt BOLT-2?"},
+		"a branch in lower case of a common word": {knowledge.Commit{Message: "pay", Merges: []string{"Merge branch 'fix-3-login'"}}, "", "bolt FIX-3?"},
+		"a branch that names no artefact":         {knowledge.Commit{Message: "pay", Merges: []string{"Merge branch 'fix-12-login'"}}, "", "bolt BOLT-2?"},
+		"prose with a colon is no trailer":        {knowledge.Commit{Message: "pay\n\nNote: this breaks BOLT-3.\n\nSigned-off-by: Ana <a@example.com>"}, "", "bolt BOLT-3?"},
+		"code that counts":                        {knowledge.Commit{Message: "pay"}, "bolt_1 := fix_3\n\n\n\nx", "bolt BOLT-2?"},
+		"a comment about what is not there":       {knowledge.Commit{Message: "pay"}, "// BOLT-77\n\n\n\nx", "bolt BOLT-2?"},
+		"several in a branch":                     {knowledge.Commit{Message: "pay", Merges: []string{"BOLT-1 and FIX-3"}}, "", "bolt BOLT-2?"},
+		"message":                                 {knowledge.Commit{Message: "pay as BOLT-1 wants"}, "", "bolt BOLT-1?"},
+		"tag":                                     {knowledge.Commit{Message: "pay", Tags: []string{"v1-BOLT-1"}}, "", "bolt BOLT-1?"},
+		"comment":                                 {knowledge.Commit{Message: "pay"}, "package shop\n\n// Pay: see BOLT-1.\nfunc Pay() {\n\tpanic(1)\n}\n", "bolt BOLT-1?"},
+		"list of files":                           {knowledge.Commit{Message: "pay"}, "", "bolt BOLT-2?"},
 		"the commit names the decision": {
 			knowledge.Commit{Message: "BOLT-1: pay\n\nDecision: ADR-9"}, "", "bolt BOLT-1 > adr ADR-9",
 		},

@@ -140,7 +140,8 @@ func (n *naming) kindOfFolder(p string) Kind {
 	return ""
 }
 
-// prefixOf is what IDs of a kind begin with: the shortest prefix.
+// prefixOf is what IDs of a kind begin with: its own name where that is a prefix,
+// else the first one in the alphabet.
 func (n *naming) prefixOf(k Kind) string {
 	best := ""
 	for _, p := range slices.Sorted(maps.Keys(n.scheme.Prefixes)) {
