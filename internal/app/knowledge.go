@@ -94,7 +94,7 @@ func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 		done()
 		return nil, err
 	}
-	k := &Knowledge{Base: base, Dirs: map[string]string{}, git: g, done: done, folders: folders}
+	k := &Knowledge{Base: base, Dirs: map[string]string{}, cache: cache, git: g, done: done, folders: folders}
 	for i, f := range folders {
 		k.Dirs[f.Name] = dirs[i]
 	}
@@ -154,7 +154,10 @@ func (p plainCode) Files(ctx context.Context, _ string) ([]string, error) {
 			return nil //nolint:nilerr // what can't be listed is not there
 		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
 			return fs.SkipDir
-		case !d.IsDir() && len(out) < maxCodeFiles:
+		case d.IsDir():
+		case len(out) == maxCodeFiles:
+			return fs.SkipAll
+		default:
 			out = append(out, name)
 		}
 		return nil
@@ -172,7 +175,14 @@ func (p plainCode) Source(_ context.Context, _, path string) (_ []byte, err erro
 		return nil, fmt.Errorf("open %s: %w", p.dir, err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	f, err := root.Open(filepath.FromSlash(path))
+	path = filepath.FromSlash(path)
+	switch info, err := root.Stat(path); {
+	case err != nil:
+		return nil, fmt.Errorf("read code: %w", err)
+	case !info.Mode().IsRegular(): // opening a pipe waits for a writer
+		return nil, fmt.Errorf("read code: %s is no regular file", path)
+	}
+	f, err := root.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read code: %w", err)
 	}

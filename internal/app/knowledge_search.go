@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"hash/fnv"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,14 +25,23 @@ func (k *Knowledge) Index(ctx context.Context) (*search.Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	known, err := ix.Known(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+	err = update(ctx, ix, k.Base)
+	if errors.Is(err, search.ErrRebuilt) {
+		err = update(ctx, ix, k.Base) // it is empty now
 	}
-	if err := ix.Apply(ctx, changes(k.Base, known)); err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("index: %w", err), ix.Close())
 	}
 	return ix, nil
+}
+
+// update brings what the index lacks.
+func update(ctx context.Context, ix *search.Index, base *knowledge.Base) error {
+	known, err := ix.Known(ctx)
+	if err != nil {
+		return err
+	}
+	return ix.Apply(ctx, changes(base, known))
 }
 
 // indexFile is a file in the cache folder for this set of folders; "" = none.
@@ -57,10 +68,11 @@ func changes(base *knowledge.Base, known map[search.Key]string) []search.Change 
 	for _, f := range base.Files() {
 		key := search.Key{Repo: f.Repo, Path: f.Path}
 		there[key] = true
-		if known[key] == f.Version {
+		version := indexed(base, f)
+		if version != "" && known[key] == version {
 			continue
 		}
-		c := search.Change{Key: key, Hash: f.Version}
+		c := search.Change{Key: key, Hash: version}
 		for _, a := range f.Artefacts {
 			c.Documents = append(c.Documents, searchable(base, f.Repo, a))
 		}
@@ -73,6 +85,25 @@ func changes(base *knowledge.Base, known map[search.Key]string) []search.Change 
 	}
 	slices.SortFunc(out, func(a, b search.Change) int { return cmp.Or(cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Path, b.Path)) })
 	return out
+}
+
+// indexed is the version of a file in the index: that of its text, of what its
+// artefacts are taken for, and of what their links mean, which other files and the
+// naming tell. "" = not known.
+func indexed(base *knowledge.Base, f knowledge.File) string {
+	if f.Version == "" {
+		return ""
+	}
+	sum := fnv.New64a()
+	for _, a := range f.Artefacts {
+		fmt.Fprintln(sum, a.ID, a.Kind)
+		for _, l := range a.Links {
+			if to, ok := base.Resolve(f.Repo, l); ok {
+				fmt.Fprintln(sum, to.To)
+			}
+		}
+	}
+	return fmt.Sprintf("%s-%x", f.Version, sum.Sum64())
 }
 
 // searchable is an artefact as the index takes it.

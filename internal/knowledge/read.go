@@ -47,6 +47,15 @@ type fileRead struct {
 	doc  document
 }
 
+// version changes when the file does; "" when only reading it tells, as for what a
+// link leads to.
+func (f fileRead) version() string {
+	if f.at.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%d-%d", f.size, f.at.UnixNano())
+}
+
 // NewReader returns a reader for repositories that name their artefacts by s.
 func NewReader(s Scheme) *Reader {
 	return &Reader{naming: compile(s), md: newMarkdown(), files: map[fileKey]fileRead{}}
@@ -75,9 +84,7 @@ func (r *Reader) Read(folders ...Folder) (*Base, error) {
 	r.files = make(map[fileKey]fileRead, len(all))
 	for _, f := range all {
 		r.files[f.key()] = f.fileRead
-		b.files = append(b.files, File{
-			Repo: f.folder.Name, Path: f.path, Version: fmt.Sprintf("%d-%d", f.size, f.at.UnixNano()), Artefacts: f.doc.artefacts,
-		})
+		b.files = append(b.files, File{Repo: f.folder.Name, Path: f.path, Version: f.version(), Artefacts: f.doc.artefacts})
 		b.add(f.folder.Name, f.doc)
 	}
 	b.finish()
@@ -98,7 +105,7 @@ func (r *Reader) parse(all []*listed) {
 	}
 	for _, f := range all {
 		old, known := r.files[f.key()]
-		if known && !f.at.IsZero() && old.size == f.size && old.at.Equal(f.at) {
+		if known && f.version() != "" && old.version() == f.version() {
 			f.doc = old.doc
 			continue
 		}
@@ -150,7 +157,7 @@ func isMarkdown(p string) bool {
 }
 
 func (r *Reader) document(fsys fs.FS, p string) document {
-	src, err := readLimited(fsys, p)
+	src, err := ReadFile(fsys, p)
 	if err != nil {
 		return document{problems: []problem.Problem{{File: p, What: "can't be read: " + err.Error()}}}
 	}
@@ -163,20 +170,22 @@ var (
 	errNotFile  = errors.New("no regular file")
 )
 
-func readLimited(fsys fs.FS, p string) (_ []byte, err error) {
+// ReadFile reads a file of a folder as Read does: a regular file of UTF-8 text, at
+// most 1 MiB long; anything else is an error.
+func ReadFile(fsys fs.FS, p string) (_ []byte, err error) {
+	switch info, err := fs.Stat(fsys, p); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNotFile // opening a pipe waits for a writer
+	case info.Size() > maxFile:
+		return nil, errTooLarge
+	}
 	f, err := fsys.Open(p)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	switch info, err := f.Stat(); {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errNotFile // a pipe would never end
-	case info.Size() > maxFile:
-		return nil, errTooLarge
-	}
 	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	switch {
 	case err != nil:
@@ -207,13 +216,18 @@ type Base struct {
 // are apart, links are not resolved. The first one has no ID when the file is prose.
 type File struct {
 	Repo, Path string
-	Version    string // changes when the file does
+	Version    string // changes when the file does; "" = not known
 	Artefacts  []Artefact
 }
 
 // Files returns every file that was read, by folder and path. The list is only to
 // be read.
-func (b *Base) Files() []File { return b.files }
+func (b *Base) Files() []File {
+	if b == nil {
+		return nil
+	}
+	return b.files
+}
 
 // Resolve returns a link of a file in a folder with the ID and kind of what it
 // means; ok is false for one that means nothing here.

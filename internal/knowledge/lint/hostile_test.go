@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
 	"github.com/holdfast-sre/holdfast/internal/knowledge/lint"
 )
 
@@ -32,4 +35,43 @@ func TestHostileDocumentsAreCheckedQuickly(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoryInsideTheIDOfItsRequirement: the short ID may stand in the long one.
+func TestStoryInsideTheIDOfItsRequirement(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		"**PRD**: PRD-STORY-1 and STORY-1": 0, "**PRD**: PRD-STORY-1, STORY-1": 0, "**PRD**: STORY-1, PRD-STORY-1": 0,
+	} {
+		r := run(t, lint.Options{Rules: []string{"missing-story"}}, folder("", lint.Files{
+			"adr/ADR-001.md": "# ADR-001: Queue\n\n" + line + "\n", "prd/PRD-STORY-1.md": "# PRD-STORY-1: Orders\n\n## User Story 1: Order\n\nAs a customer I order.\n",
+		}))
+		if got := len(r.Findings); got != want {
+			t.Errorf("%s: %d findings, want %d:\n%s", line, got, want, text(r.Findings))
+		}
+	}
+}
+
+// TestNoTextTripsARule draws documents of what rules look for, in any order and cut
+// anywhere: every rule comes to an end, and says the same twice.
+func TestNoTextTripsARule(t *testing.T) {
+	t.Parallel()
+	pieces := []string{
+		"# ", "## ", "\n", "\n\n", "- ", "- [ ] ", "1. ", "| ", " | ", "|\n| --- | --- |\n", "```sql\n", "```\n", "    ", "---\n", "**", "`", ": ", ", ", " ", "[", "](", ")", "[[", "]]", "#x", "<a id=\"x\">", "<!-- holdfast-lint: off ", " -- why -->",
+		"ADR-001", "ADR-002", "PRD-001", "PRD-US-1", "PRD-STORY-1", "US-1", "STORY-1", "BOLT-001", "DAA-001", "RFC-9110", "INC-2026-0001", "ADR 7", "User Story 1", "Section 3.2", "§ 9", "id", "ADR", "PRD", "Status", "Superseded by", "supersedes", "Accepted", "acepted", "deprecated",
+		"Rollback", "Down", "never", "run", "DROP TABLE x", "DELETE FROM x", "delete from", ";", "kubectl delete pvc -n x y", "rm -rf /var/lib/postgresql", "migrate reset", "TRUNCATE", "drop the orders table", "backup", "Files", "a/b.go", "Metrics", "TBD", "Runbook", "Action items", "TODO(human)", "adr-001.md", "../x.md#y", "%zz", "é", "ı", "\u2028", "\x1b[31m", "\x00",
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		text := func(label string) string {
+			return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 60).Draw(rt, label), "")
+		}
+		f := folder("", lint.Files{
+			"adr/ADR-001.md": "# ADR-001: X\n" + text("decision"), "prd/PRD-STORY-1.md": "# PRD-STORY-1: Y\n\n## User Story 1: Z\n" + text("requirement"),
+			"runbooks/RUNBOOK-001.md": text("runbook"), "postmortems/INC-1.md": text("incident"), "notes.md": text("notes"),
+		})
+		first := run(t, lint.Options{}, f)
+		if diff := cmp.Diff(first, run(t, lint.Options{}, f)); diff != "" {
+			rt.Errorf("the same files, other findings (-first +second):\n%s", diff)
+		}
+	})
 }

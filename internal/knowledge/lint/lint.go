@@ -81,7 +81,7 @@ func (r Report) Count(least Severity) int {
 }
 
 // Run checks the folders that base was read from. It fails for a rule that does
-// not exist, a folder that can't be read, and a context that ends.
+// not exist, and for a context that ends.
 func Run(ctx context.Context, base *knowledge.Base, folders []Folder, opts Options) (Report, error) {
 	rules, err := selected(opts)
 	if err != nil {

@@ -31,7 +31,7 @@ func plural(n int, what string) string {
 
 // Table prints "FILE:LINE  severity  rule  what", a hint below each, and a summary.
 func (r Report) Table(w io.Writer) error {
-	var rows strings.Builder
+	var rows, out strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 4, 2, ' ', 0)
 	for _, f := range r.Findings {
 		fmt.Fprintf(t, "%s:%d\t%s\t%s\t%s\n", shown(f.File), f.Line, f.Severity, f.Rule, shown(f.What))
@@ -41,13 +41,14 @@ func (r Report) Table(w io.Writer) error {
 	}
 	i := 0
 	for row := range strings.Lines(rows.String()) {
-		fmt.Fprintf(w, "%s  hint: %s\n", row, shown(r.Findings[i].Fix))
+		fmt.Fprintf(&out, "%s  hint: %s\n", row, shown(r.Findings[i].Fix))
 		i++
 	}
 	if i > 0 {
-		fmt.Fprintln(w)
+		out.WriteByte('\n')
 	}
-	_, err := fmt.Fprintln(w, r.Summary()+r.hidden())
+	out.WriteString(r.Summary() + r.hidden() + "\n")
+	_, err := io.WriteString(w, out.String())
 	return err
 }
 
@@ -63,14 +64,16 @@ func shown(s string) string { return outside.Line(s, 300) }
 
 // Markdown prints the findings as a table for a comment on a change.
 func (r Report) Markdown(w io.Writer) error {
-	fmt.Fprintf(w, "### Knowledge repository\n\n%s\n", r.Summary()+r.hidden())
+	var out strings.Builder
+	fmt.Fprintf(&out, "### Knowledge repository\n\n%s\n", r.Summary()+r.hidden())
 	if len(r.Findings) > 0 {
-		fmt.Fprintf(w, "\n| where | severity | rule | what | what to do |\n| --- | --- | --- | --- | --- |\n")
+		out.WriteString("\n| where | severity | rule | what | what to do |\n| --- | --- | --- | --- | --- |\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "| %s | %s | [%s](%s) | %s | %s |\n", cell(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Severity, f.Rule, pageOf(f.Rule), cell(f.What), cell(f.Fix))
+		fmt.Fprintf(&out, "| %s | %s | [%s](%s) | %s | %s |\n", cell(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Severity, f.Rule, pageOf(f.Rule), cell(f.What), cell(f.Fix))
 	}
-	return nil
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 func cell(s string) string { return outside.Markdown(s, 300) }

@@ -2,7 +2,9 @@ package lint_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +80,24 @@ func TestForms(t *testing.T) {
 		golden(t, "testdata/"+name, b.String())
 	}
 }
+
+// TestFormsSayWhenNobodyTakesThem: a report that a full disk swallowed is no report.
+func TestFormsSayWhenNobodyTakesThem(t *testing.T) {
+	t.Parallel()
+	r := report(t)
+	for name, print := range map[string]func(io.Writer) error{
+		"table": r.Table, "json": r.JSON, "markdown": r.Markdown, "sarif": func(w io.Writer) error { return r.SARIF(w, "") },
+	} {
+		if err := print(full{}); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%s: error %v, want %v", name, err, io.ErrShortWrite)
+		}
+	}
+}
+
+// full takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 // TestSARIF checks what the schema of SARIF 2.1.0 requires of what is printed, and
 // what code scanning needs beyond it.

@@ -190,8 +190,8 @@ func brokenLinks(c *check) {
 
 // elsewhere says where a file of the same name is.
 func (c *check) elsewhere(s *source, p string) string {
-	for _, d := range c.docs {
-		if d.repo == s.repo && d.path != s.path && strings.EqualFold(path.Base(d.path), path.Base(p)) {
+	for _, d := range c.byName[strings.ToLower(path.Base(p))] {
+		if d.repo == s.repo && d.path != s.path {
 			return "did you mean " + d.path + "?"
 		}
 	}
@@ -511,7 +511,8 @@ func (w *world) requirementOf(a knowledge.Artefact, l knowledge.Link) (knowledge
 	at := strings.Index(raw, strings.ToUpper(l.To))
 	for _, x := range a.Links {
 		i := strings.Index(raw, strings.ToUpper(x.To))
-		if x.Kind != knowledge.PRD || x.To == "" || i < 0 || i > at || !between.MatchString(raw[i+len(x.To):at]) {
+		end := i + len(x.To) // behind the story when its ID stands inside the requirement's
+		if x.Kind != knowledge.PRD || x.To == "" || i < 0 || end > at || !between.MatchString(raw[end:at]) {
 			continue
 		}
 		if to, ok := w.base.Artefact(x.To); ok && len(to.Stories) > 0 {

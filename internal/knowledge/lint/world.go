@@ -2,26 +2,17 @@ package lint
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	markdown "github.com/yuin/goldmark/parser"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
-)
-
-// Limits, as those of the reader of artefacts; it reports what is over them.
-const (
-	maxFile  = 1 << 20
-	maxFiles = 50_000
 )
 
 type fileKey struct{ repo, path string }
@@ -33,6 +24,7 @@ type world struct {
 	prefix  map[string]string
 	docs    []*source // every Markdown file, by folder and path
 	byPath  map[fileKey]*source
+	byName  map[string][]*source // by base name, lower case
 	books   []*source            // runbooks that are no artefacts
 	all     []knowledge.Artefact // without templates
 	kinds   map[knowledge.Kind][]knowledge.Artefact
@@ -45,17 +37,17 @@ type world struct {
 // read reads the files of the folders on all cores.
 func read(ctx context.Context, base *knowledge.Base, folders []Folder) (*world, error) {
 	w := &world{
-		base: base, folders: map[string]fs.FS{}, prefix: map[string]string{}, byPath: map[fileKey]*source{},
+		base: base, folders: map[string]fs.FS{}, prefix: map[string]string{}, byPath: map[fileKey]*source{}, byName: map[string][]*source{},
 		kinds: map[knowledge.Kind][]knowledge.Artefact{}, present: map[fileKey]bool{}, code: map[string]codeIndex{}, sure: map[string]bool{},
 	}
-	var files []fileKey
 	for _, f := range folders {
 		w.folders[f.Name], w.prefix[f.Name] = f.FS, f.Prefix
-		found, err := list(f)
-		if err != nil {
-			return nil, fmt.Errorf("read knowledge repository %s: %w", f.Name, err)
+	}
+	var files []fileKey
+	for _, f := range base.Files() {
+		if w.folders[f.Repo] != nil && !skipped(f.Path) && !isTemplate(f.Path) {
+			files = append(files, fileKey{f.Repo, f.Path})
 		}
-		files = append(files, found...)
 	}
 	if err := w.parse(ctx, files); err != nil {
 		return nil, err
@@ -72,30 +64,10 @@ func read(ctx context.Context, base *knowledge.Base, folders []Folder) (*world, 
 	return w, nil
 }
 
-func list(f Folder) ([]fileKey, error) {
-	var out []fileKey
-	err := fs.WalkDir(f.FS, ".", func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil && p == ".":
-			return err
-		case err != nil:
-			return nil //nolint:nilerr // the reader of artefacts has reported it
-		case d.IsDir() && p != "." && skipped(d.Name()):
-			return fs.SkipDir
-		case d.IsDir() || !isMarkdown(p) || isTemplate(p):
-			return nil
-		case len(out) == maxFiles:
-			return fs.SkipAll
-		}
-		out = append(out, fileKey{f.Name, p})
-		return nil
-	})
-	return out, err
-}
-
-// skipped are folders whose files are not this repository's own words.
-func skipped(name string) bool {
-	return strings.HasPrefix(name, ".") || slices.Contains([]string{"node_modules", "vendor", "third_party", "testdata"}, name)
+// skipped reports whether a file is not this repository's own words, by its
+// folders.
+func skipped(file string) bool {
+	return slices.ContainsFunc(strings.Split(path.Dir(file), "/"), func(dir string) bool { return dir == "third_party" || dir == "testdata" })
 }
 
 func isMarkdown(p string) bool {
@@ -130,6 +102,8 @@ func (w *world) parse(ctx context.Context, files []fileKey) error {
 		if d != nil {
 			w.docs = append(w.docs, d)
 			w.byPath[files[i]] = d
+			name := strings.ToLower(path.Base(d.path))
+			w.byName[name] = append(w.byName[name], d)
 			if _, ok := w.base.ByPath(d.repo, d.path); !ok && aRunbook(d) {
 				w.books = append(w.books, d)
 			}
@@ -146,42 +120,11 @@ func (w *world) source(md markdown.Parser, k fileKey) (s *source) {
 			s = nil
 		}
 	}()
-	src, err := readLimited(w.folders[k.repo], k.path)
-	if err != nil || w.refused(k, src) {
-		return nil
+	src, err := knowledge.ReadFile(w.folders[k.repo], k.path)
+	if err != nil || knowledge.Costly(src) {
+		return nil // the reader of artefacts has reported it
 	}
 	return parse(md, k.repo, k.path, src)
-}
-
-var errUnreadable = errors.New("no text of a usual size")
-
-func readLimited(fsys fs.FS, p string) (_ []byte, err error) {
-	f, err := fsys.Open(p)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, errUnreadable
-	}
-	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(src) > maxFile || !utf8.Valid(src) {
-		return nil, errUnreadable
-	}
-	return src, nil
-}
-
-// refused reports whether a file nests or marks so much that the parser would
-// take minutes. The reader of artefacts has said so.
-func (w *world) refused(k fileKey, src []byte) bool {
-	return knowledge.Costly(src)
 }
 
 // exists reports whether a folder has a file or folder. known is false for a path

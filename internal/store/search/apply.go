@@ -128,7 +128,7 @@ func (w *filer) file(c *Change) error {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return err
-	case !c.Remove && hash == clean(c.Hash):
+	case !c.Remove && c.Hash != "" && hash == clean(c.Hash):
 		return nil
 	default:
 		if err := w.forget(id); err != nil {
