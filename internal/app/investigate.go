@@ -40,7 +40,7 @@ type Report struct {
 // Investigate asks the configured sources about one service and ranks causes.
 // It reads only, needs no server and no store, and never fails because a source
 // does: that is evidence.
-func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logger) (Report, error) {
+func Investigate(ctx context.Context, f config.Folder, q Question, log *slog.Logger) (Report, error) {
 	svc, ok := f.Catalog.Service(q.Service)
 	if !ok {
 		return Report{}, unknownService(f.Catalog, q.Service)
@@ -53,7 +53,11 @@ func Investigate(ctx context.Context, f config.Folder, q Question, _ *slog.Logge
 	if err != nil {
 		return Report{}, err
 	}
-	defer src.close()
+	defer func() {
+		if err := src.close(); err != nil {
+			log.WarnContext(ctx, "sources are not closed", "error", err)
+		}
+	}()
 	window := f.Config.Windows.Evidence
 	if q.Since > 0 {
 		window = q.Since

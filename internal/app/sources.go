@@ -208,11 +208,14 @@ func (s *sources) hold(ctx context.Context) error {
 	return g.Wait()
 }
 
-// close ends the connections of sources that are not held.
-func (s *sources) close() {
+// close ends the connections of sources that are not held, and takes away the
+// temporary index of git histories.
+func (s *sources) close() error {
+	errs := []error{s.git.Close()}
 	for _, db := range s.standing {
-		_ = db.Close()
+		errs = append(errs, db.Close())
 	}
+	return errors.Join(errs...)
 }
 
 func (s *sources) timeout(c config.Source) time.Duration {

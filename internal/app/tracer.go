@@ -42,7 +42,8 @@ func newTracer(cfg config.Config, g *git.Source, log *slog.Logger) respond.Trace
 	return &tracer{folders: cfg.Knowledge, git: g, log: log, reader: knowledge.NewReader(cfg.Artefacts.Scheme())}
 }
 
-// Trace follows the frames of a failure as far as links lead.
+// Trace follows the frames of a failure as far as links lead. What history does
+// not answer is the error beside the steps.
 func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.TraceStep, error) {
 	base, err := t.read(ctx)
 	if err != nil {
@@ -53,13 +54,10 @@ func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.Tra
 	steps, err := base.Trace(ctx, repo, knowledge.Query{
 		Frames: q.Frames, Revision: revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
 	})
-	if len(steps) > 0 {
-		return doubted(steps, q.Revision != "", doubt), nil
-	}
 	if err != nil {
-		return nil, fmt.Errorf("trace chain: %w", err)
+		err = fmt.Errorf("trace chain: %w", err)
 	}
-	return nil, nil
+	return doubted(steps, q.Revision != "", doubt), err
 }
 
 // deployed finds the commit that runs. Where it can't be told, the head of the

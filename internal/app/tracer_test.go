@@ -1,17 +1,22 @@
 package app
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/source/git"
 )
 
-func TestTheRevisionThatRunsIsFoundOrDoubted(t *testing.T) {
-	t.Parallel()
+// repositoryWithTag is one commit on main with the tag v1.4.2.
+func repositoryWithTag(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"commit", "-q", "--allow-empty", "-m", "one"}, {"tag", "v1.4.2"}} {
 		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=Ana", "-c", "user.email=a@x"}, args...)...)
@@ -20,6 +25,12 @@ func TestTheRevisionThatRunsIsFoundOrDoubted(t *testing.T) {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
 	}
+	return dir
+}
+
+func TestTheRevisionThatRunsIsFoundOrDoubted(t *testing.T) {
+	t.Parallel()
+	dir := repositoryWithTag(t)
 	src, err := git.New(git.Options{Name: "git"})
 	if err != nil {
 		t.Fatal(err)
@@ -59,5 +70,27 @@ func TestDoubtMarksWhatDependsOnTheRevision(t *testing.T) {
 	}
 	if got := doubted(steps(), true, ""); got[0].Inferred || got[0].Why != "" {
 		t.Errorf("no doubt: %+v", got)
+	}
+}
+
+// TestTheChainSaysThatHistoryDoesNotAnswer: what a deploy names still leads on.
+func TestTheChainSaysThatHistoryDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	docs := t.TempDir()
+	if err := os.WriteFile(docs+"/BOLT-045.md", []byte("# BOLT-045: relay\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src, err := git.New(git.Options{Name: "git"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = src.Close() })
+	tr := newTracer(config.Config{Knowledge: []string{docs}}, src, slog.New(slog.DiscardHandler))
+	steps, err := tr.Trace(t.Context(), respond.TraceQuery{
+		Service: catalog.Service{Name: "shop", Repository: catalog.Repository{Path: t.TempDir()}},
+		Frames:  []evidence.Frame{{File: "relay/worker.go", Line: 78}}, Bolts: []string{"BOLT-045"},
+	})
+	if len(steps) == 0 || err == nil || !strings.Contains(err.Error(), "not a git repository") {
+		t.Errorf("steps %+v, error %v", steps, err)
 	}
 }
