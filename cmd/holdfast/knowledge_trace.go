@@ -146,21 +146,21 @@ func (p *page) chain(t traced) {
 		if s.Inferred {
 			step += " ?"
 		}
-		rows = append(rows, []string{step, s.ID, s.Title, where})
+		rows = append(rows, []string{step, plain(s.ID), plain(s.Title), plain(where)})
 	}
 	p.table(rows)
 	for _, s := range t.Trace {
 		switch {
 		case s.Why != "" && s.Inferred:
-			p.line("\n? %s %s: %s (score %.2f)", s.Kind, s.ID, plain(s.Why), s.Score)
+			p.line("\n? %s %s: %s (score %.2f)", s.Kind, plain(s.ID), plain(s.Why), s.Score)
 		case s.Why != "":
-			p.line("\n  %s %s: %s", s.Kind, s.ID, plain(s.Why))
+			p.line("\n  %s %s: %s", s.Kind, plain(s.ID), plain(s.Why))
 		}
 		for _, o := range s.Others {
-			p.line("  or %s: %s (score %.2f)", o.ID, plain(o.Why), o.Score)
+			p.line("  or %s: %s (score %.2f)", plain(o.ID), plain(o.Why), o.Score)
 		}
 		if len(s.Missing) > 0 {
-			p.line("\n%s says nothing about: %s", s.ID, strings.Join(s.Missing, ", "))
+			p.line("\n%s says nothing about: %s", plain(s.ID), strings.Join(s.Missing, ", "))
 		}
 	}
 	for _, n := range t.Notes {

@@ -38,10 +38,25 @@ func (r *Responder) traceBack(ctx context.Context, s snapshot, f findings) []Tra
 			r.Log.WarnContext(ctx, "trace chain is incomplete", "service", q.Service.Name, "error", err)
 		}
 		if len(steps) > 0 {
-			return steps
+			return r.redacted(steps)
 		}
 	}
 	return nil
+}
+
+// redacted hides what a commit's subject, an artefact's title or a file name may
+// give away.
+func (r *Responder) redacted(steps []TraceStep) []TraceStep {
+	hide := r.Redactor.String
+	for i, s := range steps {
+		s.ID, s.Title, s.Path, s.Why = hide(s.ID), hide(s.Title), hide(s.Path), hide(s.Why)
+		s.Others = slices.Clone(s.Others)
+		for j, o := range s.Others {
+			s.Others[j].ID, s.Others[j].Why = hide(o.ID), hide(o.Why)
+		}
+		steps[i] = s
+	}
+	return steps
 }
 
 // traceQueries are the places to start from, best first.
