@@ -49,6 +49,7 @@ type App struct {
 	respond  *respond.Responder
 	watch    *watch.Watch
 	sources  *sources
+	library  *library // nil when there is no knowledge repository
 	server   *http.Server
 	listener net.Listener
 	started  atomic.Bool
@@ -86,6 +87,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.sources = src
 	a.onClose("git", src.git.Close)
+	if a.library = newLibrary(cfg, o.Cache, o.Log); a.library != nil {
+		a.onClose("library", a.library.Close)
+	}
 	exec, err := executors(cfg.Actions)
 	if err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.respond = respond.New(respond.Options{
 		Store: a.store, Catalog: o.Folder.Catalog, Runbooks: o.Folder.Runbooks, Boundaries: o.Folder.Boundaries,
 		Engine: diagnose.Default(), Collectors: src.collectorsOf, Golden: src.goldenOf,
-		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(cfg, src.git, o.Log),
+		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(a.library, src.git),
 		Redactor: red, Windows: windows(cfg.Windows), Paused: pause.read,
 		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
 		Log: o.Log, Metrics: registry, Step: o.Step,
@@ -138,6 +142,12 @@ func (a *App) Serve(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.sources.hold(loops) })
 	g.Go(func() error { return a.sources.git.Keep(loops, a.sources.repositories, a.log) })
+	g.Go(func() error {
+		if a.library != nil {
+			a.library.Warm(loops)
+		}
+		return nil
+	})
 	g.Go(func() error {
 		if err := a.runJobs(loops); err != nil {
 			return fmt.Errorf("jobs: %w", err)

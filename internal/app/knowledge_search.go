@@ -21,18 +21,23 @@ import (
 // not change since the last time is not indexed again. Without a cache folder it
 // is made anew in memory. Close it.
 func (k *Knowledge) Index(ctx context.Context) (*search.Index, error) {
-	ix, err := search.Open(ctx, k.indexFile())
+	ix, err := search.Open(ctx, indexFile(k.cache, k.Dirs))
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	err = update(ctx, ix, k.Base)
-	if errors.Is(err, search.ErrRebuilt) {
-		err = update(ctx, ix, k.Base) // it is empty now
-	}
-	if err != nil {
+	if err := bring(ctx, ix, k.Base); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: %w", err), ix.Close())
 	}
 	return ix, nil
+}
+
+// bring makes the index that of the base, also when it is found damaged on the way.
+func bring(ctx context.Context, ix *search.Index, base *knowledge.Base) error {
+	err := update(ctx, ix, base)
+	if errors.Is(err, search.ErrRebuilt) {
+		err = update(ctx, ix, base) // it is empty now
+	}
+	return err
 }
 
 // update brings what the index lacks.
@@ -44,13 +49,13 @@ func update(ctx context.Context, ix *search.Index, base *knowledge.Base) error {
 	return ix.Apply(ctx, changes(base, known))
 }
 
-// indexFile is a file in the cache folder for this set of folders; "" = none.
-func (k *Knowledge) indexFile() string {
-	if k.cache == "" {
+// indexFile is a file in the cache folder for a set of named folders; "" = none.
+func indexFile(cache string, dirs map[string]string) string {
+	if cache == "" {
 		return ""
 	}
 	var all []string
-	for name, dir := range k.Dirs {
+	for name, dir := range dirs {
 		if abs, err := filepath.Abs(dir); err == nil {
 			dir = abs
 		}
@@ -58,7 +63,7 @@ func (k *Knowledge) indexFile() string {
 	}
 	slices.Sort(all)
 	sum := sha256.Sum256([]byte(strings.Join(all, "\x00")))
-	return filepath.Join(k.cache, "search", hex.EncodeToString(sum[:12])+".db")
+	return filepath.Join(cache, "search", hex.EncodeToString(sum[:12])+".db")
 }
 
 // changes are what the index lacks.

@@ -85,7 +85,7 @@ func TestTheChainSaysThatHistoryDoesNotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = src.Close() })
-	tr := newTracer(config.Config{Knowledge: []string{docs}}, src, slog.New(slog.DiscardHandler))
+	tr := newTracer(newLibrary(config.Config{Knowledge: []string{docs}}, "", slog.New(slog.DiscardHandler)), src)
 	steps, err := tr.Trace(t.Context(), respond.TraceQuery{
 		Service: catalog.Service{Name: "shop", Repository: catalog.Repository{Path: t.TempDir()}},
 		Frames:  []evidence.Frame{{File: "relay/worker.go", Line: 78}}, Bolts: []string{"BOLT-045"},

@@ -1,0 +1,223 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/store/search"
+)
+
+// library is the knowledge repository as the server knows it: read once for all
+// who ask, at most a minute old. Close it.
+type library struct {
+	dirs  []string
+	cache string
+	log   *slog.Logger
+
+	changed atomic.Int64 // counts what Changed was told
+
+	mu     sync.Mutex // held while the folders are read
+	reader *knowledge.Reader
+	base   *knowledge.Base
+	readAt time.Time
+	read   int64 // of changed, when the folders were read
+	failed error // of the folders that could not be read then
+
+	indexing sync.Mutex // held while the index is brought up to date
+	index    *search.Index
+	indexed  *knowledge.Base
+	closed   bool
+}
+
+// rereadAfter is how old the folders' contents may be.
+const rereadAfter = time.Minute
+
+// newLibrary returns nothing when no knowledge folder is configured. The search
+// index is kept in the folder cache; "" = in memory.
+func newLibrary(cfg config.Config, cache string, log *slog.Logger) *library {
+	if len(cfg.Knowledge) == 0 {
+		return nil
+	}
+	return &library{dirs: cfg.Knowledge, cache: cache, log: log, reader: knowledge.NewReader(cfg.Artefacts.Scheme())}
+}
+
+// Base returns the artefacts. Folders that can't be read are left out; when none
+// can, what was read last is returned, and an error when nothing was. As long as
+// no file changes it is the same Base.
+func (l *library) Base(ctx context.Context) (*knowledge.Base, error) {
+	base, _, err := l.state(ctx)
+	return base, err
+}
+
+// state is Base, with why some folders are not in it.
+func (l *library) state(ctx context.Context) (base *knowledge.Base, failed, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed := l.changed.Load()
+	if l.base != nil && l.read == changed && time.Since(l.readAt) < rereadAfter {
+		return l.base, l.failed, nil
+	}
+	base, failed = l.readFolders()
+	if failed != nil {
+		l.log.WarnContext(ctx, "knowledge folder can't be read", "error", failed)
+	}
+	switch {
+	case base == nil && l.base == nil:
+		return nil, failed, failed
+	case base != nil && (l.base == nil || !sameBase(base, l.base)):
+		l.base = base
+	}
+	l.readAt, l.read, l.failed = time.Now(), changed, failed
+	return l.base, failed, nil
+}
+
+// readFolders returns nothing when no folder can be read.
+func (l *library) readFolders() (*knowledge.Base, error) {
+	folders, done, failed := openFolders(l.dirs)
+	defer done()
+	if len(folders) == 0 {
+		return nil, failed
+	}
+	base, err := l.reader.Read(folders...)
+	if err != nil {
+		return nil, errors.Join(failed, fmt.Errorf("knowledge: %w", err))
+	}
+	return base, failed
+}
+
+// sameBase reports whether two readings found the same files.
+func sameBase(a, b *knowledge.Base) bool {
+	same := func(x, y knowledge.File) bool {
+		return x.Repo == y.Repo && x.Path == y.Path && x.Version == y.Version && x.Version != ""
+	}
+	return slices.EqualFunc(a.Files(), b.Files(), same) && slices.Equal(a.Problems(), b.Problems())
+}
+
+// Changed says that files may be others now: the next use reads them again. It
+// does not wait.
+func (l *library) Changed() { l.changed.Add(1) }
+
+// Refresh reads the folders now.
+func (l *library) Refresh(ctx context.Context) error {
+	l.Changed()
+	_, err := l.Base(ctx)
+	return err
+}
+
+// Warm reads the folders and brings the search index up to date, so that the
+// first who asks does not wait.
+func (l *library) Warm(ctx context.Context) {
+	if _, _, err := l.Index(ctx); err != nil && ctx.Err() == nil {
+		l.log.WarnContext(ctx, "knowledge index can't be made", "error", err)
+	}
+}
+
+// Index returns the full-text index of Base. It stays open until the library is
+// closed.
+func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, error) {
+	base, err := l.Base(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.indexing.Lock()
+	defer l.indexing.Unlock()
+	switch {
+	case l.closed:
+		return nil, nil, errors.New("index: closed")
+	case l.index == nil:
+		ix, err := search.Open(ctx, indexFile(l.cache, l.named()))
+		if err != nil {
+			return nil, nil, fmt.Errorf("index: %w", err)
+		}
+		l.index = ix
+	}
+	if l.indexed != base {
+		if err := bring(ctx, l.index, base); err != nil {
+			return nil, nil, fmt.Errorf("index: %w", err)
+		}
+		l.indexed = base
+	}
+	return l.index, base, nil
+}
+
+// Source reads a file of the repository, as knowledge.ReadFile does.
+func (l *library) Source(repo, path string) ([]byte, error) {
+	folders, done, err := openFolders(l.dirs)
+	defer done()
+	for _, f := range folders {
+		if f.Name == repo {
+			return knowledge.ReadFile(f.FS, path)
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("no knowledge folder is called %q", repo), err)
+}
+
+// named are the folders by the names that they have in Base.
+func (l *library) named() map[string]string {
+	out := map[string]string{}
+	for i, name := range folderNames(l.dirs) {
+		out[name] = l.dirs[i]
+	}
+	return out
+}
+
+// Close lets the index go.
+func (l *library) Close() error {
+	l.indexing.Lock()
+	defer l.indexing.Unlock()
+	l.closed = true
+	if l.index == nil {
+		return nil
+	}
+	err := l.index.Close()
+	l.index = nil
+	return err
+}
+
+// openFolders opens folders so that no link leads out of them. What can't be
+// opened is told in the error beside the others. done closes them.
+func openFolders(dirs []string) (folders []knowledge.Folder, done func(), err error) {
+	var roots []*os.Root
+	names := folderNames(dirs)
+	for i, dir := range dirs {
+		root, e := os.OpenRoot(dir)
+		if e != nil {
+			err = errors.Join(err, fmt.Errorf("open knowledge folder: %w", e))
+			continue
+		}
+		roots = append(roots, root)
+		folders = append(folders, knowledge.Folder{Name: names[i], FS: root.FS()})
+	}
+	return folders, func() {
+		for _, r := range roots {
+			_ = r.Close() // only read from
+		}
+	}, err
+}
+
+// folderNames tell folders apart: the last part of the path, or all of it when
+// another folder has that name. A single folder needs none.
+func folderNames(dirs []string) []string {
+	names := make([]string, len(dirs))
+	for i, dir := range dirs {
+		if len(dirs) == 1 {
+			break
+		}
+		name := filepath.Base(dir)
+		if slices.Contains(names[:i], name) {
+			name = filepath.ToSlash(filepath.Clean(dir))
+		}
+		names[i] = name
+	}
+	return names
+}

@@ -1,0 +1,153 @@
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/store/search"
+)
+
+func newTestLibrary(t *testing.T, cache string, dirs ...string) *library {
+	t.Helper()
+	l := newLibrary(config.Config{Knowledge: dirs}, cache, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func ids(b *knowledge.Base) (out []string) {
+	for _, a := range b.Artefacts() {
+		out = append(out, a.ID)
+	}
+	return out
+}
+
+// aged makes the library's contents as old as they may not be.
+func (l *library) aged() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readAt = l.readAt.Add(-2 * rereadAfter)
+}
+
+func TestLibraryReadsAgainWhenAskedOrAfterAMinute(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := newTestLibrary(t, t.TempDir(), dir)
+	base := func() *knowledge.Base {
+		t.Helper()
+		b, err := l.Base(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	write(t, filepath.Join(dir, "adr", "1.md"), "# ADR-1: Zebra\n")
+	first := base()
+	write(t, filepath.Join(dir, "adr", "2.md"), "# ADR-2: Okapi\n")
+	if base() != first {
+		t.Error("read again within the minute")
+	}
+	l.Changed()
+	if diff := cmp.Diff([]string{"ADR-1", "ADR-2"}, ids(base())); diff != "" {
+		t.Errorf("after Changed:\n%s", diff)
+	}
+	second := base()
+	l.aged()
+	if base() != second {
+		t.Error("another Base although no file changed")
+	}
+	write(t, filepath.Join(dir, "adr", "3.md"), "# ADR-3: Gnu\n")
+	l.aged()
+	if diff := cmp.Diff([]string{"ADR-1", "ADR-2", "ADR-3"}, ids(base())); diff != "" {
+		t.Errorf("after a minute:\n%s", diff)
+	}
+}
+
+func TestLibraryKeepsWhatItReadWhenAFolderGoesAway(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "docs")
+	l := newTestLibrary(t, "", dir)
+	if _, err := l.Base(t.Context()); err == nil || !strings.Contains(err.Error(), "open knowledge folder") {
+		t.Errorf("no folder: %v", err)
+	}
+	write(t, filepath.Join(dir, "adr", "1.md"), "# ADR-1: Zebra\n")
+	if err := l.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, dir+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	l.Changed()
+	base, failed, err := l.state(t.Context())
+	if err != nil || failed == nil || len(base.Artefacts()) != 1 {
+		t.Errorf("%d artefacts, failed %v, error %v", len(base.Artefacts()), failed, err)
+	}
+	if err := os.Rename(dir+"-gone", dir); err != nil {
+		t.Fatal(err)
+	}
+	l.aged()
+	if _, failed, _ := l.state(t.Context()); failed != nil {
+		t.Errorf("still failed: %v", failed)
+	}
+}
+
+func TestLibraryIndexFollowsTheBase(t *testing.T) {
+	t.Parallel()
+	one, two := filepath.Join(t.TempDir(), "docs"), filepath.Join(t.TempDir(), "docs")
+	l := newTestLibrary(t, t.TempDir(), one, two)
+	write(t, filepath.Join(one, "adr", "1.md"), "# ADR-1: Zebra\n")
+	write(t, filepath.Join(two, "adr", "2.md"), "# ADR-2: Zebra\n")
+	hits := func() (out []string) {
+		t.Helper()
+		ix, _, err := l.Index(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := search.Parse("zebra")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := ix.Search(t.Context(), q, search.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range res.Hits {
+			out = append(out, h.ID)
+		}
+		return out
+	}
+	if diff := cmp.Diff([]string{"ADR-1", "ADR-2"}, hits()); diff != "" {
+		t.Errorf("first:\n%s", diff)
+	}
+	if src, err := l.Source(filepath.ToSlash(two), "adr/2.md"); err != nil || !strings.Contains(string(src), "ADR-2") {
+		t.Errorf("source %q, %v", src, err)
+	}
+	if _, err := l.Source("docs", "../docs/adr/1.md"); err == nil {
+		t.Error("a path led out of its folder")
+	}
+	write(t, filepath.Join(one, "adr", "1.md"), "# ADR-1: Gnu\n")
+	if err := os.Chtimes(filepath.Join(one, "adr", "1.md"), time.Time{}, time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	l.Changed()
+	if diff := cmp.Diff([]string{"ADR-2"}, hits()); diff != "" {
+		t.Errorf("after a change:\n%s", diff)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.Index(t.Context()); err == nil {
+		t.Error("a closed library has an index")
+	}
+}
