@@ -67,6 +67,11 @@ func (r *Redactor) String(s string) string {
 			s, lower = clean, strings.ToLower(clean)
 		}
 	}
+	return r.own(s)
+}
+
+// own applies the patterns of the organisation.
+func (r *Redactor) own(s string) string {
 	if r == nil {
 		return s
 	}
@@ -76,13 +81,19 @@ func (r *Redactor) String(s string) string {
 	return s
 }
 
+// matches reports whether one of the patterns of the organisation is left in a
+// text.
+func (r *Redactor) matches(b []byte) bool {
+	return r != nil && len(r.extra) > 0 && r.own(string(b)) != string(b)
+}
+
 // Field returns value redacted, knowing the name under which it stands: under
 // a name such as "password" the whole value goes.
 func (r *Redactor) Field(name, value string) string {
 	if value != "" && Sensitive(name) {
 		return markSecret
 	}
-	return r.String(value)
+	return r.Text(value)
 }
 
 // Map returns a copy of m with keys and values redacted; nil stays nil.
@@ -99,7 +110,10 @@ func (r *Redactor) Map(m map[string]string) map[string]string {
 
 // Sensitive reports whether what stands under a name is a secret by that name
 // alone: password, client_secret, X-Api-Key, …
-func Sensitive(name string) bool { return sensitiveName.MatchString(name) }
+func Sensitive(name string) bool {
+	lower := strings.ToLower(name)
+	return (namesSecret(name, lower) || namesHeader(name, lower)) && sensitiveName.MatchString(name)
+}
 
 // ReplaceMarks returns a redacted text with something else where its marks stand:
 // for readers to which whatever was taken out is one value like another.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -41,6 +42,12 @@ func TestString(t *testing.T) {
 		"private key cut short":         {"x -----BEGIN PRIVATE KEY-----\nMII", "x [private key]"},
 		"a mark does not shield a word": {"password=[secret]hunter2", "password=[secret]"},
 		"token counts stay":             {"tokens_used=5 author: ana", "tokens_used=5 author: ana"},
+		"a short name":                  {"DB_PASS=a smtpPass: b pass=c", "DB_PASS=[secret] smtpPass: [secret] pass=[secret]"},
+		"words that end like it stay":   {"bypass=1 compass: n", "bypass=1 compass: n"},
+		"url user, not escaped":         {"mysql://app:p/s#s?@db/x and amqp://a:b/c@q", "mysql://[credentials]@db/x and amqp://[credentials]@q"},
+		"a port is no password":         {"GET http://cart:8080/users/@me http://h:80/?u=redis://:p@r", "GET http://cart:8080/users/@me http://h:80/?u=redis://[credentials]@r"},
+		"XML":                           {`<a:clientSecret x="y">b c</a:clientSecret><token/>d`, `<a:clientSecret x="y">[secret]</a:clientSecret><token/>d`},
+		"percent signs":                 {"?next=%2Fa%3Fpassword%3Dhunter2", "?next=%2Fa%3Fpassword%3D[secret]"},
 	}
 	var r *Redactor
 	for name, tt := range tests {
@@ -83,12 +90,24 @@ func TestText(t *testing.T) {
 		"behind a name":                 {`password={"value":"x"} sent`, `password=[secret] sent`},
 		"two":                           {`{"a":1} {"secret":["x"]}`, `{"a":1} {"secret":["[secret]"]}`},
 		"in a string":                   {`{"log":"{\"secret\":{\"value\":\"x\"}}"}`, `{"log":"{\"secret\":{\"value\":\"[secret]\"}}"}`},
-		"cut off behind":                {`{"secret":{"value":"x"},"te`, `{"secret":[secret],"te`},
+		"cut off behind":                {`{"secret":{"value":"x"},"te`, `{"secret":{"value":"[secret]"},"te`},
 		"cut off within":                {`{"api_key":["abcd`, `{"api_key":[secret]`},
 		"cut off, then a line":          {"{\"api_key\":[\"abcd\n\tat a.B", "{\"api_key\":[secret]\n\tat a.B"},
 		"escaped":                       {`err="{\"secret\":{\"value\":\"x\"}}"`, `err="{\"secret\":[secret]`},
 		"a mark stays":                  {"token: [secret] [main]", "token: [secret] [main]"},
 		"what holds no secret":          {`7 {"order": [1, {"a": "b"}], "ok": true}`, `7 {"order": [1, {"a": "b"}], "ok": true}`},
+		"cut off, many lines":           {"{\"secret\": {\n \"a\": \"x\",\n \"b\": \"y", "{\"secret\": [secret]"},
+		"cut off, deep":                 {strings.Repeat(`{"a":`, 40) + `{"secret":{"v":"x`, strings.Repeat(`{"a":`, 40) + `{"secret":[secret]`},
+		"broken, deep":                  {strings.Repeat(`{"{`, 40) + `"secret":{"v":"x"} y`, strings.Repeat(`{"{`, 40) + `"secret":{"v":"[secret]"} y`},
+		"broken behind":                 {`{"a":{"secret":["x"]}, password=y }`, `{"a":{"secret":["[secret]"]}, password=[secret] }`},
+		"a name and what is no value":   {`{"n":1,"secret" => "x"}`, `{"n":1,"secret" => "[secret]"}`},
+		"no JSON behind a name":         {"map[n:1 token:[a b [c]] secret:{d}] e", "map[n:1 token:[secret] secret:[secret]] e"},
+		"a mark as a value":             {`{"secret":[secret],"n":{"secret":["x"]}}`, `{"secret":[secret],"n":{"secret":["[secret]"]}}`},
+		"deeper than anybody writes":    {`{"secret":` + strings.Repeat("[", maxDepth) + `"x"` + strings.Repeat("]", maxDepth) + "}", `{"secret":[secret]`},
+		"single quotes":                 {"{'secret': {'a': 'x}'}} y\nz", "{'secret': [secret]\nz"},
+		"brackets behind a word":        {"token [main] started", "token [main] started"},
+		"the number of a card":          {`{"card": 4111111111111111, "n": 4111111111111112}`, `{"card": "[card number]", "n": 4111111111111112}`},
+		"named by another field":        {`[{"name":"DB_PASSWORD","value":"x"},{"Key":"n","Value":"y"}] {"name":"tokens","value":5}`, `[{"name":"DB_PASSWORD","value":"[secret]"},{"Key":"n","Value":"y"}] {"name":"tokens","value":5}`},
 		"a brace before, and one after": {`{x {"token": 5} }`, `{x {"token": "[secret]"} }`},
 	}
 	var r *Redactor
@@ -106,6 +125,20 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestField(t *testing.T) {
+	t.Parallel()
+	var r *Redactor
+	for _, tt := range []struct{ name, value, want string }{
+		{"api_key", "x", "[secret]"},
+		{"api_key", "", ""},
+		{"note", `sent {"secret":{"value":"x"}}`, `sent {"secret":{"value":"[secret]"}}`},
+	} {
+		if got := r.Field(tt.name, tt.value); got != tt.want {
+			t.Errorf("Field(%q, %q) = %q, want %q", tt.name, tt.value, got, tt.want)
+		}
+	}
+}
+
 func TestExtraPatterns(t *testing.T) {
 	t.Parallel()
 	r, err := New(`\bACME-[0-9]+\b`, `secret`)
@@ -115,6 +148,29 @@ func TestExtraPatterns(t *testing.T) {
 	got := r.String("order ACME-123 of ana@example.com, password=x")
 	if want := "order [redacted] of [e-mail], password=[secret]"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	r, err = New(`"member":\s*"?\w+`, `\b77[0-9]{4}\b`, `(?s)"from":.*"to"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{
+		`x {"member": "ana", "n": 1} y`:           `x {"member": "[redacted]", "n": 1} y`,
+		`{"a":{"member":12},"n":771234}`:          `{"a":{"member":"[redacted]"},"n":"[redacted]"}`,
+		`{"member": "ana", "n`:                    `{"member": "[redacted]", "n`,
+		`{"b":{"from":"x","to":"y"},"z":{"c":1}}`: `{"b":{[redacted]:"y"},"z":{"c":1}}`,
+		`{"log":"{\"member\": \"ana\"}"}`:         `{"log":"{\"member\": \"[redacted]\"}"}`,
+	} {
+		got := r.Text(in)
+		if got != want {
+			t.Errorf("Text of %s = %s, want %s", in, got, want)
+		}
+		if again := r.Text(got); again != got {
+			t.Errorf("redacting %s again gave %s", got, again)
+		}
+	}
+	in := `{"member": "ana", "n": 771234, "m": 4111111111111111, "l": ["id 771234"]}`
+	if got, want := string(r.JSON(json.RawMessage(in))), `{"member": "[redacted]", "n": 771234, "m": 4111111111111111, "l": ["id [redacted]"]}`; got != want {
+		t.Errorf("JSON of %s = %s, want %s: numbers stay", in, got, want)
 	}
 	if _, err := New(`a*`, `(`); err == nil || !strings.Contains(err.Error(), "empty string") || !strings.Contains(err.Error(), "missing closing") {
 		t.Errorf("New took bad patterns: %v", err)
@@ -204,6 +260,59 @@ func FuzzString(f *testing.F) {
 			}
 		}
 	})
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range []string{
+		`{"secret":[secret],"te`, `{"a":{"secret":["x"]}, password=y}`, "{'secret': {'a': 'x}'}} y\nz", `{"token":{"a":[secret]x`,
+		`{"name":"token","value":"x"}`, `{"a":4111111111111111}`, `secret:[[a]b`, `{"a":"{\"token\":[\"x\"`,
+	} {
+		f.Add(s)
+	}
+	mine, err := New(`"member":\s*"?\w+`, `7[0-9]{3}`)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range []*Redactor{nil, mine} {
+			once := r.Text(s)
+			if twice := r.Text(once); twice != once {
+				t.Errorf("%q became %q, then %q", s, once, twice)
+			}
+			if len(once) > 8*len(s)+16 {
+				t.Errorf("%d bytes became %d", len(s), len(once))
+			}
+			if got := r.JSON(json.RawMessage(s)); json.Valid([]byte(s)) && !json.Valid(got) {
+				t.Errorf("%s became %s", s, got)
+			}
+		}
+	})
+}
+
+// A text takes time by its length, whatever is in it: 16 times as long a one about
+// 16 times as long, and not its square.
+func TestTextTakesTimeByLength(t *testing.T) {
+	for _, part := range []string{
+		`"secret":[["",`, `{"secret":["`, `{"a":`, "{\"secret\":[\"\",\n", "\"secret\":[\n\"", `{"{"`, `[[[["`, `{"a":111`, `{"a":1} `, `{"a":"{\"`,
+		`"token":{"a":1} `, "token:[", "token:[a] ", `token=\"`, `a://b@`, `a://b:c/`, `<token `, `x@y.cc-`, "-----BEGIN PRIVATE KEY-----", "4111 ",
+	} {
+		took := func(size int) time.Duration {
+			s := strings.Repeat(part, size/len(part))
+			start := time.Now()
+			(*Redactor)(nil).Text(s)
+			return time.Since(start)
+		}
+		var short, long time.Duration
+		for range 4 { // others use the machine as well
+			short, long = max(short, took(4<<10)), took(64<<10)
+			if long < 64*short+20*time.Millisecond {
+				break
+			}
+		}
+		if limit := 64*short + 20*time.Millisecond; long > limit {
+			t.Errorf("%q: 4 KB take %v, and 64 KB %v", part, short, long)
+		}
+	}
 }
 
 func BenchmarkString(b *testing.B) {

@@ -13,8 +13,8 @@ type rule struct {
 }
 
 // secretWord ends the names under which secrets stand.
-const secretWord = `(?:password|passwd|passphrase|passcode|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|` +
-	`access[_-]?key[_-]?id|secret[_-]?key|private[_-]?key|account[_-]?key|signing[_-]?key|encryption[_-]?key|` +
+const secretWord = `(?:password|passwd|passphrase|passcode|(?:\b|_)pass|(?-i:[a-z]Pass)|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|` +
+	`access[_-]?key[_-]?id|(?:secret|private|account|signing|encryption|auth|master|shared)[_-]?key|` +
 	`credentials?|session[_-]?id|sessionid|cvv|cvc)`
 
 var (
@@ -22,13 +22,18 @@ var (
 	sensitiveName = regexp.MustCompile(`(?i)(?:^|[^a-z])[\w.-]*` + secretWord + `s?$|(?i)^(?:proxy-)?authorization$|(?i)^(?:set-)?cookie$`)
 
 	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`)
-	userInfo   = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)([^\s/"'<>?#]+)@`)
-	header     = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?)([^\r\n"'\\]+)`)
+	// userInfo also takes a password with the marks that end a host, as people write
+	// it who do not know that they are to be escaped.
+	userInfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/"'<>?#]+|([^\s/"'<>?#:@]*:[^\s"'<>,;:]*))@`)
+	port     = regexp.MustCompile(`^[^:]*:[0-9]*[/?#]`)
+	header   = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?)([^\r\n"'\\]+)`)
 	// named is NAME, a separator and a value: bare, quoted, or in escaped quotes.
-	named = regexp.MustCompile(`(?i)(` + secretWord + `)(\\*["']?\s*(?:=|:|=>|:=)\s*)` +
+	named = regexp.MustCompile(`(?i)(` + secretWord + `)(\\*["']?\s*(?:=|:|=>|:=|%3[ad])\s*)` +
 		`(\\+"[^"]*"|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s"'&;,<>\\][^\s"'&;,<>]*)`)
 	// option is --NAME VALUE on a command line.
 	option = regexp.MustCompile(`(?i)(--?(?:[\w]+-)*` + secretWord + `)(\s+)([^\s"'-][^\s"']*)`)
+	// element is one of XML.
+	element = regexp.MustCompile(`(?i)(<(?:[\w.-]+:)?[\w.-]*` + secretWord + `(?:\s[^<>]*)?>)[^<]+`)
 	// scheme is the value of an Authorization header wherever it stands.
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/=-]{8,})`)
 	email  = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`)
@@ -56,9 +61,10 @@ var (
 var builtin = []rule{
 	{holds("-----BEGIN"), func(s string) string { return privateKey.ReplaceAllLiteralString(s, markPrivateKey) }},
 	{holds("://"), redactUserInfo},
-	{holdsFold("authorization", "cookie"), func(s string) string { return value(header, s) }},
+	{namesHeader, func(s string) string { return value(header, s) }},
 	{namesSecret, func(s string) string { return value(named, s) }},
 	{namesSecret, func(s string) string { return value(option, s) }},
+	{namesSecret, func(s string) string { return element.ReplaceAllString(s, "${1}"+markSecret) }},
 	{holds(
 		"eyJ", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "hooks.slack.com",
 		"sk-", "k_live_", "k_test_", "whsec_", "AIza", "ya29.", "npm_", "pypi-", "SG.", "hvs.", "hvb.", "hvr.", "glsa_", "dop_v1_",
@@ -70,6 +76,8 @@ var builtin = []rule{
 
 // namesSecret is the cheap form of secretWord: each of its words holds one of these.
 var namesSecret = holdsFold("pass", "pwd", "secret", "token", "key", "credential", "session", "cvv", "cvc")
+
+var namesHeader = holdsFold("authorization", "cookie")
 
 // holds reports whether s holds one of words.
 func holds(words ...string) func(s, lower string) bool {
@@ -114,8 +122,7 @@ func hasDigits(s, _ string) bool {
 func value(re *regexp.Regexp, s string) string {
 	return replace(re, s, func(g []string) string {
 		open := leading(g[3])
-		if strings.HasPrefix(g[3][len(open):], markSecret) && !strings.Contains(trailing(g[3], open), markSecret) &&
-			trailing(g[3], open) == open {
+		if rest, marked := strings.CutPrefix(g[3], open+markSecret); marked && (rest == open || open == "" && strings.Trim(rest, closing) == "") {
 			return g[0]
 		}
 		if open != "" && len(g[3]) > len(open) && strings.HasSuffix(g[3], open) {
@@ -124,6 +131,9 @@ func value(re *regexp.Regexp, s string) string {
 		return g[1] + g[2] + open + markSecret
 	})
 }
+
+// closing are brackets that may stand behind a value.
+const closing = ")]}"
 
 // leading returns the quote that opens v: ", ' or either after backslashes.
 func leading(v string) string {
@@ -139,11 +149,13 @@ func leading(v string) string {
 	return ""
 }
 
-// trailing returns what follows the mark at the start of a quoted value.
-func trailing(v, open string) string { return strings.TrimPrefix(v, open+markSecret) }
-
 func redactUserInfo(s string) string {
-	return replace(userInfo, s, func(g []string) string { return g[1] + markCredentials + "@" })
+	return replace(userInfo, s, func(g []string) string {
+		if port.MatchString(g[2]) {
+			return g[0] // http://host:80/x@y
+		}
+		return g[1] + markCredentials + "@"
+	})
 }
 
 // redactScheme takes the word after "Bearer" only when it looks made by a
