@@ -49,6 +49,8 @@ type Options struct {
 	Checks map[string]func(context.Context) error
 	// Started says whether start-up is complete; nil = yes.
 	Started func() bool
+	// Impacts answers what stops when a component does; nil = nobody does.
+	Impacts Impacts
 	// Metrics answers /metrics; nil = there are none.
 	Metrics http.Handler
 	// Look is how often a live stream looks for something new; 0 = 1 s.

@@ -35,12 +35,14 @@ const (
 //	POST /api/v1/incidents/{id}/proposals/{pid}/approve | reject
 //	GET  /api/v1/pause
 //	POST /api/v1/pause
+//	GET  /api/v1/impact                                     what stops when a component does
 //	GET  /openapi.json, /openapi.yaml
 //	GET  /health/startup, /health/live, /health/ready
 //	GET  /metrics
 func (a *API) Routes(mux *http.ServeMux) {
 	api := a.operations(mux)
 	a.reads(api)
+	a.impacts(api)
 	a.commands(api)
 	describeHint(api)
 	mux.HandleFunc("GET /health/live", a.live)

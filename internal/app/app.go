@@ -216,18 +216,19 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 		return nil, err
 	}
 	reader := reader{store: a.store, pause: pause, folder: o.Folder}
+	i := newImpacts(a.sources, o.Folder, a.library)
 	door := api.New(api.Options{
 		Reader: reader, Commands: commands{triage: a.triage, respond: a.respond, pause: pause}, Users: users,
 		Log: o.Log, Version: o.Version, Hosts: publicHosts(cfg),
 		Checks:  map[string]func(context.Context) error{"store": a.store.Ping},
-		Started: a.started.Load, Metrics: telemetry.Handler(registry),
+		Started: a.started.Load, Metrics: telemetry.Handler(registry), Impacts: i.Impact,
 	})
 	mux, intake := http.NewServeMux(), http.NewServeMux()
 	door.Routes(mux)
 	if err := a.webhooks(intake, o, registry); err != nil {
 		return nil, err
 	}
-	if err := pages(mux, reader, o.Log); err != nil {
+	if err := pages(mux, reader, i, o.Log); err != nil {
 		return nil, err
 	}
 	return api.NewServer(telemetry.NewHTTP(registry).Wrap(entrance(intake, door.Guard(mux))), door, o.Log), nil

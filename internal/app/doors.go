@@ -270,9 +270,9 @@ func (r reader) pausedLine(ctx context.Context) string {
 }
 
 // pages mounts the list and the incident page.
-func pages(mux *http.ServeMux, r reader, log *slog.Logger) error {
+func pages(mux *http.ServeMux, r reader, i *impacts, log *slog.Logger) error {
 	w, err := web.New(web.Options{
-		Reader: r, Log: log, Paused: r.pausedLine,
+		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact,
 		NotFound: func(err error) bool { return errors.Is(err, api.ErrNotFound) },
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -22,7 +23,7 @@ import (
 const (
 	impactHistory  = 30 * 24 * time.Hour
 	impactStep     = 30 * time.Minute
-	impactDeadline = 15 * time.Second
+	impactDeadline = 12 * time.Second
 	impactParallel = 4
 	// impactRecent is how old the newest point of "now" may be.
 	impactRecent = 10 * time.Minute
@@ -36,9 +37,10 @@ type ImpactQuestion struct {
 }
 
 // Impact says what stops when a component does. With a configuration, its catalog,
-// boundaries and metric sources are asked; a source that does not answer is said in
-// the report. The error is for a subject that nothing names.
-func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (impact.Report, error) {
+// boundaries and sources of metrics, traces and databases are asked; a source that
+// does not answer is said in the report. The error is for a subject that nothing
+// names.
+func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (_ impact.Report, err error) {
 	in := impact.Input{Subject: q.Subject, Action: impact.ParseAction(q.Action), Now: q.At, Base: k.Base, Prefix: map[string]string{}}
 	for _, f := range k.folders {
 		in.Prefix[f.Name] = prefixOf(k.Dirs[f.Name], f.Name)
@@ -46,42 +48,69 @@ func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (impact.Report
 	if k.configured == nil {
 		return impact.Analyse(in)
 	}
-	cfg := k.configured.Config
-	in.Catalog = k.configured.Catalog
-	for _, f := range k.configured.Boundaries.File().Freezes {
-		if len(f.Environments) == 0 || slices.Contains(f.Environments, cfg.Environment) {
-			in.Freezes = append(in.Freezes, impact.Window{Name: f.Name, From: f.From, To: f.To})
+	f := *k.configured
+	in.Catalog, in.Freezes = f.Catalog, freezes(f.Boundaries, f.Config.Environment)
+	live := &sources{cfg: f.Config, prometheus: map[string]*prometheus.Source{}, ready: map[string]func(context.Context) error{}}
+	for _, c := range f.Config.Sources {
+		if !slices.Contains([]config.SourceType{config.Prometheus, config.Jaeger, config.Tempo, config.PostgreSQL}, c.Type) {
+			continue
+		}
+		if err := live.add(c, f.Catalog, nil); err != nil {
+			return impact.Report{}, fmt.Errorf("source %s: %w", c.Name, err)
 		}
 	}
-	first, err := impact.Analyse(in) // which services to ask about
-	if err != nil {
-		return impact.Report{}, err
+	defer func() {
+		for _, db := range live.standing {
+			_ = db.Close() // only read from
+		}
+	}()
+	return live.impact(ctx, in)
+}
+
+// freezes are the windows of an environment in which nothing may be planned.
+func freezes(b *boundary.Set, environment string) []impact.Window {
+	var out []impact.Window
+	for _, f := range b.File().Freezes {
+		if len(f.Environments) == 0 || slices.Contains(f.Environments, environment) {
+			out = append(out, impact.Window{Name: f.Name, From: f.From, To: f.To})
+		}
 	}
-	if in.Traffic, err = k.traffic(ctx, first.Services, q.At); err != nil {
-		return impact.Report{}, err
+	return out
+}
+
+// impact asks the sources what an analysis needs: first who calls whom, then the
+// traffic of those that are affected.
+func (s *sources) impact(ctx context.Context, in impact.Input) (impact.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, impactDeadline)
+	defer cancel()
+	first, err := impact.Analyse(in)
+	known := err == nil
+	in.Calls, in.Seen, in.Live = s.callers(ctx, in.Catalog, names(first.Services), in.Now)
+	if len(in.Calls) > 0 || !known {
+		if first, err = impact.Analyse(in); err != nil {
+			return impact.Report{}, err
+		}
 	}
+	in.Traffic = s.traffic(ctx, in.Catalog, names(first.Services), in.Now)
 	return impact.Analyse(in)
 }
 
-// traffic asks the metric sources about the affected services.
-func (k *Knowledge) traffic(ctx context.Context, services []impact.Service, now time.Time) (map[string]impact.Traffic, error) {
-	s := &sources{cfg: k.configured.Config, prometheus: map[string]*prometheus.Source{}, ready: map[string]func(context.Context) error{}}
-	for _, c := range k.configured.Config.Sources {
-		if c.Type != config.Prometheus {
-			continue
-		}
-		if err := s.add(c, k.configured.Catalog, nil); err != nil {
-			return nil, fmt.Errorf("source %s: %w", c.Name, err)
-		}
+func names(services []impact.Service) []string {
+	out := make([]string, 0, len(services))
+	for _, s := range services {
+		out = append(out, s.Name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, impactDeadline)
-	defer cancel()
+	return out
+}
+
+// traffic asks the metric sources about the affected services.
+func (s *sources) traffic(ctx context.Context, cat *catalog.Catalog, services []string, now time.Time) map[string]impact.Traffic {
 	var mu sync.Mutex
 	out := map[string]impact.Traffic{}
 	var g errgroup.Group
 	g.SetLimit(impactParallel)
-	for _, a := range services {
-		svc, known := k.configured.Catalog.Service(a.Name)
+	for _, name := range services {
+		svc, known := cat.Service(name)
 		if !known {
 			continue
 		}
@@ -94,7 +123,8 @@ func (k *Knowledge) traffic(ctx context.Context, services []impact.Service, now 
 			return nil
 		})
 	}
-	return out, g.Wait()
+	_ = g.Wait() // what failed is in out
+	return out
 }
 
 // trafficOf asks the source of one service; asked is false when there is none.

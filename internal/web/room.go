@@ -73,6 +73,7 @@ type optionRow struct {
 	Approvers                 int
 	ApprovedBy                string
 	Runbook                   string
+	Stops                     string // the page that says what stops when this is done
 }
 
 type pair struct{ Key, Value string }
@@ -198,6 +199,7 @@ func optionRows(v incident.View) []optionRow {
 			Why: o.Why, Cost: o.Cost, Check: o.Check, Pros: o.Pros, Cons: o.Cons, State: string(o.State),
 			Waiting: o.State == incident.Waiting && v.State.Active(), Executable: o.Executable, Best: o.Recommended,
 			Commands: o.Commands, Plan: o.PlanSHA256, Approvers: o.Approvers, ApprovedBy: strings.Join(o.ApprovedBy, ", "), Runbook: o.Runbook,
+			Stops: impactLink(o),
 		}
 		row.Params = append(row.Params, pair{"action", o.Action}, pair{"target", o.Target.String()})
 		for _, k := range slices.Sorted(maps.Keys(o.Params)) {

@@ -51,6 +51,8 @@ type Options struct {
 	// Paused says in one line that actions are paused, by whom and why; empty
 	// = they are not. nil = never asked.
 	Paused func(context.Context) string
+	// Impacts answers what stops when a component does; nil = there is no such page.
+	Impacts Impacts
 	// Allow reports whether a request may read; nil = requests from this machine
 	// under a loopback name may, as they may read the API without a token.
 	Allow func(*http.Request) bool
@@ -73,9 +75,9 @@ type asset struct {
 const listSize = 200
 
 // policy allows our own files and nothing else: no inline script or style, no
-// other origin, no frame, no form.
+// other origin, no frame, and forms that only ask this server.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // New returns the pages, or an error when an embedded file is broken.
 func New(o Options) (*Web, error) {
@@ -112,10 +114,12 @@ func New(o Options) (*Web, error) {
 //
 //	GET /                    the list
 //	GET /incidents/{id}      one incident; ?part=main answers its main part alone
+//	GET /impact              what stops when a component does
 //	GET /assets/{file}       style and script, named by their content
 func (w *Web) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", w.guard(w.list))
 	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
+	w.impactRoutes(mux)
 	mux.HandleFunc("GET /assets/{file}", w.asset)
 }
 

@@ -509,7 +509,7 @@ func TestServeFixture(t *testing.T) { //nolint:paralleltest // serves until it i
 	if *serveOn == "" {
 		return // for people, see serveOn
 	}
-	h, _ := serve(t, fixture())
+	h, _ := serve(t, fixture(), impacts(t))
 	srv := &http.Server{Addr: *serveOn, Handler: h, ReadHeaderTimeout: time.Second}
 	if err := srv.ListenAndServe(); err != nil {
 		t.Fatal(err)

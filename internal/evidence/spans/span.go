@@ -33,7 +33,9 @@ type Span struct {
 	Duration  time.Duration // negative counts as 0
 	Error     bool
 	Kind      Kind
-	Events    []Event
+	// Peers are the names by which a client's span knows whom it asks; see PeersOf.
+	Peers  []string
+	Events []Event
 }
 
 // Event is a statement that was logged while a span ran, without its variable

@@ -26,12 +26,42 @@ type Input struct {
 	Base    *knowledge.Base
 	Prefix  map[string]string  // what stands before the paths of a repository's artefacts
 	Traffic map[string]Traffic // by service
-	Calls   []Call             // seen in traces
+	Calls   []Call             // that were seen
+	Seen    []Source           // that were asked for calls
+	Live    map[string][]Fact  // by service
 	Freezes []Window           // in which nothing may be planned
 }
 
-// Call is one service calling another.
-type Call struct{ From, To string }
+// Call is one service using another, as it was seen to.
+type Call struct {
+	From, To string
+	Names    []string // other names of To
+	Seen     string   // "jaeger: 42 calls in 1 h"
+}
+
+// Source was asked who uses what.
+type Source struct {
+	Name    string
+	Traces  bool
+	Failed  string // why it did not answer, or not all of it
+	Partial string // what was not looked at
+}
+
+// Fact is what a source says about a service now.
+type Fact struct {
+	Kind   string `json:"kind"` // replica
+	Text   string `json:"text"`
+	Source string `json:"source"`
+	Absent bool   `json:"absent,omitempty"`
+}
+
+// Undeclared is a call that was seen and that neither the catalog nor an artefact
+// tells of.
+type Undeclared struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Seen string `json:"seen"`
+}
 
 // Traffic of one service.
 type Traffic struct {
@@ -73,6 +103,7 @@ type Report struct {
 	Action       Action        `json:"action"`
 	At           time.Time     `json:"at"`
 	Services     []Service     `json:"services"` // the subject's own first, then the nearest
+	Undeclared   []Undeclared  `json:"undeclared"`
 	Downtime     Downtime      `json:"downtime"`
 	Requirements []Requirement `json:"requirements"`
 	Notify       []Person      `json:"notify"`
@@ -87,12 +118,14 @@ type Service struct {
 	Owner      string       `json:"owner,omitempty"`
 	Tier       int          `json:"tier,omitempty"`
 	UserFacing bool         `json:"user_facing"`
+	InCatalog  bool         `json:"in_catalog"`
 	Distance   int          `json:"distance"` // 0 = the subject itself, 1 = needs it directly, …
 	Path       []string     `json:"path"`     // from it to the subject
 	Basis      []string     `json:"basis"`    // what each step of the path rests on
 	Now        *float64     `json:"traffic_now,omitempty"`
 	Usual      *float64     `json:"traffic_usual,omitempty"` // mean of the profile
 	Claims     []Claim      `json:"claims"`
+	Live       []Fact       `json:"live"`
 	Budgets    []BudgetCost `json:"budgets"`
 	Source     string       `json:"source,omitempty"`
 	Query      string       `json:"query,omitempty"`
@@ -107,10 +140,12 @@ func Analyse(in Input) (Report, error) {
 		return Report{}, err
 	}
 	r := Report{Subject: sub, Action: in.Action, At: in.Now.UTC(), Services: w.affected(sub.Services)}
+	r.Undeclared = w.undeclared(r.Services)
 	r.Downtime = w.downtime(sub, in.Action)
 	for i := range r.Services {
 		w.measure(&r.Services[i], r.Downtime)
 		r.Services[i].Claims = w.claims(r.Services[i], sub)
+		r.Services[i].Live = slices.Concat([]Fact{}, in.Live[r.Services[i].Name])
 	}
 	r.Requirements = w.requirements(sub, r.Services, r.Downtime)
 	r.Notify = w.notify(r.Services, r.Requirements)
@@ -129,9 +164,7 @@ func (w *world) missing(r Report) []string {
 	if len(w.in.Base.Artefacts()) == 0 {
 		out = append(out, "no artefacts: requirements, claims of fallbacks and metrics are unknown")
 	}
-	if len(w.in.Calls) == 0 {
-		out = append(out, "no traces were asked: callers that nobody has written down are missing")
-	}
+	out = append(out, w.unseen()...)
 	if len(w.in.Traffic) == 0 {
 		out = append(out, "no traffic: error-budget cost and the quietest window need a configured metric source")
 	}
@@ -139,6 +172,8 @@ func (w *world) missing(r Report) []string {
 		switch t, ok := w.in.Traffic[s.Name]; {
 		case ok && t.Failed != "":
 			out = append(out, "traffic of "+s.Name+": "+t.Failed)
+		case len(w.in.Traffic) > 0 && !s.InCatalog:
+			out = append(out, "traffic of "+s.Name+": it is not in the catalog")
 		case len(w.in.Traffic) > 0 && !ok:
 			out = append(out, "traffic of "+s.Name+": the catalog names no query for it")
 		}
@@ -146,7 +181,7 @@ func (w *world) missing(r Report) []string {
 	if len(r.Services) == 0 {
 		out = append(out, "no service is known to need "+r.Subject.Name+"; that is a lack of knowledge, not of impact")
 	}
-	if len(r.Services) > 0 && !slices.ContainsFunc(r.Services, func(s Service) bool { return len(s.Claims) > 0 }) {
+	if len(r.Services) > 0 && !slices.ContainsFunc(r.Services, func(s Service) bool { return len(s.Claims)+len(s.Live) > 0 }) {
 		out = append(out, "no artefact says whether there is a replica, a fallback, a cache or a queue")
 	}
 	if w.in.Action.Length == 0 {

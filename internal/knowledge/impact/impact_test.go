@@ -84,16 +84,19 @@ func TestServicesThatNeedItComeWithTheirWay(t *testing.T) {
 		catalog.Service{Name: "vault-db"}, catalog.Service{Name: "vault", DependsOn: []string{"vault-db"}},
 		catalog.Service{Name: "portal", DependsOn: []string{"vault"}, UserFacing: true}, catalog.Service{Name: "blog"},
 	)
-	r := analyse(t, impact.Input{Subject: "Vault DB", Catalog: cat, Calls: []impact.Call{{From: "cron", To: "vault"}}})
+	r := analyse(t, impact.Input{Subject: "Vault DB", Catalog: cat, Calls: []impact.Call{{From: "cron", To: "vault", Seen: "jaeger: 3 calls"}, {From: "vault", To: "vdb.prod", Names: []string{"vault_db"}, Seen: "jaeger: 9 calls"}}})
 	got := map[string]string{}
 	for _, s := range r.Services {
 		got[s.Name] = strings.Join(s.Path, ">") + " " + strings.Join(s.Basis, ",")
 	}
 	want := map[string]string{
-		"vault-db": "vault-db ", "vault": "vault>vault-db catalog", "portal": "portal>vault>vault-db catalog,catalog",
-		"cron": "cron>vault>vault-db traces,catalog",
+		"vault-db": "vault-db ", "vault": "vault>vault-db catalog, seen: jaeger: 9 calls", "portal": "portal>vault>vault-db catalog,catalog, seen: jaeger: 9 calls",
+		"cron": "cron>vault>vault-db only seen: jaeger: 3 calls,catalog, seen: jaeger: 9 calls",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]impact.Undeclared{{From: "cron", To: "vault", Seen: "jaeger: 3 calls"}}, r.Undeclared); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -32,7 +32,7 @@ func (w *world) subject(asked string) (Subject, error) {
 	asked = strings.Join(strings.Fields(asked), " ")
 	s := Subject{Asked: asked, Name: asked, Services: []string{}, Named: []Claim{}, Ambiguous: []string{}}
 	if asked == "" {
-		return s, problem.Hinted(fmt.Errorf("say what is going to stop"), "name a service, table, endpoint, or the ID of an artefact")
+		return s, &problem.Problem{What: "say what is going to stop", Hint: "name a service, table, endpoint, or the ID of an artefact"}
 	}
 	if a, ok := w.in.Base.Artefact(asked); ok {
 		return w.artefact(s, a), nil
@@ -199,7 +199,7 @@ func (w *world) unknown(asked string) error {
 	} else if len(w.names) > 0 && len(w.names) <= 12 {
 		hint = "known services: " + strings.Join(known[:len(w.names)], ", ")
 	}
-	return problem.Hinted(fmt.Errorf("nothing is known about %q", asked), hint)
+	return &problem.Problem{What: fmt.Sprintf("nothing is known about %q", asked), Hint: hint}
 }
 
 // linesAbout are the lines of artefacts that name the subject or are about one of

@@ -29,7 +29,23 @@ type node struct {
 // edge is one service needing another.
 type edge struct {
 	from  string // folded name
-	basis string // "catalog", "traces" or the place of the text
+	basis string // "catalog" or the place of the text; "only seen" when nothing tells of it
+	seen  []string
+}
+
+// onlySeen is the basis of what nobody has written down.
+const onlySeen = "only seen"
+
+// why is the basis in words.
+func (e edge) why() string {
+	if len(e.seen) == 0 {
+		return e.basis
+	}
+	how := strings.Join(e.seen, "; ")
+	if e.basis == onlySeen {
+		return "only seen: " + how
+	}
+	return e.basis + ", seen: " + how
 }
 
 // document is an artefact with the services that it is about.
@@ -54,9 +70,6 @@ func newWorld(in Input) *world {
 			w.connect(fold(s.Name), fold(d), "catalog")
 		}
 	}
-	for _, c := range in.Calls {
-		w.connect(w.add(c.From), w.add(c.To), "traces")
-	}
 	for _, a := range in.Base.Artefacts() {
 		d := document{Artefact: a, lines: w.linesOf(a), about: map[string]bool{}}
 		var b strings.Builder
@@ -69,6 +82,7 @@ func newWorld(in Input) *world {
 	for i := range w.documents {
 		w.stated(&w.documents[i])
 	}
+	w.observed()
 	w.names = slices.Sorted(maps.Keys(w.services))
 	for i := range w.documents {
 		w.titled(&w.documents[i])
@@ -91,7 +105,68 @@ func (w *world) connect(from, to, basis string) {
 	if from == to || slices.ContainsFunc(n.callers, func(e edge) bool { return e.from == from }) {
 		return
 	}
-	n.callers = append(n.callers, edge{from, basis})
+	n.callers = append(n.callers, edge{from: from, basis: basis})
+}
+
+// observed adds the calls that were seen, beside what is written.
+func (w *world) observed() {
+	for _, c := range w.in.Calls {
+		to := c.To
+		if w.services[fold(to)] == nil {
+			if i := slices.IndexFunc(c.Names, func(n string) bool { return w.services[fold(n)] != nil }); i >= 0 {
+				to = c.Names[i]
+			}
+		}
+		from, k := w.add(c.From), w.add(to)
+		if from == k {
+			continue
+		}
+		w.connect(from, k, onlySeen)
+		n := w.services[k]
+		i := slices.IndexFunc(n.callers, func(e edge) bool { return e.from == from })
+		if e := &n.callers[i]; !slices.Contains(e.seen, c.Seen) && len(e.seen) < maxSeen {
+			e.seen = append(e.seen, c.Seen)
+		}
+	}
+}
+
+// maxSeen bounds what is told of one call.
+const maxSeen = 3
+
+// undeclared are the calls among the affected services that nobody has written
+// down.
+func (w *world) undeclared(services []Service) []Undeclared {
+	out := []Undeclared{}
+	for _, s := range services {
+		for _, e := range w.services[fold(s.Name)].callers {
+			if e.basis == onlySeen {
+				out = append(out, Undeclared{From: w.services[e.from].Name, To: s.Name, Seen: strings.Join(e.seen, "; ")})
+			}
+		}
+	}
+	return out
+}
+
+// unseen says what the sources of calls can't tell.
+func (w *world) unseen() []string {
+	var out []string
+	traced := false
+	for _, s := range w.in.Seen {
+		traced = traced || s.Traces && s.Failed == ""
+		if s.Failed != "" {
+			out = append(out, "callers seen by "+s.Name+": "+s.Failed)
+		}
+		if s.Partial != "" {
+			out = append(out, s.Name+": "+s.Partial)
+		}
+	}
+	switch {
+	case len(w.in.Seen) == 0:
+		return append(out, "no traces were asked: callers that nobody has written down are missing")
+	case !traced:
+		return append(out, "no traces: callers that nobody has written down may be missing")
+	}
+	return append(out, "traces and metrics show the last hour: who calls less often and is written down nowhere is missing")
 }
 
 func serviceFields() []string { return []string{"service", "services", "component", "components"} }
@@ -275,15 +350,15 @@ func (w *world) affected(subject []string) []Service {
 		queue = queue[1:]
 		n := w.services[s.k]
 		out = append(out, Service{
-			Name: n.Name, Owner: n.Owner, Tier: n.Tier, UserFacing: n.UserFacing, Distance: len(s.path) - 1, Path: s.path,
-			Basis: slices.Concat([]string{}, s.basis), Claims: []Claim{}, Budgets: []BudgetCost{},
+			Name: n.Name, Owner: n.Owner, Tier: n.Tier, UserFacing: n.UserFacing, InCatalog: n.known, Distance: len(s.path) - 1, Path: s.path,
+			Basis: slices.Concat([]string{}, s.basis), Claims: []Claim{}, Live: []Fact{}, Budgets: []BudgetCost{},
 		})
 		callers := slices.Clone(n.callers)
 		slices.SortFunc(callers, func(a, b edge) int { return strings.Compare(a.from, b.from) })
 		for _, c := range callers {
 			if !seen[c.from] {
 				seen[c.from] = true
-				queue = append(queue, step{c.from, slices.Concat([]string{w.services[c.from].Name}, s.path), slices.Concat([]string{c.basis}, s.basis)})
+				queue = append(queue, step{c.from, slices.Concat([]string{w.services[c.from].Name}, s.path), slices.Concat([]string{c.why()}, s.basis)})
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -174,8 +175,12 @@ func Parse(body []byte) (found []spans.Span, n int, err error) {
 // readTags: an OpenTelemetry status of error is the tag error=true here. A
 // server's 5xx counts, whatever the tag says.
 func readTags(s *spans.Span, tags []tag) {
+	peers := map[string]string{}
 	for _, t := range tags {
 		v := fmt.Sprint(t.Value)
+		if slices.Contains(spans.PeerKeys(), t.Key) {
+			peers[t.Key] = v
+		}
 		switch t.Key {
 		case "error":
 			s.Error = s.Error || v == "true"
@@ -195,4 +200,27 @@ func readTags(s *spans.Span, tags []tag) {
 			}
 		}
 	}
+	s.Peers = spans.PeersOf(peers)
+}
+
+// Calls returns who called whom in (from, to], as the server adds it up itself.
+// Many add nothing up: no calls and no error then.
+func (s *Source) Calls(ctx context.Context, from, to time.Time) ([]spans.Edge, error) {
+	var a struct {
+		Data []struct {
+			Parent    string `json:"parent"`
+			Child     string `json:"child"`
+			CallCount int    `json:"callCount"`
+		} `json:"data"`
+	}
+	err := s.server.JSON(ctx, "/api/dependencies", url.Values{
+		"endTs": {strconv.FormatInt(to.UnixMilli(), 10)}, "lookback": {strconv.FormatInt(to.Sub(from).Milliseconds(), 10)},
+	}, &a)
+	var out []spans.Edge
+	for _, d := range a.Data {
+		if d.Parent != "" && d.Child != "" && d.Parent != d.Child {
+			out = append(out, spans.Edge{From: d.Parent, To: d.Child, Count: d.CallCount})
+		}
+	}
+	return out, err
 }

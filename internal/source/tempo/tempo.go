@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -255,11 +256,16 @@ func (sc scope) read(trace, service string) []spans.Span {
 		if s.End > s.Start && s.Start >= 0 {
 			one.Duration = min(time.Duration(s.End-s.Start), maxDuration)
 		}
+		peers := map[string]string{}
 		for _, a := range s.Attributes {
+			if slices.Contains(spans.PeerKeys(), a.Key) {
+				peers[a.Key] = a.Value.String
+			}
 			if a.Key == "http.status_code" || a.Key == "http.response.status_code" {
 				one.Error = one.Error || a.Value.Int >= http.StatusInternalServerError && a.Value.Int < 600
 			}
 		}
+		one.Peers = spans.PeersOf(peers)
 		out = append(out, one)
 	}
 	return out

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"sync"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/api"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/impact"
+)
+
+// Each analysis asks the sources a lot: so many run at once, who waits longer is
+// sent away, and the same question is answered from memory for a while.
+const (
+	impactAtOnce = 2
+	impactWait   = 5 * time.Second
+	impactFresh  = 30 * time.Second
+	impactKept   = 32
+)
+
+// impacts answers what stops when a component does, for the server's doors.
+type impacts struct {
+	sources *sources
+	folder  config.Folder
+	library *library // nil when there is no knowledge repository
+	slots   chan struct{}
+
+	mu   sync.Mutex
+	kept map[[2]string]impact.Report
+}
+
+func newImpacts(s *sources, f config.Folder, l *library) *impacts {
+	return &impacts{sources: s, folder: f, library: l, slots: make(chan struct{}, impactAtOnce), kept: map[[2]string]impact.Report{}}
+}
+
+// Impact analyses an action on a subject as of now.
+func (i *impacts) Impact(ctx context.Context, subject, action string) (impact.Report, error) {
+	key := [2]string{subject, action}
+	if r, ok := i.recent(key); ok {
+		return r, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, impactWait)
+	defer cancel()
+	select {
+	case i.slots <- struct{}{}:
+		defer func() { <-i.slots }()
+	case <-wait.Done():
+		return impact.Report{}, marked{api.ErrUnavailable, fmt.Errorf("%d analyses are under way", impactAtOnce)}
+	}
+	if r, ok := i.recent(key); ok { // asked by somebody else meanwhile
+		return r, nil
+	}
+	in, err := i.input(ctx)
+	if err != nil {
+		return impact.Report{}, err
+	}
+	in.Subject, in.Action = subject, impact.ParseAction(action)
+	r, err := i.sources.impact(ctx, in)
+	if err == nil {
+		i.keep(key, r)
+	}
+	return r, err
+}
+
+// input is what needs no source. Without a knowledge repository the catalog alone
+// answers.
+func (i *impacts) input(ctx context.Context) (impact.Input, error) {
+	in := impact.Input{
+		Now: time.Now().UTC().Truncate(time.Millisecond), Catalog: i.folder.Catalog, Prefix: map[string]string{},
+		Freezes: freezes(i.folder.Boundaries, i.folder.Config.Environment),
+	}
+	if i.library == nil {
+		var err error
+		in.Base, err = knowledge.NewReader(knowledge.DefaultScheme()).Read()
+		return in, err
+	}
+	for name := range i.library.named() {
+		in.Prefix[name] = path.Clean(name)
+	}
+	var err error
+	in.Base, err = i.library.Base(ctx)
+	return in, err
+}
+
+func (i *impacts) recent(key [2]string) (impact.Report, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	r, ok := i.kept[key]
+	return r, ok && time.Since(r.At) < impactFresh
+}
+
+// keep remembers a report, and forgets those that are old, or all when there are
+// too many.
+func (i *impacts) keep(key [2]string, r impact.Report) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for k, old := range i.kept {
+		if time.Since(old.At) >= impactFresh || len(i.kept) >= impactKept {
+			delete(i.kept, k)
+		}
+	}
+	i.kept[key] = r
+}
