@@ -7,7 +7,7 @@ BIN := bin/holdfast
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/holdfast
@@ -41,6 +41,10 @@ fmt: ## format all Go files
 .PHONY: bench
 bench: ## measure the server and print the figures, 5 minutes; never part of `make test`
 	@scripts/bench.sh
+
+.PHONY: bench-knowledge
+bench-knowledge: ## measure index, search, check and trace of 10,000 artefacts, 5 minutes
+	@scripts/bench.sh knowledge
 
 .PHONY: accuracy
 accuracy: ## run the benchmark sets of HOLDFAST_BENCH_DATA, write the tables of docs/accuracy.md

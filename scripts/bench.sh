@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Prints the figures of this machine side by side in one run; see
-# docs/benchmarks.md. Nothing else should run meanwhile.
+# docs/benchmarks.md. Nothing else should run meanwhile. $1 is "knowledge" for
+# those of the knowledge repository, which need git only; else those of the server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-eval "$(scripts/deps.sh)"
-[[ -z $missing ]] || echo "not installed: $missing (what needs it is left out)"
-test/tools/build.sh loki >/dev/null
-HOLDFAST_TEST_WITHOUT="$missing" go test -tags bench -count=1 -run '^TestFigures$' -timeout 30m -v ./test/bench |
+test=TestFigures missing=
+if [[ ${1:-} == knowledge ]]; then
+	test=TestKnowledge
+else
+	eval "$(scripts/deps.sh)"
+	[[ -z $missing ]] || echo "not installed: $missing (what needs it is left out)"
+	test/tools/build.sh loki >/dev/null
+fi
+HOLDFAST_TEST_WITHOUT="$missing" go test -tags bench -count=1 -run "^$test\$" -timeout 60m -v ./test/bench |
 	grep -vE '^(=== |PASS$|ok )'

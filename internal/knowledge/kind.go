@@ -95,6 +95,9 @@ type naming struct {
 	head   *regexp.Regexp // at the beginning of a heading
 	fileID *regexp.Regexp // at the beginning of a file name
 	bare   *regexp.Regexp // a kind directly before a section or story: "DAA Section 3.2"
+
+	prefixes []string  // of the scheme, the longest first
+	heads    [256]bool // what they begin with
 }
 
 func compile(s Scheme) *naming {
@@ -104,19 +107,22 @@ func compile(s Scheme) *naming {
 		}
 		return strings.Compare(a, b)
 	})
-	for i := range prefixes {
-		prefixes[i] = regexp.QuoteMeta(prefixes[i])
+	n := &naming{scheme: s, prefixes: prefixes}
+	quoted := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		quoted[i] = regexp.QuoteMeta(p)
+		for _, c := range []byte(p[:min(len(p), 1)]) {
+			n.heads[c] = true
+		}
 	}
-	any := "(" + strings.Join(prefixes, "|") + ")"
+	any := "(" + strings.Join(quoted, "|") + ")"
 	if len(prefixes) == 0 {
 		any = "([^\x00-\U0010FFFF])" // nothing
 	}
-	return &naming{
-		scheme: s,
-		head:   regexp.MustCompile(`(?i)^\s*` + any + `[-_ #]{0,2}(\d{1,9}(?:-\d{1,9})*)\b[\s:.–—|-]*`),
-		fileID: regexp.MustCompile(`(?i)^` + any + `[-_. ]?(\d{1,9}(?:-\d{1,9})*)(?:[^a-z0-9]|$)`),
-		bare:   regexp.MustCompile(`\b` + any + `\s*,?\s*(?i:section|user story|story|§)`),
-	}
+	n.head = regexp.MustCompile(`(?i)^\s*` + any + `[-_ #]{0,2}(\d{1,9}(?:-\d{1,9})*)\b[\s:.–—|-]*`)
+	n.fileID = regexp.MustCompile(`(?i)^` + any + `[-_. ]?(\d{1,9}(?:-\d{1,9})*)(?:[^a-z0-9]|$)`)
+	n.bare = regexp.MustCompile(`\b` + any + `\s*,?\s*(?i:section|user story|story|§)`)
+	return n
 }
 
 // kindOf tells the kind from an ID: "ADR-023" is an ADR.

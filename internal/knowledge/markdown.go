@@ -150,11 +150,11 @@ func tooMarked(src []byte) (line int, marked bool) {
 	for l := range bytes.Lines(src) {
 		line++
 		trimmed := bytes.TrimLeft(l, " \t>")
-		if len(bytes.TrimSpace(trimmed)) == 0 || bytes.IndexByte([]byte("-*+|#"), trimmed[0]) >= 0 && len(trimmed) > 1 && trimmed[1] != trimmed[0] {
+		if len(bytes.TrimSpace(trimmed)) == 0 || strings.IndexByte("-*+|#", trimmed[0]) >= 0 && len(trimmed) > 1 && trimmed[1] != trimmed[0] {
 			n = 0
 		}
 		for _, c := range l {
-			if bytes.IndexByte([]byte("[]*_`<!&"), c) >= 0 {
+			if isMark(c) {
 				n++
 			}
 		}
@@ -163,6 +163,14 @@ func tooMarked(src []byte) (line int, marked bool) {
 		}
 	}
 	return 0, false
+}
+
+func isMark(c byte) bool {
+	switch c {
+	case '[', ']', '*', '_', '`', '<', '!', '&':
+		return true
+	}
+	return false
 }
 
 // maxDepth bounds the quotes and lists that one line may open: each costs the
@@ -175,10 +183,10 @@ func tooDeep(src []byte) (line int, deep bool) {
 		line++
 		depth, last := 0, byte(0)
 		for _, c := range l {
-			if bytes.IndexByte([]byte("> \t-+*0123456789.)"), c) < 0 {
+			if strings.IndexByte("> \t-+*0123456789.)", c) < 0 {
 				break
 			}
-			if c == '>' || c == ' ' && bytes.IndexByte([]byte("-+*.)"), last) >= 0 {
+			if c == '>' || c == ' ' && strings.IndexByte("-+*.)", last) >= 0 {
 				depth++
 			}
 			last = c

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -65,10 +66,14 @@ func (n *naming) parse(md markdown.Parser, file string, src []byte) (doc documen
 
 // readBody walks the blocks in order.
 func (p *parser) readBody(md markdown.Parser) {
-	for i, c := range p.src {
-		if c == '\n' {
-			p.breaks = append(p.breaks, i)
+	p.breaks = make([]int, 0, bytes.Count(p.src, []byte("\n")))
+	for at := 0; ; at++ {
+		n := bytes.IndexByte(p.src[at:], '\n')
+		if n < 0 {
+			break
 		}
+		at += n
+		p.breaks = append(p.breaks, at)
 	}
 	if line, deep := tooDeep(p.src); deep {
 		p.problem(line+p.offset, fmt.Sprintf("opens more than %d quotes and lists", maxDepth), "the text of this file is left out")

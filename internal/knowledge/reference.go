@@ -78,7 +78,7 @@ func place(l Link, rest string) Link {
 func (n *naming) bareReference(text, label string, line int) []Link {
 	kind, ok := n.scheme.Prefixes[strings.ToUpper(label)]
 	if !ok {
-		if !hasAny(text, "ection", "tory", "§") {
+		if !hasAny(text, "ection", "tory", "§") || !n.namesKind(text) {
 			return nil
 		}
 		m := n.bare.FindStringSubmatch(text)
@@ -92,4 +92,20 @@ func (n *naming) bareReference(text, label string, line int) []Link {
 		return nil
 	}
 	return []Link{l}
+}
+
+// namesKind reports whether a word of a text begins with a prefix of the scheme;
+// cheaper than looking for what stands behind it.
+func (n *naming) namesKind(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; !n.heads[c] || i > 0 && text[i-1] < 0x80 && isWord(text[i-1]) {
+			continue
+		}
+		for _, p := range n.prefixes {
+			if strings.HasPrefix(text[i:], p) {
+				return true
+			}
+		}
+	}
+	return false
 }

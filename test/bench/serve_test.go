@@ -125,21 +125,26 @@ func (s *server) stop() {
 // now, VmHWM the most that ever was.
 func (s *server) memory(line string) int64 {
 	s.t.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/status")
+	bytes, err := memoryOf(s.cmd.Process.Pid, line)
 	if err != nil {
 		s.t.Fatalf("memory can be measured on Linux only: %v", err)
+	}
+	return bytes
+}
+
+// memoryOf reads a line of /proc/PID/status, in bytes.
+func memoryOf(pid int, line string) (int64, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, err
 	}
 	for l := range strings.Lines(string(text)) {
 		if value, ok := strings.CutPrefix(l, line+":"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			return kib << 10
+			return kib << 10, err
 		}
 	}
-	s.t.Fatalf("no %s in /proc/PID/status", line)
-	return 0
+	return 0, fmt.Errorf("no %s in /proc/PID/status", line)
 }
 
 // open opens what serve stores, to read beside it.

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-sre/holdfast/internal/knowledge/knowledgetest"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
-	"github.com/holdfast-sre/holdfast/internal/store/search/searchtest"
 )
 
 // benchFiles is the size of the repository that the benchmarks search.
@@ -23,8 +23,8 @@ const benchFiles = 10_000
 // world is the repository that the benchmarks share, and its changes.
 var world = sync.OnceValue(func() []search.Change {
 	var out []search.Change
-	for f := range searchtest.Files(1, benchFiles) {
-		out = append(out, searchtest.Change("shop", f))
+	for f := range knowledgetest.Files(1, benchFiles) {
+		out = append(out, change("shop", f))
 	}
 	return out
 })
@@ -241,8 +241,8 @@ func TestMemoryChild(t *testing.T) {
 	if what == "cold" {
 		ix := open(t, path)
 		var some []search.Change
-		for f := range searchtest.Files(1, benchFiles) {
-			if some = append(some, searchtest.Change("shop", f)); len(some) == batch {
+		for f := range knowledgetest.Files(1, benchFiles) {
+			if some = append(some, change("shop", f)); len(some) == batch {
 				apply(t, ix, some...)
 				some = some[:0]
 			}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-sre/holdfast/internal/knowledge/knowledgetest"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
-	"github.com/holdfast-sre/holdfast/internal/store/search/searchtest"
 )
 
 // open makes an index in a file or in memory.
@@ -460,12 +460,12 @@ func TestReadersAndWritersOfTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	one, two := open(t, path), open(t, path)
 	memory := open(t, "")
-	files := slices.Collect(searchtest.Files(7, 30))
+	files := slices.Collect(knowledgetest.Files(7, 30))
 	var wg sync.WaitGroup
 	for n, ix := range []*search.Index{one, two, memory, memory} {
 		wg.Go(func() {
 			for i, f := range files {
-				c := searchtest.Change(fmt.Sprint(n), f)
+				c := change(fmt.Sprint(n), f)
 				if err := ix.Apply(t.Context(), []search.Change{c}); err != nil {
 					t.Error(err)
 				}
@@ -509,8 +509,8 @@ func TestCancelledCallsLoseNothing(t *testing.T) {
 		ix := open(t, path)
 		apply(t, ix, shop()...)
 		var many []search.Change
-		for f := range searchtest.Files(5, 20) {
-			many = append(many, searchtest.Change("many", f))
+		for f := range knowledgetest.Files(5, 20) {
+			many = append(many, change("many", f))
 		}
 		q, _ := search.Parse("outbox OR relay")
 		for i := range 30 {

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdfast-sre/holdfast/internal/knowledge/knowledgetest"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
-	"github.com/holdfast-sre/holdfast/internal/store/search/searchtest"
 )
 
 // What Similar's comment promises of its score: an incident with the same
@@ -16,8 +16,8 @@ func TestSimilarTellsTheSameMessageFromOthers(t *testing.T) {
 	t.Parallel()
 	ix := open(t, "")
 	var all []search.Change
-	for f := range searchtest.Files(3, 500) {
-		all = append(all, searchtest.Change("shop", f))
+	for f := range knowledgetest.Files(3, 500) {
+		all = append(all, change("shop", f))
 	}
 	apply(t, ix, all...)
 	where, err := search.Parse("kind:incident,playbook")
@@ -25,7 +25,7 @@ func TestSimilarTellsTheSameMessageFromOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	const stack = "\n\tat com.acme.tours.BasketCache.put(BasketCache.java:91)\n\tat java.util.concurrent.ThreadPoolExecutor.runWorker(ThreadPoolExecutor.java:1149)"
-	for _, message := range searchtest.Troubles() {
+	for _, message := range knowledgetest.Troubles() {
 		quoting := map[string]bool{} // artefacts
 		for _, c := range all {
 			for _, s := range c.Documents[0].Sections {

@@ -1,8 +1,8 @@
-// Package searchtest makes a knowledge repository of any size, the same for the
+// Package knowledgetest makes a knowledge repository of any size, the same for the
 // same seed: artefacts of every kind in Markdown, 1 to 30 KB each with a median
 // of 3.5 KB, that link to each other. Words are as uneven as in real text: a few
 // are everywhere, most are rare.
-package searchtest
+package knowledgetest
 
 import (
 	"fmt"
@@ -11,8 +11,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
-
-	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
 
 // File is one artefact.
@@ -92,12 +90,13 @@ type maker struct {
 	knownAt *rand.Zipf
 	common  []string
 	ids     map[string][]string // by prefix
+	paths   map[string]string   // by ID
 }
 
 // Files makes n artefacts, one at a time; it may be walked once.
 func Files(seed uint64, n int) iter.Seq[File] {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
-	m := &maker{r: r, domain: domain(), common: common(), ids: map[string][]string{}}
+	m := &maker{r: r, domain: domain(), common: common(), ids: map[string][]string{}, paths: map[string]string{}}
 	for range 14_000 {
 		m.rare = append(m.rare, m.word())
 	}
@@ -147,9 +146,11 @@ func (m *maker) file() File {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: %s\n\n**Status**: %s\n**Date**: %s\n**Service**: %s\n", id, title,
 		[]string{"accepted", "proposed", "superseded", "draft"}[m.r.IntN(4)], m.day().Format(time.DateOnly), service)
+	var linked []string
 	for _, prefix := range k.links {
 		if known := m.ids[prefix]; len(known) > 0 {
-			fmt.Fprintf(&b, "**%s**: %s\n", prefix, known[m.r.IntN(len(known))])
+			linked = append(linked, known[m.r.IntN(len(known))])
+			fmt.Fprintf(&b, "**%s**: %s\n", prefix, linked[len(linked)-1])
 		}
 	}
 	m.ids[k.prefix] = append(m.ids[k.prefix], id)
@@ -161,10 +162,28 @@ func (m *maker) file() File {
 			all := Troubles()
 			fmt.Fprintf(&b, "```\n"+all[m.r.IntN(len(all))]+"\n```\n\n", service, m.r.IntN(900)+10)
 		}
+		if heading == "Files" || heading == "Metrics" || heading == "Monitoring & Observability" {
+			m.table(&b)
+		}
 		m.text(&b, b.Len()+each)
+		if heading == "Notes" || heading == "Context" || heading == "Resolution" {
+			for _, to := range linked {
+				fmt.Fprintf(&b, "See [%s](../../%s) for the %s.\n", to, m.paths[to], m.phrase(2))
+			}
+		}
 	}
 	name := strings.ToLower(id + "-" + strings.ReplaceAll(title, " ", "-"))
-	return File{Path: "docs/" + k.folder + "/" + name + ".md", Markdown: b.String()}
+	m.paths[id] = "docs/" + k.folder + "/" + name + ".md"
+	return File{Path: m.paths[id], Markdown: b.String()}
+}
+
+// table has a few rows of names and numbers.
+func (m *maker) table(b *strings.Builder) {
+	b.WriteString("| Name | Threshold | What it means |\n| --- | --- | --- |\n")
+	for range 2 + m.r.IntN(5) {
+		fmt.Fprintf(b, "| `%s_%s` | %d | %s |\n", m.domain[m.knownAt.Uint64()], m.domain[m.knownAt.Uint64()], m.r.IntN(1000), m.phrase(4))
+	}
+	b.WriteByte('\n')
 }
 
 func (m *maker) service() string {
@@ -229,74 +248,4 @@ func (m *maker) sentence(b *strings.Builder) {
 		}
 	}
 	b.WriteString(". ")
-}
-
-// Change is a file as a reader of Markdown would hand it to the index. It knows
-// only what Files writes.
-func Change(repo string, f File) search.Change {
-	d := search.Document{}
-	section := search.Section{Line: 1}
-	var body strings.Builder
-	flush := func() {
-		section.Text = body.String()
-		d.Sections = append(d.Sections, section)
-		body.Reset()
-	}
-	number := 0
-	for line := range strings.Lines(f.Markdown) {
-		number++
-		bare := strings.TrimSpace(line)
-		switch {
-		case number == 1:
-			d.ID, d.Title, _ = strings.Cut(strings.TrimPrefix(bare, "# "), ": ")
-			section.Heading = d.Title
-		case strings.HasPrefix(line, "## "):
-			flush()
-			section = search.Section{Heading: strings.TrimPrefix(bare, "## "), Line: number}
-			if n, _, ok := strings.Cut(section.Heading, " "); ok && n[0] >= '0' && n[0] <= '9' {
-				section.Number = strings.TrimSuffix(n, ".")
-			}
-			section.Anchor = strings.ToLower(strings.ReplaceAll(section.Heading, " ", "-"))
-		default:
-			body.WriteString(line)
-			if len(d.Sections) == 0 {
-				metadata(&d, bare, number)
-			}
-		}
-	}
-	flush()
-	prefix, _, _ := strings.Cut(d.ID, "-")
-	for _, k := range kinds() {
-		if k.prefix == prefix {
-			d.Kind = k.name
-		}
-	}
-	return search.Change{Key: search.Key{Repo: repo, Path: f.Path}, Hash: hash(f.Markdown), Documents: []search.Document{d}}
-}
-
-// metadata reads "**Status**: accepted".
-func metadata(d *search.Document, line string, number int) {
-	label, value, ok := strings.Cut(strings.TrimPrefix(line, "**"), "**: ")
-	if !ok {
-		return
-	}
-	switch label {
-	case "Status":
-		d.Status = value
-	case "Service":
-		d.Services = append(d.Services, value)
-	case "Date":
-		d.Date, _ = time.Parse(time.DateOnly, value)
-	default:
-		d.Links = append(d.Links, search.Link{To: value, Label: label, Line: number})
-	}
-}
-
-// hash is FNV-1a.
-func hash(s string) string {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return fmt.Sprintf("%016x", h)
 }
