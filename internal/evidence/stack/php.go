@@ -175,7 +175,7 @@ func (r *phpReader) end() {
 		return ""
 	}
 	if r.thrown.File != "" {
-		r.thrown.Function = within(0)
+		r.thrown, _ = newFrame(within(0), r.thrown.File, r.thrown.Line)
 		s.frames = append(s.frames, r.thrown)
 	}
 	for i, p := range r.pairs {

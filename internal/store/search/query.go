@@ -127,7 +127,7 @@ func listed(atoms []atom) string {
 
 func (a atom) String() string {
 	s := a.value
-	if a.quoted {
+	if a.quoted || s == "OR" && a.field == "" && !a.prefix {
 		s = `"` + s + `"`
 	}
 	if a.field != "" {
