@@ -62,7 +62,7 @@ else
 		# The servers that are built take minutes the first time: meanwhile the
 		# unit tests run.
 		mkdir -p .cache
-		nice test/tools/build.sh victorialogs loki kubernetes jaeger >/dev/null 2>.cache/tools.log &
+		nice test/tools/build.sh victorialogs loki kubernetes jaeger gitea >/dev/null 2>.cache/tools.log &
 		tools=$!
 		trap 'kill "$tools" 2>/dev/null || true' EXIT
 	elif ! command -v gcc >/dev/null && ! command -v cc >/dev/null; then

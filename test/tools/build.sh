@@ -6,7 +6,8 @@
 #   build.sh NAME…          build, print the path of each
 #   build.sh --path NAME    print where it is or would be, build nothing
 #
-# Names: jaeger, kubernetes, loki, victorialogs.
+# Names: gitea, jaeger, kubernetes, loki, victorialogs. Gitea's templates and texts
+# stand beside it, in static/.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,12 +20,13 @@ declare -A link=(
 
 locate() { # sets module, package, flags, target
 	case $1 in
+	gitea) module=$here/gitea package=code.gitea.io/gitea ;;
 	jaeger) module=$here/jaeger package=github.com/jaegertracing/jaeger/cmd/jaeger ;;
 	kubernetes) module=$here/kubernetes package=. ;;
 	loki) module=$here/loki package=github.com/grafana/loki/v3/cmd/loki ;;
 	victorialogs) module=$here/victorialogs package=github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs ;;
 	*)
-		echo "build.sh: unknown tool $1: use jaeger, kubernetes, loki or victorialogs" >&2
+		echo "build.sh: unknown tool $1: use gitea, jaeger, kubernetes, loki or victorialogs" >&2
 		exit 2
 		;;
 	esac
@@ -32,6 +34,16 @@ locate() { # sets module, package, flags, target
 	local sum
 	sum=$({ cat "$module"/go.mod "$module"/go.sum $(compgen -G "$module/*.go") && echo "$package ${flags[*]}" && go env GOVERSION GOOS GOARCH; } | sha256sum)
 	target=$cache/$1-${sum:0:16}/$1
+}
+
+# static copies what Gitea reads at run time out of its module.
+static() {
+	local source dir
+	source=$(go list -C "$module" -mod=readonly -m -f '{{.Dir}}' code.gitea.io/gitea)
+	dir=$(dirname "$target")/static
+	mkdir -p "$dir"
+	cp -R "$source"/{templates,options,public} "$dir"
+	chmod -R u+w "$dir"
 }
 
 build() {
@@ -44,6 +56,7 @@ build() {
 		local fresh=$target.$$
 		trap 'rm -f "$fresh"' EXIT
 		CGO_ENABLED=0 go build -C "$module" "${flags[@]}" -o "$fresh" "$package"
+		[[ $1 != gitea ]] || static
 		mv -f "$fresh" "$target"
 		trap - EXIT
 	fi
@@ -56,7 +69,7 @@ if [[ ${1:-} == --path ]]; then
 	exit
 fi
 if [[ $# -eq 0 ]]; then
-	sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+	sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 	exit 2
 fi
 for name in "$@"; do build "$name"; done
