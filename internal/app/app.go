@@ -49,6 +49,7 @@ type App struct {
 	respond  *respond.Responder
 	watch    *watch.Watch
 	sources  *sources
+	repos    *repositories
 	library  *library // nil when there is no knowledge repository
 	server   *http.Server
 	listener net.Listener
@@ -89,6 +90,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.onClose("git", src.git.Close)
 	if a.library = newLibrary(cfg, o.Cache, o.Log); a.library != nil {
 		a.onClose("library", a.library.Close)
+	}
+	if a.repos, err = newRepositories(cfg); err != nil {
+		return nil, err
 	}
 	exec, err := executors(cfg.Actions)
 	if err != nil {

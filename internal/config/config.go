@@ -16,23 +16,24 @@ import (
 // Config is holdfast.yaml over the defaults. After Load, paths are absolute or
 // relative to the working directory, and every credential is filled in.
 type Config struct {
-	Server      Server    `yaml:"server" doc:"the API, the webhooks and the incident pages"`
-	Store       Store     `yaml:"store" doc:"where what happened is kept"`
-	Sources     []Source  `yaml:"sources" doc:"where evidence comes from"`
-	Intake      []Intake  `yaml:"intake" doc:"who may send signals; the credential decides the environment"`
-	Catalog     string    `yaml:"catalog" doc:"folder of service files; relative to this file"`
-	Runbooks    string    `yaml:"runbooks" doc:"folder of runbook files; relative to this file"`
-	Boundaries  string    `yaml:"boundaries" doc:"what may be done without a person; relative to this file"`
-	Knowledge   []string  `yaml:"knowledge" doc:"folders of Markdown artefacts: PRD, ADR, Bolts; relative to this file"`
-	Artefacts   Artefacts `yaml:"artefacts" doc:"how the knowledge folders name things, beside the usual names"`
-	Windows     Windows   `yaml:"windows" doc:"how far to look and how long to wait"`
-	Notify      []Notify  `yaml:"notify" doc:"where pages and notices go"`
-	Actions     Actions   `yaml:"actions" doc:"what repairs act through"`
-	Redaction   Redaction `yaml:"redaction" doc:"what is hidden beside the built-in patterns"`
-	Users       []User    `yaml:"users" doc:"people and tools that may use the API"`
-	Heartbeat   Heartbeat `yaml:"heartbeat" doc:"the outside dead-man's switch that watches Holdfast"`
-	PauseFile   string    `yaml:"pause_file" doc:"while this file exists nothing is acted on; unreadable counts as existing; relative to this file"`
-	Environment string    `yaml:"environment" doc:"environment of what names none: declared incidents, sources"`
+	Server       Server       `yaml:"server" doc:"the API, the webhooks and the incident pages"`
+	Store        Store        `yaml:"store" doc:"where what happened is kept"`
+	Sources      []Source     `yaml:"sources" doc:"where evidence comes from"`
+	Intake       []Intake     `yaml:"intake" doc:"who may send signals; the credential decides the environment"`
+	Catalog      string       `yaml:"catalog" doc:"folder of service files; relative to this file"`
+	Runbooks     string       `yaml:"runbooks" doc:"folder of runbook files; relative to this file"`
+	Boundaries   string       `yaml:"boundaries" doc:"what may be done without a person; relative to this file"`
+	Knowledge    []string     `yaml:"knowledge" doc:"folders of Markdown artefacts: PRD, ADR, Bolts; relative to this file"`
+	Repositories []Repository `yaml:"repositories" doc:"git clones on this machine: followed, and proposed to"`
+	Artefacts    Artefacts    `yaml:"artefacts" doc:"how the knowledge folders name things, beside the usual names"`
+	Windows      Windows      `yaml:"windows" doc:"how far to look and how long to wait"`
+	Notify       []Notify     `yaml:"notify" doc:"where pages and notices go"`
+	Actions      Actions      `yaml:"actions" doc:"what repairs act through"`
+	Redaction    Redaction    `yaml:"redaction" doc:"what is hidden beside the built-in patterns"`
+	Users        []User       `yaml:"users" doc:"people and tools that may use the API"`
+	Heartbeat    Heartbeat    `yaml:"heartbeat" doc:"the outside dead-man's switch that watches Holdfast"`
+	PauseFile    string       `yaml:"pause_file" doc:"while this file exists nothing is acted on; unreadable counts as existing; relative to this file"`
+	Environment  string       `yaml:"environment" doc:"environment of what names none: declared incidents, sources"`
 
 	// File and Dir say where the configuration came from; empty for Default.
 	File string `yaml:"-"`

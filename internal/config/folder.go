@@ -132,6 +132,7 @@ func (f *Folder) warn() {
 			add(fmt.Sprintf("boundaries give autonomy on service %q, which is not in the catalog", o.Service), nearest(o.Service, f.Catalog.Names()))
 		}
 	}
+	f.warnRepositories(add)
 	for _, file := range f.Config.tokenFiles() {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
 			add(fmt.Sprintf("token file %s can be read by others", file), "chmod 600 "+file)
@@ -174,6 +175,11 @@ func (c Config) tokenFiles() []string {
 	}
 	for _, n := range c.Notify {
 		add(n.Credential)
+	}
+	for _, r := range c.Repositories {
+		if r.Forge != nil {
+			add(r.Forge.Credential)
+		}
 	}
 	for _, u := range c.Users {
 		add(u.Credential)

@@ -96,6 +96,9 @@ func (l *loader) defaults() {
 		c.Notify[i].Name = cmp.Or(c.Notify[i].Name, string(c.Notify[i].Type))
 		c.Notify[i].Timeout = cmp.Or(c.Notify[i].Timeout, defaultNotify)
 	}
+	for i := range c.Repositories {
+		c.Repositories[i].Remote = cmp.Or(c.Repositories[i].Remote, "origin")
+	}
 	if s := c.Actions.Supervisor; s != nil {
 		s.Timeout = cmp.Or(s.Timeout, defaultAction)
 	}
@@ -124,6 +127,11 @@ func (l *loader) secrets() {
 	}
 	for i := range c.Users {
 		l.credential(at("users", i), &c.Users[i].Credential)
+	}
+	for i := range c.Repositories {
+		if f := c.Repositories[i].Forge; f != nil {
+			l.credential(at("repositories", i, "forge"), &f.Credential)
+		}
 	}
 	if c.Actions.Supervisor != nil {
 		l.credential(at("actions", "supervisor"), &c.Actions.Supervisor.Credential)
@@ -248,6 +256,17 @@ func (l *loader) paths() {
 		s.Kubeconfig, s.CAFile = l.relative(s.Kubeconfig), l.relative(s.CAFile)
 		l.file(at("sources", i, "kubeconfig"), s.Kubeconfig)
 		l.file(at("sources", i, "ca_file"), s.CAFile)
+	}
+	for i := range c.Repositories {
+		r := &c.Repositories[i]
+		if r.Path != "" {
+			r.Path = l.relative(r.Path)
+			l.exists(at("repositories", i, "path"), r.Path, true)
+		}
+		if r.Forge != nil {
+			r.Forge.CAFile = l.relative(r.Forge.CAFile)
+			l.file(at("repositories", i, "forge", "ca_file"), r.Forge.CAFile)
+		}
 	}
 	l.folder("catalog", c.Catalog)
 	l.folder("runbooks", c.Runbooks)

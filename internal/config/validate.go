@@ -27,6 +27,7 @@ func (l *loader) validate() {
 	l.server()
 	l.sources()
 	l.intake()
+	l.repositories()
 	l.windows()
 	l.notify()
 	l.actions()
