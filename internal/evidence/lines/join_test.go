@@ -208,6 +208,38 @@ func TestStreamOf(t *testing.T) {
 	}
 }
 
+// What looks for the lines of a key looks at each line once, whatever is printed.
+func TestEndsOfKeysAreCheap(t *testing.T) {
+	const n = 500
+	long := strings.Repeat("word ", 3000)
+	took := func(text func(i int) string) time.Duration {
+		ls := make([]Line, n)
+		for i := range ls {
+			ls[i] = Line{At: start.Add(time.Duration(i) * time.Millisecond), Text: text(i), Stream: "a"}
+		}
+		began := time.Now()
+		Join(ls, nil)
+		return time.Since(began)
+	}
+	const end = "-----END PRIVATE KEY-----"
+	for name, text := range map[string]func(i int) string{
+		"behind":  func(int) string { return long + end },
+		"between": func(i int) string { return []string{long, end}[i%2] },
+		"many":    func(int) string { return strings.Repeat(end, 600) },
+	} {
+		var usual, got time.Duration
+		for range 4 { // others use the machine as well
+			usual, got = max(usual, took(func(int) string { return long + " PRIVATE KEY" })), took(text)
+			if got < 10*usual+50*time.Millisecond {
+				break
+			}
+		}
+		if limit := 10*usual + 50*time.Millisecond; got > limit {
+			t.Errorf("%s: %d lines take %v, and others as long %v", name, n, got, usual)
+		}
+	}
+}
+
 func TestSaid(t *testing.T) {
 	t.Parallel()
 	want := []string{

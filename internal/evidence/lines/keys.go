@@ -64,20 +64,25 @@ func withoutKeys(ls []Line) []Line {
 func findKeys(ls []Line, all []int, heads map[int]int) {
 	var key keyIn
 	open, foreign := -1, 0
+	words := make([]lastWord, len(all)) // each is looked for once, however many ends stand behind it
 	for n, i := range all {
 		text := ls[i].Text
-		begin := keyBegins.FindStringIndex(text)
+		words[n] = lastWordOf(text)
+		begin, ends := keyBegins.FindStringIndex(text), false
+		if begin == nil {
+			ends = keyEnds.MatchString(text)
+		}
 		switch {
 		case begin != nil && !keyEnds.MatchString(text[begin[1]:]):
 			key, open, foreign = keyAt(text, keyBegins), i, 0
 		case begin != nil: // a whole key
-		case keyEnds.MatchString(text) && open >= 0:
+		case ends && open >= 0:
 			heads[i] = open
-			key.bodyBefore(ls, all[:n], open, heads)
+			key.bodyBefore(words, all[:n], open, heads)
 			open = -1
-		case keyEnds.MatchString(text):
-			keyAt(text, keyEnds).bodyBefore(ls, all[:n], i, heads)
-		case open >= 0 && key.holds(text, minKeyLine):
+		case ends:
+			keyAt(text, keyEnds).bodyBefore(words, all[:n], i, heads)
+		case open >= 0 && key.holds(words[n], minKeyLine):
 			heads[i] = open
 		case open >= 0:
 			if foreign++; foreign > maxForeign {
@@ -89,14 +94,15 @@ func findKeys(ls []Line, all []int, heads map[int]int) {
 
 // bodyBefore takes the last line of a key, which is short, and of one that began
 // before the window the others. head stands for them.
-func (k keyIn) bodyBefore(ls []Line, before []int, head int, heads map[int]int) {
+func (k keyIn) bodyBefore(words []lastWord, before []int, head int, heads map[int]int) {
 	least := 1
-	for _, i := range slices.Backward(before[max(0, len(before)-maxForeign):]) {
+	for n := len(before) - 1; n >= max(0, len(before)-maxForeign); n-- {
+		i := before[n]
 		_, known := heads[i]
 		if i == head || known {
 			return
 		}
-		if k.holds(ls[i].Text, least) {
+		if k.holds(words[n], least) {
 			heads[i] = head
 		}
 		least = minKeyLine
@@ -114,14 +120,25 @@ func keyAt(text string, mark *regexp.Regexp) keyIn {
 	return keyIn(len(strings.Fields(text)))
 }
 
-// holds reports whether a line can be one of the key: its only word, or the only
-// one behind what a logger puts there, is encoded and as long as least or padded.
-func (k keyIn) holds(text string, least int) bool {
+// lastWord is the last word of a line.
+type lastWord struct {
+	words   int // of the line
+	bytes   int
+	encoded bool
+	padded  bool
+}
+
+func lastWordOf(text string) lastWord {
 	words := strings.Fields(string(template.Message([]byte(text))))
-	if len(words) != 1 && len(words) != int(k)+1 {
-		return false
+	if len(words) == 0 {
+		return lastWord{}
 	}
 	last := words[len(words)-1]
-	padded := len(last)%4 == 0 && strings.HasSuffix(last, "=")
-	return (len(last) >= least || padded) && encoded.MatchString(last)
+	return lastWord{len(words), len(last), encoded.MatchString(last), len(last)%4 == 0 && strings.HasSuffix(last, "=")}
+}
+
+// holds reports whether a line can be one of the key: its only word, or the only
+// one behind what a logger puts there, is encoded and as long as least or padded.
+func (k keyIn) holds(w lastWord, least int) bool {
+	return w.encoded && (w.bytes >= least || w.padded) && (w.words == 1 || w.words == int(k)+1)
 }

@@ -9,6 +9,8 @@ package lines
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +82,15 @@ func parseAll(ls []Line) []parsed {
 	return out
 }
 
+// seenStack is a stack of functions and files. Where the lines in them differ, as
+// between two versions of a program, it is shown with those that it mostly has.
 type seenStack struct {
+	key   string
+	lines map[string]*seenLines
+	count int
+}
+
+type seenLines struct {
 	key    string
 	frames []evidence.Frame
 	count  int
@@ -93,51 +103,55 @@ func (m *miner) frequent(ps []parsed) [][]evidence.Frame {
 		if p.stack == nil || !isFailure(p.level) {
 			continue
 		}
-		var b strings.Builder
+		var key, at strings.Builder
 		for i := range p.stack {
 			p.stack[i].Function = m.redact(p.stack[i].Function)
 			p.stack[i].File = m.redact(p.stack[i].File)
-			b.WriteString(p.stack[i].Function)
-			b.WriteByte(0)
-			b.WriteString(p.stack[i].File)
-			b.WriteByte(0)
+			key.WriteString(p.stack[i].Function + "\x00" + p.stack[i].File + "\x00")
+			fmt.Fprintf(&at, "%08d ", p.stack[i].Line)
 		}
-		key := b.String()
-		if stacks[key] == nil {
-			stacks[key] = &seenStack{key: key, frames: p.stack}
+		s := stacks[key.String()]
+		if s == nil {
+			s = &seenStack{key: key.String(), lines: map[string]*seenLines{}}
+			stacks[s.key] = s
 		}
-		stacks[key].count++
+		l := s.lines[at.String()]
+		if l == nil {
+			l = &seenLines{key: at.String(), frames: p.stack}
+			s.lines[l.key] = l
+		}
+		s.count, l.count = s.count+1, l.count+1
 	}
-	all := make([]*seenStack, 0, len(stacks))
-	for _, s := range stacks {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b *seenStack) int {
+	all := slices.SortedFunc(maps.Values(stacks), func(a, b *seenStack) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.key, b.key))
 	})
 	var out [][]evidence.Frame
 	for _, s := range all[:min(len(all), maxStacks)] {
-		out = append(out, s.frames)
+		most := slices.MinFunc(slices.Collect(maps.Values(s.lines)), func(a, b *seenLines) int {
+			return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.key, b.key))
+		})
+		out = append(out, most.frames)
 	}
 	return out
 }
 
-// rank orders levels: failures first.
-func rank(level string) int {
-	i := slices.Index([]string{"fatal", "error", "warn"}, level)
-	if i < 0 {
-		return 3
+// ranked are the levels, the worst first; the last is none.
+var ranked = []string{"fatal", "error", "warn", "info", "debug", ""}
+
+// rank orders levels: failures first, and what is no warning alike.
+func rank(level string) int { return min(order(level), 3) }
+
+func order(level string) int {
+	if i := slices.Index(ranked, level); i >= 0 {
+		return i
 	}
-	return i
+	return len(ranked) - 1
 }
 
 func isFailure(level string) bool { return rank(level) < 2 }
 
 func worse(a, b string) string {
-	if rank(b) < rank(a) {
-		return b
-	}
-	return a
+	return ranked[min(order(a), order(b))]
 }
 
 // sample is a line as it is shown.

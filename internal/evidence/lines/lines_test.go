@@ -56,9 +56,21 @@ func TestMineDoesNotDependOnOrder(t *testing.T) {
 	t.Parallel()
 	now := repeat(30, `{"level":"error","msg":"a failed for %d","stack":["pkg.A internal/a.go:10","pkg.B internal/b.go:20"]}`)
 	now = append(now, repeat(30, `{"level":"error","msg":"b failed for %d","stack":["pkg.B internal/b.go:21"]}`)...)
+	for i, level := range []string{"info", "debug", "info", ""} { // all at one moment
+		now = append(now, Line{At: start, Text: fmt.Sprintf(`{"level":%q,"msg":"cache has %d entries"}`, level, i)})
+	}
+	for _, at := range []int{31, 30, 30, 32} {
+		now = append(now, Line{At: start, Text: fmt.Sprintf(`{"level":"error","msg":"c failed","stack":["pkg.C internal/c.go:%d"]}`, at)})
+	}
 	want := Mine(Window{Lines: now}, Window{}, nil)
+	if got := want.Stacks[2][0].Line; got != 30 {
+		t.Errorf("a stack is shown with line %d, which it has less often than 30", got)
+	}
+	if got := want.Templates[len(want.Templates)-1].Level; got != "info" {
+		t.Errorf("the level of what was said at info, debug and none is %q", got)
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 5 {
+	for range 20 {
 		rng.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
 		if diff := cmp.Diff(want, Mine(Window{Lines: now}, Window{}, nil)); diff != "" {
 			t.Fatalf("order matters (-first +shuffled):\n%s", diff)
@@ -113,6 +125,10 @@ func TestStacks(t *testing.T) {
 		"method without its package": {
 			`{"level":"error","msg":"x","stack":["relay/relay.go:78 (*Relay).publish"]}`,
 			[]evidence.Frame{{Function: "(*Relay).publish", File: "relay/relay.go", Line: 78}},
+		},
+		"in the error, as pino writes": {
+			`{"level":50,"msg":"x","err":{"type":"Error","message":"y","stack":"Error: y\n    at take (/app/cart.js:12:5)"}}`,
+			[]evidence.Frame{{Function: "take", File: "/app/cart.js", Line: 12}},
 		},
 		"list of objects": {
 			`{"level":"error","msg":"x","stack":[{"function":"f","file":"a.go","line":7}]}`,

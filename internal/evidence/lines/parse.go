@@ -3,7 +3,6 @@ package lines
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,7 +28,7 @@ var (
 	errorKeys   = []string{"error", "err", "exception", "exc", "cause", "error.message", "exception.message"}
 	levelKeys   = []string{"level", "severity", "lvl", "loglevel", "@level", "log.level", "severity_text"}
 	statusKeys  = []string{"status", "status_code", "statusCode", "code", "http_status", "http.status_code", "http.response.status_code", "httpRequest.status"}
-	stackKeys   = []string{"stack", "stacktrace", "stack_trace", "exc_info", "traceback", "error.stack_trace", "exception.stacktrace", "error.stack"}
+	stackKeys   = []string{"stack", "stacktrace", "stack_trace", "exc_info", "traceback", "error.stack_trace", "exception.stacktrace", "error.stack", "err.stack", "exception.stack"}
 )
 
 // parse reads a JSON object, logfmt, or plain text.
@@ -184,10 +183,20 @@ func fromFields(f map[string]any) parsed {
 			break
 		}
 	}
-	if e := asText(first(f, errorKeys)); !nothing(e) && !strings.Contains(p.message, e) {
+	if e := errorText(first(f, errorKeys)); !nothing(e) && !strings.Contains(p.message, e) {
 		p.message = join(p.message, e)
 	}
 	return p
+}
+
+// errorText is asText for an error, of which an object without a message says
+// something too: {"code": "ECONNREFUSED", "syscall": "connect"}.
+func errorText(v any) string {
+	text := asText(v)
+	if m, ok := v.(map[string]any); ok && text == "" && len(m) > 0 {
+		return asJSON(m)
+	}
+	return text
 }
 
 // nothing reports whether the value of an error says that there is none.
@@ -237,8 +246,23 @@ func asText(v any) string {
 		return strings.TrimSpace(v)
 	case map[string]any: // {"error": {"message": …}}
 		return asText(first(v, []string{"message", "msg", "reason", "type", "class"}))
+	case []any: // {"errors": [{"message": …}, …]}
+		texts := make([]string, len(v))
+		for i, one := range v {
+			texts[i] = errorText(one)
+		}
+		return strings.Join(texts, "; ")
 	}
-	return fmt.Sprint(v)
+	return asJSON(v)
+}
+
+// asJSON is a value as its program wrote it, about.
+func asJSON(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // it was read from JSON
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // level brings the names and numbers of levels to one set.

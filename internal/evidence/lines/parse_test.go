@@ -165,6 +165,11 @@ func TestMessagesOfObjects(t *testing.T) {
 		`{"level":"error","error":"refused","msg":"order lost because of so`:      "order lost because of so: refused",
 		`{"level":"error","msg":"order lost","trace":{"id":"`:                     "order lost",
 		`{"msg":"order stored"} and more`:                                         `{"msg":"order stored"} and more`,
+		`{"msg":"x","error":[{"message":"a","code":5},{"code":1000000}]}`:         `x: a; {"code":1000000}`,
+		`{"msg":"x","err":{"code":"ECONNREFUSED","a":"<b>"}}`:                     `x: {"a":"<b>","code":"ECONNREFUSED"}`,
+		`{"msg":"x","error":1234567}`:                                             "x: 1234567",
+		`{"msg":"x","error":[],"err":{}}`:                                         "x",
+		`{"msg":"x","error":["a","b"]}`:                                           "x: a; b",
 		`{not JSON}`:                                                              "{not JSON}",
 		"{\"msg\":\"order lost\"}\nTraceback":                                     "{\"msg\":\"order lost\"}",
 	} {

@@ -21,6 +21,7 @@ var forms = []string{
 	`level=error msg="no login" err="{\"secret\":{\"value\":\"%\"}}"`, `2026-01-02T03:04:05Z stderr F {"level":"error","msg":"x","secret":{"value":"%"}}`,
 	`ERROR answer {"secret":{"value":"%"}} is void`, `ERROR cut off {"secret":{"value":"%"},"te`, `ERROR cut off {"api_key":["%`,
 	`{"level":"error","msg":"x","stack":[{"function":"f(password=%)","file":"https://u:%@cdn/app.js?token=%","line":7}]}`,
+	"relay/relay.go:78 (*Relay).publish(ghp_%)\nrelay/relay.go:41 (*Relay).Run", `{"level":"error","msg":"x","stack":["relay/relay.go:78 main.publish(ghp_%)","relay/relay.go:79"]}`,
 	"Error: x\n    at take (https://u:%@cdn/app.js?token=%:12:5)\n    at run (https://cdn/app.js?token=%:13:5)",
 }
 

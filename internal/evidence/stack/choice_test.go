@@ -69,6 +69,18 @@ func TestWhichTraceCounts(t *testing.T) {
 	}
 }
 
+// A name that is cut may hide from who redacts it that it held a secret.
+func TestALongNameIsLeftOutAndNotCut(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{500, 600, 3000} {
+		name := "take" + strings.Repeat("x", n)
+		tr := stack.Parse("Error: a\n    at " + name + " (/app/a.js:1:1)\n    at b (/app/b.js:2:1)\n")
+		if got := tr.Frames[0].Function; len(tr.Frames) != 2 || got != "" && got != name {
+			t.Errorf("of a name of %d bytes %d are left", len(name), len(got))
+		}
+	}
+}
+
 func TestInnermostPrefersOwnFrames(t *testing.T) {
 	t.Parallel()
 	var tr stack.Trace

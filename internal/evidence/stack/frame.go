@@ -12,13 +12,18 @@ import (
 )
 
 // newFrame refuses what names no line of a file: pseudo files such as <string>
-// and <frozen importlib>, native code, and text that can't be a file's name.
+// and <frozen importlib>, native code, and text that can't be a file's name. A
+// function's name that is too long is left out and not cut: what was cut off
+// would tell whoever redacts it later that a secret is one.
 func newFrame(function, file string, line int) (evidence.Frame, bool) {
 	file = strings.TrimSpace(file)
 	if line <= 0 || line > 9_999_999 || !isFile(file) {
 		return evidence.Frame{}, false
 	}
-	return evidence.Frame{Function: clip(oneLine(function), maxName), File: file, Line: line}, true
+	if function = oneLine(function); len(function) > maxName {
+		function = ""
+	}
+	return evidence.Frame{Function: function, File: file, Line: line}, true
 }
 
 func isFile(s string) bool {
