@@ -177,6 +177,7 @@ func (p *page) incident(v *incident.View, now time.Time) {
 	p.causes(v)
 	p.options(v)
 	p.trace(v)
+	p.drafts(v)
 	p.history(v)
 }
 
@@ -283,6 +284,36 @@ func (p *page) trace(v *incident.View) {
 		steps = append(steps, step)
 	}
 	p.item("", strings.Join(steps, " → "))
+}
+
+// drafts prints where the documents for the knowledge repository are.
+func (p *page) drafts(v *incident.View) {
+	if len(v.Drafts) > 0 {
+		p.heading("Written back for review")
+	}
+	for _, d := range v.Drafts {
+		var files, more []string
+		for _, f := range d.Files {
+			files = append(files, strings.ReplaceAll(f.Kind, "-", " ")+" "+f.ID)
+		}
+		for _, b := range d.Branches {
+			more = append(more, fmt.Sprintf("branch %s in %s, commit %.12s", b.Branch, b.Repository, b.Commit))
+			if b.RequestURL != "" {
+				more = append(more, "merge request: "+b.RequestURL)
+			}
+		}
+		for _, n := range d.Notes {
+			more = append(more, "note: "+n)
+		}
+		if d.Error != "" {
+			more = append(more, "no branch: "+d.Error)
+		}
+		what := strings.Join(files, ", ")
+		if what == "" {
+			what = "nothing"
+		}
+		p.item(string(d.State), what, more...)
+	}
 }
 
 func (p *page) history(v *incident.View) {

@@ -218,6 +218,11 @@ func room(now time.Time) incident.View {
 				{Kind: "bolt", ID: "BOLT-045"},
 				{Kind: "adr", ID: "ADR-023", Inferred: true},
 			},
+			Drafts: []incident.Drafting{{
+				State: incident.DraftsBranched, Notes: []string{"no playbook\x1b[31m"},
+				Files:    []incident.DraftFile{{Kind: "fix-bolt", ID: "FIX-001", Path: "docs/FIX-001.md"}, {Kind: "adr-amendment", ID: "ADR-023", Path: "docs/ADR-023.md", Changed: true}},
+				Branches: []incident.DraftBranch{{Repository: "/srv/booking", Branch: "holdfast/inc-2026-0001", Commit: "0123456789abcdef", RequestURL: "https://git.example/7"}},
+			}},
 		},
 		Verdicts: []decide.Verdict{{Kind: decide.Watch, Urgency: decide.NoUrgency}, {Kind: decide.Escalate, Urgency: decide.PageUrgency, Reasons: []string{"SEV-2 always goes to a human"}}},
 		Proposals: []incident.Proposal{{

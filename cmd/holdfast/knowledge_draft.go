@@ -108,7 +108,7 @@ func (c *knowledgeDraftCmd) deliver(e *env, k *app.Knowledge, rec document.Recor
 	if branch == "" {
 		branch = app.DraftBranches + strings.ToLower(rec.Incident.ID)
 	}
-	done, err := k.BranchDrafts(e.ctx, d.Files, branch, message(rec, d), time.Now())
+	done, err := k.BranchDrafts(e.ctx, d.Files, branch, d.Message, time.Now())
 	for _, b := range done {
 		fmt.Fprintf(e.stdout, "branch %s in %s, commit %.12s\n", b.Branch, plain(b.Clone), b.Commit)
 	}
@@ -132,20 +132,6 @@ func (c *knowledgeDraftCmd) list(e *env, d draft.Drafts) {
 	}
 	p.table(rows)
 	_ = p.flush() // the drafts are written; a closed pipe changes nothing
-}
-
-// message of the commit.
-func message(rec document.Record, d draft.Drafts) string {
-	var kinds []string
-	var b strings.Builder
-	for _, f := range d.Files {
-		if !slices.Contains(kinds, string(f.Kind)) {
-			kinds = append(kinds, string(f.Kind))
-		}
-		fmt.Fprintf(&b, "- %s: %s\n", f.ID, f.Path)
-	}
-	return fmt.Sprintf("%s: drafts of %s\n\nWritten by Holdfast from the record of the incident, for review by people.\n\n%s\nIncident: %s\n",
-		rec.Incident.ID, strings.Join(kinds, ", "), b.String(), rec.Incident.ID)
 }
 
 // record reads the incident, from a file or from the server.

@@ -150,6 +150,7 @@ func knownSchemas() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[catalog.Flag]():           {Types: []string{"boolean", "null"}},
 		reflect.TypeFor[incident.State]():         oneOf(incident.Open, incident.Investigating, incident.Mitigating, incident.Monitoring, incident.Watching, incident.Resolved, incident.Closed, incident.Merged),
 		reflect.TypeFor[incident.ProposalState](): oneOf(incident.Waiting, incident.Approved, incident.Rejected, incident.Expired),
+		reflect.TypeFor[incident.DraftState]():    oneOf(incident.DraftsStored, incident.DraftsBranched, incident.DraftsFailed),
 		reflect.TypeFor[signal.Kind]():            oneOf(signal.Alert, signal.Anomaly, signal.Declared, signal.Internal),
 		reflect.TypeFor[signal.Status]():          oneOf(signal.Firing, signal.Resolved),
 		reflect.TypeFor[diagnose.CauseClass]():    oneOf(diagnose.Classes()...),

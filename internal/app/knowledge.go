@@ -31,6 +31,7 @@ type Knowledge struct {
 	cache string
 	done  func()
 
+	scheme     knowledge.Scheme
 	folders    []knowledge.Folder // in the order in which they were given
 	configured *config.Folder     // nil when folders were given by hand
 }
@@ -94,7 +95,7 @@ func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 		done()
 		return nil, err
 	}
-	k := &Knowledge{Base: base, Dirs: map[string]string{}, cache: cache, git: g, done: done, folders: folders}
+	k := &Knowledge{Base: base, Dirs: map[string]string{}, cache: cache, git: g, done: done, folders: folders, scheme: s}
 	for i, f := range folders {
 		k.Dirs[f.Name] = dirs[i]
 	}

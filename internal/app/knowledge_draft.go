@@ -27,7 +27,6 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/knowledge/draft"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/signal"
-	"github.com/holdfast-sre/holdfast/internal/source/git"
 )
 
 // DraftBranches is what the names of branches with drafts begin with.
@@ -39,18 +38,11 @@ const maxDocument = 1 << 20
 // Draft writes drafts of an incident for the folders. IDs that wait on branches
 // of earlier drafts are not given again.
 func (k *Knowledge) Draft(ctx context.Context, rec document.Record, opts draft.Options) (draft.Drafts, error) {
-	for _, name := range slices.Sorted(maps.Keys(k.Dirs)) {
-		top, _, ok := git.Top(k.Dirs[name])
-		if !ok {
-			continue
-		}
-		paths, err := gitbranch.Drafted(ctx, top, DraftBranches)
-		if err != nil {
-			continue // writing to this clone will say why
-		}
-		opts.Taken = append(opts.Taken, idsOf(paths)...)
-	}
-	return draft.Write(k.Base, k.document, rec, opts)
+	opts.Home = k.folders[0].Name
+	notes := taken(ctx, slices.Sorted(maps.Values(k.Dirs)), k.scheme, "", &opts)
+	d, err := draft.Write(k.Base, k.document, rec, opts)
+	d.Notes = append(d.Notes, notes...)
+	return d, err
 }
 
 var idInName = regexp.MustCompile(`^([A-Za-z]+)[-_. ]?(\d{1,9})(?:[^0-9A-Za-z]|$)`)
@@ -69,9 +61,6 @@ func idsOf(paths []string) []string {
 // document reads a file of a folder.
 func (k *Knowledge) document(repo, file string) (_ []byte, err error) {
 	i := slices.IndexFunc(k.folders, func(f knowledge.Folder) bool { return f.Name == repo })
-	if i < 0 && repo == "" && len(k.folders) > 0 {
-		i = 0
-	}
 	if i < 0 {
 		return nil, fmt.Errorf("folder %q: %w", repo, fs.ErrNotExist)
 	}
@@ -87,14 +76,6 @@ func (k *Knowledge) document(repo, file string) (_ []byte, err error) {
 	return b, err
 }
 
-// dirOf is the folder of a draft on this machine.
-func (k *Knowledge) dirOf(repo string) string {
-	if dir, ok := k.Dirs[repo]; ok {
-		return dir
-	}
-	return k.Dirs[k.folders[0].Name]
-}
-
 // Branched is a commit with drafts.
 type Branched struct {
 	Clone, Branch, Commit string
@@ -104,14 +85,9 @@ type Branched struct {
 // BranchDrafts commits drafts to a new branch of each clone that they belong to.
 // It fails for a folder that is in no clone before it writes anything.
 func (k *Knowledge) BranchDrafts(ctx context.Context, files []draft.File, branch, message string, at time.Time) ([]Branched, error) {
-	changes := map[string][]gitbranch.Change{}
-	for _, f := range files {
-		dir := k.dirOf(f.Repo)
-		top, inside, ok := git.Top(dir)
-		if !ok {
-			return nil, problem.Hinted(fmt.Errorf("%s is in no git clone", dir), "give --out DIR to write the drafts into a folder")
-		}
-		changes[top] = append(changes[top], gitbranch.Change{Path: path.Join(filepath.ToSlash(inside), f.Path), Old: f.Old, New: f.New})
+	changes, without := inClones(k.Dirs, files)
+	if len(without) > 0 {
+		return nil, problem.Hinted(fmt.Errorf("%s is in no git clone", without[0]), "give --out DIR to write the drafts into a folder")
 	}
 	var out []Branched
 	for _, top := range slices.Sorted(maps.Keys(changes)) {

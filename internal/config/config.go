@@ -25,6 +25,7 @@ type Config struct {
 	Boundaries   string       `yaml:"boundaries" doc:"what may be done without a person; relative to this file"`
 	Knowledge    []string     `yaml:"knowledge" doc:"folders of Markdown artefacts: PRD, ADR, Bolts; relative to this file"`
 	Repositories []Repository `yaml:"repositories" doc:"git clones on this machine: followed, and proposed to"`
+	Drafts       DraftsTo     `yaml:"knowledge_drafts" doc:"what becomes of the drafts that follow an incident: branch, in the clone of the knowledge folder (the default); documents, with the incident only; off"`
 	Artefacts    Artefacts    `yaml:"artefacts" doc:"how the knowledge folders name things, beside the usual names"`
 	Windows      Windows      `yaml:"windows" doc:"how far to look and how long to wait"`
 	Notify       []Notify     `yaml:"notify" doc:"where pages and notices go"`
@@ -52,6 +53,19 @@ type Server struct {
 type Store struct {
 	DSN Secret `yaml:"dsn" doc:"sqlite:PATH (relative to this file) or postgres://…; a password only as ${ENV}"`
 }
+
+// DraftsTo says what becomes of drafts.
+type DraftsTo string
+
+// The choices.
+const (
+	DraftsBranch    DraftsTo = "branch"    // a branch of the clone, beside the documents of the incident
+	DraftsDocuments DraftsTo = "documents" // stored with the incident, nothing is written into a clone
+	DraftsOff       DraftsTo = "off"
+)
+
+// Values lists the choices.
+func (DraftsTo) Values() []string { return []string{"branch", "documents", "off"} }
 
 // Artefacts says how a repository names its documents: {prefixes: {SHOP: bolt},
 // folders: {product-specs: prd}}.
@@ -299,6 +313,7 @@ func Default() Config {
 		Server:      Server{Listen: "127.0.0.1:8080"},
 		Store:       Store{DSN: "sqlite:holdfast.db"},
 		Environment: "production",
+		Drafts:      DraftsBranch,
 		Windows: Windows{
 			Evidence: 30 * time.Minute, Rate: 5 * time.Minute, ReferenceGap: 5 * time.Minute,
 			Scrape: 15 * time.Second, SourceTimeout: 3 * time.Second,

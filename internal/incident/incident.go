@@ -147,6 +147,7 @@ type Incident struct {
 	Reopened     []time.Time            `json:"reopened,omitempty"`    // when a resolved signal fired again; the last eight
 	ReopenedAt   *time.Time             `json:"reopened_at,omitempty"` // when it last came back after it was resolved; flapping leaves it
 	Contexts     string                 `json:"context,omitempty"`     // the context package, Markdown
+	Drafts       []Drafting             `json:"drafts,omitempty"`      // written back after each resolution, oldest first
 	Paged        []Page                 `json:"paged,omitempty"`
 	LastSignalAt time.Time              `json:"last_signal_at,omitzero"` // when a signal last joined or fired again
 	GroupKey     string                 `json:"group_key,omitempty"`     // signal.LoneKey of an incident without a service

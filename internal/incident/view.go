@@ -71,6 +71,7 @@ type View struct {
 	Actions         []ActionView      `json:"actions"` // only what has an intent record
 	Timeline        []EventView       `json:"timeline"`
 	Documents       []DocumentView    `json:"documents"`
+	Drafts          []DraftingView    `json:"drafts"`  // for the knowledge repository, one entry a resolution
 	Context         string            `json:"context"` // the context package, Markdown
 }
 
@@ -225,6 +226,7 @@ func NewView(p Parts) View {
 		Actions:    each(p.Intents, actionView),
 		Timeline:   each(p.Events, eventView),
 		Documents:  list(p.Documents),
+		Drafts:     each(i.Drafts, draftingView),
 	}
 	if len(v.Verdicts) > 0 {
 		v.Verdict = &v.Verdicts[0]

@@ -63,6 +63,11 @@ func TestViewIsTheContract(t *testing.T) {
 	}
 	i.Observed = []diagnose.Observation{{Text: "Deployment outbox-relay: 1 of 1 pods Ready", Evidence: []string{"ev_2"}}}
 	i.RuledOut = []diagnose.Observation{{Text: "Not the nodes: all 3 nodes are Ready"}}
+	i.Drafts = []Drafting{{
+		At: start, ResolvedAt: start, State: DraftsBranched,
+		Files:    []DraftFile{{Kind: "fix-bolt", ID: "FIX-001", Path: "docs/FIX-001-exhausted-connection-pool.md"}},
+		Branches: []DraftBranch{{Repository: "/srv/booking", Branch: "holdfast/inc-2026-0001", Commit: "0123456789abcdef0123456789abcdef01234567"}},
+	}}
 	target := catalog.Target{Environment: "prod", Kind: "process", Name: "outbox-relay"}
 	restart := action.Action{Name: "process.restart", Target: target, Risk: action.Low, Lasting: action.Transient}
 	v := NewView(Parts{

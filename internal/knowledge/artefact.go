@@ -41,6 +41,9 @@ type Section struct {
 	TextLine int
 	Items    []int // lines on which items of lists begin
 	Code     []Code
+	// File is where it stands when that is another file than the artefact's Path:
+	// that of an amendment.
+	File string
 }
 
 // Code is a code block.
@@ -68,6 +71,7 @@ type Link struct {
 	Label   string // what introduces it: "ADR" in "**ADR**: ADR-023"
 	Path    string // of a Markdown link: the file, in the same folder
 	Line    int
+	File    string // where it stands, as of a Section
 	// Loose is a reference that means an artefact only if there is one: "ADR 7",
 	// or an ID with an unknown prefix.
 	Loose bool

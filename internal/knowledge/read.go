@@ -1,10 +1,12 @@
 package knowledge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
@@ -64,6 +66,25 @@ func NewReader(s Scheme) *Reader {
 // Read reads one folder by the usual names.
 func Read(fsys fs.FS) (*Base, error) {
 	return NewReader(DefaultScheme()).Read(Folder{FS: fsys})
+}
+
+// Texts reads documents that are in no folder, by their paths: drafts that wait on
+// a branch, for instance.
+func Texts(s Scheme, texts map[string][]byte) *Base {
+	n, md := compile(s), newMarkdown()
+	b := newBase(n)
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		switch src := texts[name]; {
+		case len(src) > maxFile:
+			b.report("", name, 0, "can't be read: "+errTooLarge.Error(), "")
+		case !utf8.Valid(src):
+			b.report("", name, 0, "can't be read: "+errNotText.Error(), "")
+		case isMarkdown(name):
+			b.add("", n.parse(md, name, src))
+		}
+	}
+	b.finish()
+	return b
 }
 
 // Read reads every Markdown file of the folders; files that did not change since
@@ -300,8 +321,17 @@ func isAmendment(a Artefact) bool {
 }
 
 func merge(a, amendment Artefact) Artefact {
-	a.Links = slices.Concat(a.Links, amendment.Links)
-	a.Sections = slices.Concat(a.Sections, amendment.Sections)
+	links, sections := slices.Clone(amendment.Links), slices.Clone(amendment.Sections)
+	if amendment.Path != a.Path { // their lines are those of another file
+		for i := range links {
+			links[i].File = cmp.Or(links[i].File, amendment.Path)
+		}
+		for i := range sections {
+			sections[i].File = cmp.Or(sections[i].File, amendment.Path)
+		}
+	}
+	a.Links = slices.Concat(a.Links, links)
+	a.Sections = slices.Concat(a.Sections, sections)
 	a.Files = slices.Concat(a.Files, amendment.Files)
 	return a
 }

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -174,7 +175,7 @@ func (t *tracer) follow(way []passed, ks ...Kind) (passed, bool) {
 				continue
 			}
 			g := guess{sure: in.Label != "" && from.sure, score: 0.8, why: a.ID + " names " + from.artefact.ID}
-			return t.add(string(a.Kind), a, a.around(in.Line), g), true
+			return t.add(string(a.Kind), a, a.around(in.Link), g), true
 		}
 	}
 	return passed{}, false
@@ -194,7 +195,7 @@ func (p passed) links(ks ...Kind) []Link {
 	if p.section.Line == 0 {
 		return all
 	}
-	here := func(l Link) bool { return p.artefact.around(l.Line).Line == p.section.Line }
+	here := func(l Link) bool { return p.artefact.around(l).is(p.section) }
 	var out []Link
 	for _, l := range all {
 		if here(l) {
@@ -213,11 +214,14 @@ func (a Artefact) place(l Link) Section {
 	return s
 }
 
-// around is the section with a heading that a line stands in.
-func (a Artefact) around(line int) Section {
+// is reports whether it is the same section of an artefact.
+func (s Section) is(o Section) bool { return s.Line == o.Line && s.File == o.File }
+
+// around is the section with a heading that a link stands in.
+func (a Artefact) around(l Link) Section {
 	var best Section
 	for _, s := range a.Sections {
-		if s.Line <= line && s.Line >= best.Line && s.Level > 1 {
+		if s.File == l.File && s.Line <= l.Line && s.Line >= best.Line && s.Level > 1 {
 			best = s
 		}
 	}
@@ -300,7 +304,7 @@ func (t *tracer) add(kind string, a Artefact, s Section, g guess) passed {
 		step.Score, step.Why, step.Others = g.score, g.why, g.others
 	}
 	if s.Heading != "" {
-		step.Title, step.Line = a.Title+", section "+s.Heading, s.Line
+		step.Title, step.Path, step.Line = a.Title+", section "+s.Heading, cmp.Or(s.File, a.Path), s.Line
 	}
 	t.steps = append(t.steps, step)
 	return passed{a, s, g.sure}

@@ -56,8 +56,11 @@ func (r *Responder) writeDocuments(ctx context.Context, tx *store.Tx, s snapshot
 	if s.inc.State != incident.Resolved {
 		return nil // a draft for those who work on it; it is written anew when it is over
 	}
-	return r.record(ctx, tx, s, incident.NewEvent(incident.EventDocument, incident.ActorAgent,
-		"post-mortem and timeline written", "incident "+string(s.inc.State), s.now))
+	if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventDocument, incident.ActorAgent,
+		"post-mortem and timeline written", "incident "+string(s.inc.State), s.now)); err != nil || r.Scribe == nil {
+		return err
+	}
+	return enqueue(ctx, tx, draftJob(JobDraft, s.inc.ID, ""))
 }
 
 func (r *Responder) documentRecord(s snapshot) document.Record {

@@ -17,6 +17,7 @@ type metrics struct {
 	undelivered    prometheus.Counter
 	actions        *prometheus.CounterVec
 	recovered      prometheus.Counter
+	drafts         *prometheus.CounterVec
 }
 
 // newMetrics registers on reg; with a nil reg the metrics work and go nowhere.
@@ -52,6 +53,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "holdfast_respond_recoveries_total",
 			Help: "Incidents whose recovery was measured.",
 		}),
+		drafts: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_respond_drafts_total",
+			Help: "Rounds of drafts for the knowledge repository, by outcome (stored, branched, proposed, failed).",
+		}, []string{"outcome"}),
 	}
 }
 

@@ -42,6 +42,9 @@ const (
 	JobAct         = "act"
 	JobVerify      = "verify"
 	JobDocument    = "document"
+	JobDraft       = "draft"
+	JobBranch      = "draft-branch"
+	JobPropose     = "draft-propose"
 	JobSweep       = "sweep"
 )
 
@@ -85,6 +88,7 @@ type Options struct {
 	Executors   map[string]action.Executor
 	Notifiers   []escalate.Notifier
 	Tracer      Tracer // nil = no trace chain
+	Scribe      Scribe // nil = nothing is written back
 	Redactor    *redact.Redactor
 	Windows     Windows
 	// Paused reads the pause switch; an error of any kind is PauseUnreadable.
@@ -95,7 +99,7 @@ type Options struct {
 	// Metrics is where the loop's figures are registered; nil = nowhere.
 	Metrics prometheus.Registerer
 	// Step, when set, is called at each boundary between two steps of an
-	// action; tests end the process there.
+	// action or of writing back; tests end the process there.
 	Step func(name string)
 }
 
@@ -126,6 +130,9 @@ func (r *Responder) Specs() map[string]jobs.Spec[*store.Tx] {
 		JobAct:         {Handle: r.act, Timeout: stepTimeout, OnGiveUp: r.actGaveUp},
 		JobVerify:      {Handle: r.verify, Timeout: stepTimeout},
 		JobDocument:    {Handle: r.document, Timeout: stepTimeout},
+		JobDraft:       {Handle: r.draft, Timeout: stepTimeout, OnGiveUp: r.draftGaveUp},
+		JobBranch:      {Handle: r.branch, Timeout: stepTimeout, OnGiveUp: r.draftGaveUp},
+		JobPropose:     {Handle: r.proposeMerge, Timeout: stepTimeout, OnGiveUp: r.proposeGaveUp},
 		JobSweep:       {Handle: r.sweep, Timeout: stepTimeout},
 	}
 }
@@ -156,7 +163,9 @@ const stepTimeout = 15 * time.Second
 
 // Slow are the kinds of jobs that ask many sources: they leave room for pages,
 // verdicts and actions.
-func Slow() []string { return []string{JobInvestigate, JobVerify, JobDocument} }
+func Slow() []string {
+	return []string{JobInvestigate, JobVerify, JobDocument, JobDraft, JobBranch, JobPropose}
+}
 
 // Urgent are the kinds of jobs that people or production wait for.
 func Urgent() []string { return []string{JobFirstPage, JobNotify, JobAct} }

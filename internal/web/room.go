@@ -49,6 +49,7 @@ type roomPage struct {
 	Failed    int // sources that did not answer
 	Rules     []ruleRow
 	Documents []incident.DocumentView
+	Drafts    []draftRow
 	Context   string
 	Signals   []signalRow
 }
@@ -129,7 +130,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 		Acked: !time.Time(v.AcknowledgedAt).IsZero(), Commander: v.Commander, Env: v.Environment,
 		Started: newMoment(time.Time(v.StartedAt), now), Ended: newMoment(time.Time(v.ResolvedAt), now),
 		Impact: v.Impact.Summary, Reasons: v.SeverityReasons, Services: v.Services, Merged: v.MergedInto, Earlier: v.Earlier,
-		Documents: v.Documents, Context: v.Context,
+		Documents: v.Documents, Drafts: draftRows(v, now), Context: v.Context,
 	}
 	if !p.Ended.IsZero() {
 		p.Lasted = quantity.Duration(p.Ended.At.Sub(p.Started.At))

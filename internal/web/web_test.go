@@ -169,6 +169,10 @@ func fixture() *library {
 		Proposals: []incident.Proposal{proposal("prop_1", "restart outbox-relay", "process.restart", true, true), other}, Events: events,
 		Documents: []incident.DocumentView{{Kind: "timeline", Path: "timeline.md"}},
 	})
+	view.Drafts = []incident.DraftingView{{
+		State: incident.DraftsBranched, Files: []incident.DraftFile{{Kind: "fix-bolt", ID: "FIX-001"}}, Notes: []string{"no playbook"},
+		Branches: []incident.DraftBranch{{Repository: "/srv/booking", Branch: "holdfast/inc-2026-0042", Commit: "0123456789abcdef", RequestURL: "https://git.example/7"}},
+	}}
 	return &library{view: view, items: items, incs: list(inc)}
 }
 
@@ -236,6 +240,7 @@ func TestTheRoomShowsItsPartsInOrder(t *testing.T) {
 		`id="charts"`, "booking-api errors", `class="band"`, "deploy 1.4.2",
 		`id="timeline"`, "proposed: restart outbox-relay", "BookingCancelErrors firing",
 		`id="evidence"`, "88 sessions of outbox-relay, idle in transaction for up to 8 min", "p95 2.1 s (usually 180 ms), errors 5.2 % (usually 0.1 %)", "Deployment search: 1 of 2 pods ready", `id="rules"`, "threshold=0.95", `id="signals"`, `id="documents"`, "/documents/timeline",
+		"fix bolt FIX-001", "holdfast/inc-2026-0042", "0123456789ab<", `href="https://git.example/7"`, "no playbook",
 	}
 	rest := body
 	for _, want := range order {
@@ -305,6 +310,11 @@ func TestHostileTextStaysText(t *testing.T) {
 		s.Name, s.Labels, s.Links = hostile, map[string]string{hostile: hostile}, []signal.Link{{Kind: hostile, URL: "javascript:alert(1)"}, {Kind: "x", URL: "https://x/" + hostile}}
 	}
 	v.Documents = []incident.DocumentView{{Kind: hostile, Path: hostile}}
+	v.Drafts = []incident.DraftingView{{
+		Files:    []incident.DraftFile{{Kind: hostile, ID: hostile, Path: hostile}},
+		Branches: []incident.DraftBranch{{Repository: hostile, Branch: hostile, Commit: hostile, RequestURL: "javascript:alert(1)"}, {RequestURL: "https://x/" + hostile}},
+		Notes:    []string{hostile}, Error: hostile,
+	}}
 	v.Verdicts[0].Reasons, v.Verdicts[0].Rules = []string{hostile}, []decide.Rule{{ID: hostile, Text: hostile, Values: map[string]any{hostile: hostile}}}
 	for i := range l.items {
 		it := &l.items[i]

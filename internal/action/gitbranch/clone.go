@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -83,7 +84,7 @@ func (l layout) checkBranch(name string) error {
 }
 
 func taken(name string) error {
-	return problem.Hinted(fmt.Errorf("branch %s exists: it is not written over", name), "give another name with --branch, or delete the branch when its drafts are no longer needed")
+	return problem.Hinted(fmt.Errorf("branch %s exists: %w", name, ErrExists), "give another name with --branch, or delete the branch when its drafts are no longer needed")
 }
 
 // head is the commit that is checked out.
@@ -99,7 +100,16 @@ func (l layout) head() (string, error) {
 	if !strings.HasPrefix(name, "refs/heads/") || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return "", fmt.Errorf("clone %s: HEAD names %q", l.top, name)
 	}
-	text, err := l.small(name)
+	sha, err := l.tip(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", problem.Hinted(fmt.Errorf("clone %s has no commit yet", l.top), "commit something first, or use --out DIR")
+	}
+	return sha, err
+}
+
+// tip is the commit that a reference names.
+func (l layout) tip(ref string) (string, error) {
+	text, err := l.small(ref)
 	if err == nil {
 		return l.hash(text)
 	}
@@ -110,10 +120,10 @@ func (l layout) head() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if packed[name] == "" {
-		return "", problem.Hinted(fmt.Errorf("clone %s has no commit yet", l.top), "commit something first, or use --out DIR")
+	if packed[ref] == "" {
+		return "", fmt.Errorf("clone %s: %s: %w", l.top, ref, fs.ErrNotExist)
 	}
-	return l.hash(packed[name])
+	return l.hash(packed[ref])
 }
 
 func (l layout) hash(s string) (string, error) {
@@ -141,6 +151,10 @@ func (l layout) packed() (map[string]string, error) {
 	return out, nil
 }
 
+// staleLock is how old the lock of a branch must be to be that of a process that
+// was killed: the branch is new and ours, and writing it takes milliseconds.
+const staleLock = time.Minute
+
 // create makes the branch with git's own lock: whoever comes first wins, and
 // nobody sees half of it.
 func (l layout) create(name, sha string) error {
@@ -155,8 +169,13 @@ func (l layout) create(name, sha string) error {
 	}
 	file := filepath.FromSlash(at)
 	f, err := root.OpenFile(file+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if fi, e := root.Lstat(file + ".lock"); errors.Is(err, fs.ErrExist) && e == nil && time.Since(fi.ModTime()) > staleLock {
+		if err = root.Remove(file + ".lock"); err == nil {
+			f, err = root.OpenFile(file+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		}
+	}
 	if errors.Is(err, fs.ErrExist) {
-		return problem.Hinted(fmt.Errorf("branch %s is locked by another git process", name), "try again")
+		return problem.Hinted(fmt.Errorf("branch %s: %w", name, ErrLocked), "try again")
 	}
 	if err != nil {
 		return fmt.Errorf("branch %s: %w", name, err)

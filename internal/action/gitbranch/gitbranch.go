@@ -44,9 +44,10 @@ const (
 )
 
 // Write makes the commit on top of what the clone has checked out and returns
-// its name. It refuses a branch that exists or is a default one, a path that
-// leaves the clone or leads over a symbolic link, and a file that is not what
-// Old says at that commit. The branch appears whole or not at all.
+// its name. It refuses a default branch and one that exists (ErrExists), a path
+// that leaves the clone or leads over a symbolic link, and a file that is not
+// what Old says at that commit. The branch appears whole or not at all. A branch
+// that holds this very commit is success: whoever was cut off may ask again.
 func Write(ctx context.Context, clone string, c Commit) (sha string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -55,6 +56,12 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 		return "", err
 	}
 	if err := l.checkBranch(c.Branch); err != nil {
+		if !errors.Is(err, ErrExists) {
+			return "", err
+		}
+		if sha, same := written(ctx, l, c); same {
+			return sha, nil
+		}
 		return "", err
 	}
 	parent, err := l.head()
@@ -75,6 +82,68 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 	}
 	return sha, l.create(c.Branch, sha)
 }
+
+// ErrExists says that the branch is there, with something else on it.
+var ErrExists = errors.New("it is not written over")
+
+// ErrLocked says that another git process holds the branch at the moment.
+var ErrLocked = errors.New("locked by another git process")
+
+// maxAfter bounds the commits that people may have put on top of ours.
+const maxAfter = 50
+
+// written finds the commit on the branch that is there: our author, the same
+// message and the same files.
+func written(ctx context.Context, l layout, c Commit) (sha string, ok bool) {
+	tip, err := l.tip("refs/heads/" + c.Branch)
+	if err != nil {
+		return "", false
+	}
+	dir, err := os.MkdirTemp("", "holdfast-branch-")
+	if err != nil {
+		return "", false
+	}
+	defer func() { ok = ok && os.RemoveAll(dir) == nil }()
+	g := &git{dir: dir, objects: filepath.Join(l.git, "objects"), at: c.At}
+	if err := g.prepare(ctx, tip); err != nil {
+		return "", false
+	}
+	for range maxAfter {
+		text, err := g.run(ctx, "", "cat-file", "commit", tip)
+		if err != nil {
+			return "", false
+		}
+		head, message, _ := strings.Cut(text, "\n\n")
+		if strings.Contains(head, "\nauthor "+author+" <"+email+"> ") && message == c.Message {
+			return tip, g.holds(ctx, tip, c.Changes)
+		}
+		if _, rest, found := strings.Cut(head, "\nparent "); found {
+			tip, _, _ = strings.Cut(rest, "\n")
+		}
+		if !hash.MatchString(tip) {
+			return "", false
+		}
+	}
+	return "", false
+}
+
+// holds reports whether the files of a commit are those of the changes.
+func (g *git) holds(ctx context.Context, commit string, changes []Change) bool {
+	for _, ch := range changes {
+		_, blob, err := g.find(ctx, commit, ch.Path)
+		if err != nil || blob == "" {
+			return false
+		}
+		text, err := g.run(ctx, "", "cat-file", "blob", blob)
+		if err != nil || text != string(ch.New) && text != string(unix(ch.New)) {
+			return false
+		}
+	}
+	return true
+}
+
+// unix is a text with line ends as git stores them under core.autocrlf.
+func unix(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 
 // git runs commands in the repository of our own.
 type git struct {
@@ -158,7 +227,6 @@ func onto(committed []byte, ch Change) ([]byte, error) {
 	if bytes.Equal(committed, ch.Old) {
 		return ch.New, nil
 	}
-	unix := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 	if bytes.Equal(committed, unix(ch.Old)) {
 		return unix(ch.New), nil
 	}

@@ -1,6 +1,7 @@
 package gitbranch_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,9 +94,83 @@ func TestWriteMakesOneCommitBesideTheWork(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 	git(t, dir, "fsck", "--strict")
-	paths, err := gitbranch.Drafted(t.Context(), dir, "holdfast/")
-	if diff := cmp.Diff([]string{"docs/adr.md", "docs/new/FIX-001.md", "docs/run.sh"}, paths); diff != "" || err != nil {
-		t.Errorf("drafted: %v\n%s", err, diff)
+}
+
+// TestDraftedReadsWhatWaits: documents that a branch adds or changes, wherever it
+// is and whatever people put on top; what is merged waits no longer.
+func TestDraftedReadsWhatWaits(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n", "docs/other.md": "other\n", "docs/run.sh": "#!/bin/sh\n"})
+	for branch, text := range map[string]string{"holdfast/a": "two\n", "holdfast/merged": "three\n"} {
+		if _, err := gitbranch.Write(t.Context(), dir, commit(branch,
+			gitbranch.Change{Path: "docs/adr.md", Old: []byte("one\n"), New: []byte("one\n" + text)},
+			gitbranch.Change{Path: "docs/" + branch[9:] + ".md", New: []byte("# FIX-001: x\n")},
+			gitbranch.Change{Path: "docs/run.sh", Old: []byte("#!/bin/sh\n"), New: []byte("exit\n")},
+		)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git(t, dir, "checkout", "-q", "holdfast/a")
+	write(t, filepath.Join(dir, "docs/more.yaml"), "more\n")
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "more")
+	git(t, dir, "checkout", "-q", "main")
+	write(t, filepath.Join(dir, "docs/other.md"), "went on\n")
+	git(t, dir, "commit", "-q", "-a", "-m", "main goes on")
+	git(t, dir, "merge", "-q", "-m", "merge", "holdfast/merged")
+	git(t, dir, "pack-refs", "--all")
+	git(t, dir, "update-ref", "refs/remotes/origin/holdfast/a", "holdfast/a")
+	got, err := gitbranch.Drafted(t.Context(), dir, "holdfast/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []gitbranch.Draft{
+		{Branch: "holdfast/a", Path: "docs/a.md", Text: []byte("# FIX-001: x\n")},
+		{Branch: "holdfast/a", Path: "docs/adr.md", Text: []byte("one\ntwo\n")},
+		{Branch: "holdfast/a", Path: "docs/more.yaml", Text: []byte("more\n")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	shallow := filepath.Join(t.TempDir(), "shallow")
+	git(t, dir, "clone", "-q", "--depth=2", "--no-single-branch", "file://"+dir, shallow)
+	if got, err = gitbranch.Drafted(t.Context(), shallow, "holdfast/"); err != nil || len(got) == 0 {
+		t.Errorf("shallow clone: %v, %v", got, err)
+	}
+}
+
+// TestWhoWasCutOffAsksAgain: the same commit is found, also below what people put
+// on top; another one is not written over it.
+func TestWhoWasCutOffAsksAgain(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\r\n"})
+	c := commit("holdfast/a", gitbranch.Change{Path: "docs/adr.md", Old: []byte("one\r\n"), New: []byte("one\r\ntwo\r\n")})
+	sha, err := gitbranch.Write(t.Context(), dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "checkout", "-q", "holdfast/a")
+	git(t, dir, "commit", "-q", "--allow-empty", "-m", "reviewed")
+	git(t, dir, "checkout", "-q", "main")
+	git(t, dir, "commit", "-q", "--allow-empty", "-m", "main goes on")
+	if again, err := gitbranch.Write(t.Context(), dir, c); err != nil || again != sha {
+		t.Errorf("again: %s, %v, want %s", again, err, sha)
+	}
+	c.Changes[0].New = []byte("one\r\nother\r\n")
+	if _, err := gitbranch.Write(t.Context(), dir, c); !errors.Is(err, gitbranch.ErrExists) {
+		t.Errorf("another text: %v", err)
+	}
+	lock := filepath.Join(dir, ".git/refs/heads/holdfast/b.lock")
+	write(t, lock, "")
+	c.Branch = "holdfast/b"
+	if _, err := gitbranch.Write(t.Context(), dir, c); !errors.Is(err, gitbranch.ErrLocked) {
+		t.Errorf("a lock of now: %v", err)
+	}
+	if err := os.Chtimes(lock, at, at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gitbranch.Write(t.Context(), dir, c); err != nil {
+		t.Errorf("a lock that was left behind: %v", err)
 	}
 }
 

@@ -33,7 +33,7 @@ func (w *writer) planAmendment() error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", a.Path, err)
 	}
-	p := plan{id: a.ID, number: strconv.Itoa(w.amendments(a) + 1), title: a.Title, repo: a.Repo, path: a.Path, within: true, style: learn(a, src)}
+	p := plan{id: a.ID, number: strconv.Itoa(max(Amendments(w.base, a), w.opts.Amended[a.ID]) + 1), title: a.Title, repo: a.Repo, path: a.Path, within: true, style: learn(a, src)}
 	if sample, of, ok := w.amendmentFile(a); ok {
 		p.path, p.within = amendmentPath(sample, of, a, p.number), false
 		if err := w.free(p); err != nil {
@@ -44,8 +44,8 @@ func (w *writer) planAmendment() error {
 	return nil
 }
 
-// amendments is the highest number of an amendment that the decision has.
-func (w *writer) amendments(a knowledge.Artefact) int {
+// Amendments is the highest number of an amendment that a decision has.
+func Amendments(base *knowledge.Base, a knowledge.Artefact) int {
 	n, count := 0, 0
 	for _, s := range a.Sections {
 		if m := amendNumber.FindStringSubmatch(s.Heading); m != nil {
@@ -53,7 +53,7 @@ func (w *writer) amendments(a knowledge.Artefact) int {
 			n = max(n, k)
 		}
 	}
-	for _, at := range w.base.Places(a.ID) {
+	for _, at := range base.Places(a.ID) {
 		if m := amendFile.FindStringSubmatch(path.Base(at.Path)); m != nil && at.Path != a.Path {
 			k, _ := strconv.Atoi(m[2]) // empty = 0
 			n, count = max(n, k), count+1
@@ -112,7 +112,7 @@ func lastDigits(id string) string {
 func (w *writer) amend(p plan) error {
 	if !p.within {
 		text := "# " + w.amendTitle(p, "") + "\n\n" + w.amendBody(p, 1)
-		w.put(File{Repo: p.repo, Path: p.path, New: endings(text, p.style.crlf), Kind: Amendment, ID: p.id})
+		w.put(File{Repo: p.repo, Path: p.path, New: endings(text, p.style.crlf), Kind: Amendment, ID: p.id, Amendment: p.number})
 		return nil
 	}
 	level, before, form := w.amendPlace(p)
@@ -132,7 +132,7 @@ func (w *writer) amendPlace(p plan) (level, before int, form string) {
 	if p.style.shared {
 		level = p.style.level + 1
 	}
-	own := w.sectionsOf(p)
+	own := headings(w.adr)
 	for i, s := range slices.Backward(own) {
 		if !amendHeading.MatchString(s.Heading) {
 			if !strings.EqualFold(strings.TrimSpace(s.Heading), "amendments") {
@@ -153,19 +153,6 @@ func (w *writer) amendPlace(p plan) (level, before int, form string) {
 		}
 	}
 	return level, before, ""
-}
-
-// sectionsOf are the headings that stand in the decision's own file; those of an
-// amendment in another file follow them and are left out.
-func (w *writer) sectionsOf(p plan) []knowledge.Section {
-	var out []knowledge.Section
-	for _, s := range headings(w.adr) {
-		if len(out) > 0 && s.Line <= out[len(out)-1].Line {
-			break
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 // endOf is the line behind a section: that of the next heading that is not below

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/document"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
@@ -52,26 +53,34 @@ func (k Kind) of() knowledge.Kind {
 
 // File is one file to write.
 type File struct {
-	Repo string // name of the folder
-	Path string // in that folder
-	Old  []byte // as it is; nil = a new file
-	New  []byte
-	Kind Kind
-	ID   string // of the artefact; of an amendment, the decision's
+	Repo string `json:"repo"` // name of the folder
+	Path string `json:"path"` // in that folder
+	Old  []byte `json:"old"`  // as it is; nil = a new file
+	New  []byte `json:"new"`
+	Kind Kind   `json:"kind"`
+	ID   string `json:"id"` // of the artefact; of an amendment, the decision's
+	// Amendment is the number of an amendment, "2".
+	Amendment string `json:"amendment,omitempty"`
 }
 
 // Options say what to draft.
 type Options struct {
 	Kinds []Kind // all when empty: then what the record does not allow is a note
 	ADR   string // the decision to amend; the one of the trace when empty
-	// Taken are IDs that are in use elsewhere, on other branches for instance.
-	Taken []string
+	// Taken are IDs that are in use elsewhere, on other branches for instance, and
+	// Amended the highest amendment there by the ID of the decision.
+	Taken   []string
+	Amended map[string]int
+	// Home is the folder for documents of a repository that has none yet.
+	Home string
 }
 
 // Drafts are the files, sorted as Kinds, and what people should know about them.
 type Drafts struct {
-	Files []File
-	Notes []string
+	Files   []File
+	Notes   []string
+	Message string  // of a commit with the files
+	Request Request // to merge them
 }
 
 // Read returns a file of a folder; an error that wraps fs.ErrNotExist says that
@@ -108,7 +117,11 @@ func Write(base *knowledge.Base, read Read, rec document.Record, opts Options) (
 			}
 		}
 	}
-	return Drafts{Files: w.out, Notes: w.notes}, nil
+	d := Drafts{Files: w.out, Notes: w.notes}
+	if len(d.Files) > 0 {
+		d.Message, d.Request = w.message(), w.request()
+	}
+	return d, nil
 }
 
 // writer collects the drafts of one incident.
@@ -149,13 +162,12 @@ func (w *writer) without(k Kind, why, hint string) error {
 }
 
 func (w *writer) plan(k Kind) error {
+	if a, ok := w.already(k); ok {
+		return w.without(k, fmt.Sprintf("%s (%s) is about %s already", a.ID, a.Path, w.rec.Incident.ID), "edit that document")
+	}
 	switch k {
 	case Amendment:
 		return w.planAmendment()
-	case PostMortem:
-		if a, ok := w.base.Artefact(w.rec.Incident.ID); ok {
-			return w.without(k, fmt.Sprintf("%s is in the repository already (%s)", a.ID, a.Path), "edit that file")
-		}
 	case Playbook:
 		if !w.known {
 			return w.without(k, "the record names no cause", "draft it when the cause is known")
@@ -172,6 +184,26 @@ func (w *writer) plan(k Kind) error {
 	}
 	w.plans[k] = p
 	return nil
+}
+
+// already finds the document that was drafted of this incident before and has
+// been merged: its post-mortem, or one that names the incident.
+func (w *writer) already(k Kind) (knowledge.Artefact, bool) {
+	names := func(a knowledge.Artefact) bool {
+		return slices.ContainsFunc(a.Links, func(l knowledge.Link) bool { return strings.EqualFold(l.To, w.rec.Incident.ID) })
+	}
+	switch k {
+	case PostMortem:
+		return w.base.Artefact(w.rec.Incident.ID)
+	case Amendment:
+		return w.adr, w.adr.ID != "" && names(w.adr)
+	}
+	for _, a := range w.samples(k.of()) {
+		if names(a) {
+			return a, true
+		}
+	}
+	return knowledge.Artefact{}, false
 }
 
 func (w *writer) draft(k Kind) error {
@@ -216,6 +248,9 @@ func (w *writer) change(k Kind, p plan, edit func([]byte) ([]byte, error)) error
 		before = f.New
 	} else {
 		f.Kind, f.ID = k, p.id
+		if k == Amendment {
+			f.Amendment = p.number
+		}
 	}
 	after, err := edit(before)
 	if err != nil {

@@ -46,7 +46,7 @@ func (w *writer) place(k Kind) (plan, error) {
 // work items, in their form.
 func (w *writer) placeNew(k Kind, p plan) (plan, error) {
 	n := fileName{dir: "docs/" + folderFor(k, true), prefix: prefixFor(k), sep: "-", digits: 3, slugSep: "-", slugged: true, ext: ".md", tail: "-"}
-	p.style = style{level: 1, sep: ": ", mark: "- "}
+	p.repo, p.style = w.opts.Home, style{level: 1, sep: ": ", mark: "- "}
 	if model, ok := w.model(); ok {
 		src, err := w.read(model.Repo, model.Path)
 		if err != nil {

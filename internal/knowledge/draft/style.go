@@ -115,11 +115,11 @@ func learn(a knowledge.Artefact, src []byte) style {
 	return s
 }
 
-// headings are the sections of an artefact that have one.
+// headings are the sections with a heading that stand in the artefact's own file.
 func headings(a knowledge.Artefact) []knowledge.Section {
 	var out []knowledge.Section
 	for _, s := range a.Sections {
-		if s.Level > 0 {
+		if s.Level > 0 && s.File == "" {
 			out = append(out, s)
 		}
 	}

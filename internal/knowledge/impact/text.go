@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -31,14 +32,16 @@ type line struct {
 // linesOf lists what an artefact says, in order: title, fields, headings, text and
 // code.
 func (w *world) linesOf(a knowledge.Artefact) []line {
+	file := a.Path
 	at := func(n int) Place {
-		return Place{ID: a.ID, Path: path.Join(w.in.Prefix[a.Repo], a.Path), Line: max(n, 1)}
+		return Place{ID: a.ID, Path: path.Join(w.in.Prefix[a.Repo], file), Line: max(n, 1)}
 	}
 	out := []line{{text: a.Title, where: at(a.Line), heading: true, section: -1}}
 	for _, f := range a.Meta {
 		out = append(out, line{text: f.Name + ": " + f.Value, where: at(f.Line), section: -1})
 	}
 	for i, s := range a.Sections {
+		file = cmp.Or(s.File, a.Path)
 		if s.Heading != "" {
 			out = append(out, line{text: s.Heading, where: at(s.Line), heading: true, section: i})
 		}

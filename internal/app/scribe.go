@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/action/gitbranch"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/document"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/draft"
+	"github.com/holdfast-sre/holdfast/internal/respond"
+	"github.com/holdfast-sre/holdfast/internal/source/git"
+)
+
+// scribe writes what incidents taught into the knowledge folders.
+type scribe struct {
+	library *library
+	scheme  knowledge.Scheme
+	to      config.DraftsTo
+	propose func(ctx context.Context, clone, branch, commit, title, body string) (string, error) // nil = no forge
+}
+
+// newScribe returns nothing when there is nothing to write to.
+func newScribe(l *library, cfg config.Config) respond.Scribe {
+	if l == nil || cfg.Drafts == config.DraftsOff {
+		return nil
+	}
+	return &scribe{library: l, scheme: cfg.Artefacts.Scheme(), to: cfg.Drafts}
+}
+
+// Draft writes the documents on what the folders hold now.
+func (s *scribe) Draft(ctx context.Context, rec document.Record, o draft.Options) (draft.Drafts, error) {
+	s.library.Changed()
+	base, failed, err := s.library.state(ctx)
+	if err := errors.Join(failed, err); err != nil {
+		return draft.Drafts{}, err // an ID that can't be seen must not be given again
+	}
+	dirs := s.library.named()
+	o.Home = folderNames(s.library.dirs)[0]
+	notes := taken(ctx, slices.Sorted(maps.Values(dirs)), s.scheme, branchOf(rec.Incident.ID), &o)
+	d, err := draft.Write(base, s.library.Source, rec, o)
+	d.Notes = append(d.Notes, notes...)
+	return d, err
+}
+
+// branchOf is the branch of an incident's drafts; later rounds get -2, -3 behind
+// it.
+func branchOf(incidentID string) string { return DraftBranches + strings.ToLower(incidentID) }
+
+// maxRounds bounds the branches of one incident.
+const maxRounds = 100
+
+// Branch puts drafts on a branch of each clone, the first whose name is free or
+// that holds them already.
+func (s *scribe) Branch(ctx context.Context, incidentID string, files []draft.File, message string, at time.Time) (out []incident.DraftBranch, notes []string, err error) {
+	if s.to != config.DraftsBranch {
+		return nil, []string{"the configuration says knowledge_drafts: " + string(s.to)}, nil
+	}
+	changes, without := inClones(s.library.named(), files)
+	for _, dir := range without {
+		notes = append(notes, dir+" is in no git clone: its documents are not on a branch")
+	}
+	for _, top := range slices.Sorted(maps.Keys(changes)) {
+		b, err := firstFree(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top]})
+		if err != nil {
+			return out, notes, err
+		}
+		out = append(out, b)
+	}
+	s.library.Changed()
+	return out, notes, nil
+}
+
+func firstFree(ctx context.Context, clone string, c gitbranch.Commit) (incident.DraftBranch, error) {
+	name := c.Branch
+	for n := 2; ; n++ {
+		sha, err := gitbranch.Write(ctx, clone, c)
+		if err == nil {
+			return incident.DraftBranch{Repository: clone, Branch: c.Branch, Commit: sha}, nil
+		}
+		switch {
+		case errors.Is(err, gitbranch.ErrLocked):
+			return incident.DraftBranch{}, fmt.Errorf("%w: %w", respond.ErrBusy, err)
+		case !errors.Is(err, gitbranch.ErrExists) || n > maxRounds:
+			return incident.DraftBranch{}, err
+		}
+		c.Branch = fmt.Sprintf("%s-%d", name, n)
+	}
+}
+
+// inClones sorts files by the clones that they belong to, with their paths there,
+// and names the folders that are in none.
+func inClones(dirs map[string]string, files []draft.File) (changes map[string][]gitbranch.Change, without []string) {
+	changes = map[string][]gitbranch.Change{}
+	for _, f := range files {
+		dir := dirs[f.Repo]
+		top, inside, ok := git.Top(dir)
+		if !ok {
+			if !slices.Contains(without, dir) {
+				without = append(without, dir)
+			}
+			continue
+		}
+		changes[top] = append(changes[top], gitbranch.Change{Path: path.Join(filepath.ToSlash(inside), f.Path), Old: f.Old, New: f.New})
+	}
+	return changes, without
+}
+
+// Propose asks the forge, if there is one for the clone.
+func (s *scribe) Propose(ctx context.Context, b incident.DraftBranch, title, body string) (string, error) {
+	if s.propose == nil {
+		return "", nil
+	}
+	return s.propose(ctx, b.Repository, b.Branch, b.Commit, title, body)
+}
+
+// taken adds the IDs and amendments that wait on branches of earlier drafts, but
+// for those of a branch of its own and its later rounds. A clone whose branches
+// can't be read is a note: an ID may then be given twice.
+func taken(ctx context.Context, dirs []string, s knowledge.Scheme, own string, o *draft.Options) (notes []string) {
+	if o.Amended == nil {
+		o.Amended = map[string]int{}
+	}
+	var tops []string
+	for _, dir := range dirs {
+		if top, _, ok := git.Top(dir); ok && !slices.Contains(tops, top) {
+			tops = append(tops, top)
+		}
+	}
+	for _, top := range tops {
+		all, err := gitbranch.Drafted(ctx, top, DraftBranches)
+		if err != nil {
+			notes = append(notes, fmt.Sprintf("which IDs wait on branches of %s is not known: %v", top, err))
+		}
+		byBranch := map[string]map[string][]byte{}
+		for _, d := range all {
+			if own != "" && ofIncident(d.Branch, own) {
+				continue
+			}
+			if byBranch[d.Branch] == nil {
+				byBranch[d.Branch] = map[string][]byte{}
+			}
+			byBranch[d.Branch][d.Path] = d.Text
+		}
+		for _, texts := range byBranch {
+			o.Taken = append(o.Taken, idsOf(slices.Collect(maps.Keys(texts)))...)
+			base := knowledge.Texts(s, texts)
+			for _, a := range base.Artefacts() {
+				o.Taken = append(o.Taken, a.ID)
+				if a.Kind == knowledge.ADR {
+					o.Amended[a.ID] = max(o.Amended[a.ID], draft.Amendments(base, a))
+				}
+			}
+		}
+	}
+	return notes
+}
+
+// ofIncident reports whether a branch is an incident's own, of any round.
+func ofIncident(branch, own string) bool {
+	rest, ok := strings.CutPrefix(branch, own)
+	return ok && (rest == "" || len(rest) > 1 && rest[0] == '-' && strings.Trim(rest[1:], "0123456789") == "")
+}
