@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,8 +39,11 @@ type Knowledge struct {
 
 // code is one repository, or plain folder, of code.
 type code struct {
-	name string
-	root string // the service's folder in it
+	name   string
+	at     string // its folder on this machine
+	root   string // the service's folder in it
+	repo   string // the folder of artefacts that lies in it
+	folder string // and where
 	knowledge.Blamer
 }
 
@@ -50,11 +54,12 @@ func OpenKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range dirs {
+	for i, dir := range dirs {
 		c, err := codeIn(k.git, dir)
 		if err != nil {
 			return nil, errors.Join(err, k.Close())
 		}
+		c.repo, c.folder = k.folders[i].Name, c.root
 		k.codes = append(k.codes, c)
 	}
 	return k, nil
@@ -73,7 +78,9 @@ func ConfiguredKnowledge(f config.Folder, cache string) (*Knowledge, error) {
 	k.configured = &f
 	for _, s := range f.Catalog.Services() {
 		if s.Repository.Path != "" {
-			k.codes = append(k.codes, code{name: s.Name, root: s.Repository.Root, Blamer: k.git.Repository(s.Repository.Path)})
+			c := code{name: s.Name, at: s.Repository.Path, root: s.Repository.Root, Blamer: k.git.Repository(s.Repository.Path)}
+			c.repo, c.folder = artefactsIn(s.Repository.Path, f.Config.Knowledge)
+			k.codes = append(k.codes, c)
 		}
 	}
 	return k, nil
@@ -120,12 +127,29 @@ func codeIn(g *git.Source, dir string) (code, error) {
 			if err != nil {
 				return code{}, fmt.Errorf("folder %s: %w", dir, err)
 			}
-			return code{name: dir, root: filepath.ToSlash(root), Blamer: g.Repository(at)}, nil
+			return code{name: dir, at: at, root: filepath.ToSlash(root), Blamer: g.Repository(at)}, nil
 		}
 		if at == filepath.Dir(at) {
-			return code{name: dir, Blamer: plainCode{abs}}, nil
+			return code{name: dir, at: abs, Blamer: plainCode{abs}}, nil
 		}
 	}
+}
+
+// artefactsIn is the first of some folders of artefacts that lies in a repository,
+// by its name, and where.
+func artefactsIn(repo string, dirs []string) (name, folder string) {
+	names := folderNames(dirs)
+	for i, dir := range dirs {
+		from, err1 := filepath.Abs(repo)
+		to, err2 := filepath.Abs(dir)
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(from, to); err == nil && filepath.IsLocal(rel) {
+			return names[i], filepath.ToSlash(rel)
+		}
+	}
+	return "\x00", "" // none
 }
 
 // plainCode is code without history.
@@ -212,6 +236,9 @@ func (k *Knowledge) Trace(ctx context.Context, q KnowledgeQuestion) (steps []kno
 		}
 		m := fileLine.FindStringSubmatch(q.Target)
 		if m == nil {
+			if several := k.Base.Shared(q.Target); len(several) > 0 {
+				return nil, nil, problem.Hinted(fmt.Errorf("%d artefacts have the ID %q", len(several), q.Target), "give one of "+strings.Join(several, ", "))
+			}
 			return nil, nil, problem.Hinted(fmt.Errorf("no artefact has the ID %q", q.Target), "give an ID of the repository, or FILE:LINE")
 		}
 		line, err := strconv.Atoi(m[2])
@@ -229,18 +256,44 @@ func (k *Knowledge) traceFrames(ctx context.Context, q KnowledgeQuestion) (best 
 	if len(asked) == 0 {
 		return nil, nil, problem.Hinted(fmt.Errorf("no repository of service %q is known", q.Service), "add repository.path to the service in the catalog, or give --repo DIR")
 	}
+	chosen := ""
+	where := map[string]string{} // repository → where the code lies in it
 	for _, c := range asked {
 		revision, doubt := q.Revision, ""
 		if repo, ok := c.Blamer.(*git.Repository); ok && q.Revision != "" {
 			revision, doubt = deployed(ctx, repo, q.Revision, q.Service)
 		}
-		steps, err := k.Base.Trace(ctx, c.Blamer, knowledge.Query{Frames: q.Frames, Revision: revision, Root: c.root, Cause: q.Cause})
+		steps, err := k.Base.Trace(ctx, c.Blamer, knowledge.Query{
+			Frames: q.Frames, Revision: revision, Root: c.root, Repo: c.repo, Folder: c.folder, Cause: q.Cause,
+		})
 		steps = doubted(steps, true, doubt)
+		if len(steps) > 0 && steps[0].Kind == "code" {
+			where[c.at] = c.name + ": " + steps[0].ID
+		}
 		if len(steps) > len(best) || best == nil {
 			best, failed = steps, err
+			chosen = c.at
 		}
 	}
-	return best, failed, nil
+	return ambiguous(best, chosen, where), failed, nil
+}
+
+// ambiguous makes guesses of the steps when the code may as well lie in another
+// repository.
+func ambiguous(steps []knowledge.Step, chosen string, where map[string]string) []knowledge.Step {
+	if len(where) < 2 || where[chosen] == "" {
+		return steps
+	}
+	const why = "the same file is in another of the repositories, too; --service or fewer --repo decide"
+	var others []knowledge.Candidate
+	for _, at := range slices.Sorted(maps.Keys(where)) {
+		if at != chosen {
+			others = append(others, knowledge.Candidate{ID: where[at], Score: 0.5, Why: "has a file of that name"})
+		}
+	}
+	steps = doubted(steps, true, why)
+	steps[0].Others = others
+	return steps
 }
 
 // gitCache is the part of the cache folder for the index of git histories.

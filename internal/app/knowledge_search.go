@@ -101,9 +101,9 @@ func indexed(base *knowledge.Base, f knowledge.File) string {
 	}
 	sum := fnv.New64a()
 	for _, a := range f.Artefacts {
-		fmt.Fprintln(sum, a.ID, a.Kind)
+		fmt.Fprintln(sum, base.IDIn(f.Repo, f.Path, a.ID), a.Kind)
 		for _, l := range a.Links {
-			if to, ok := base.Resolve(f.Repo, l); ok {
+			if to, ok := base.Resolve(f.Repo, f.Path, l); ok {
 				fmt.Fprintln(sum, to.To)
 			}
 		}
@@ -114,11 +114,11 @@ func indexed(base *knowledge.Base, f knowledge.File) string {
 // searchable is an artefact as the index takes it.
 func searchable(base *knowledge.Base, repo string, a knowledge.Artefact) search.Document {
 	d := search.Document{
-		ID: a.ID, Kind: string(a.Kind), Title: a.Title, Status: a.Status, Date: dateOf(a),
+		ID: base.IDIn(repo, a.Path, a.ID), Kind: string(a.Kind), Title: a.Title, Status: a.Status, Date: dateOf(a),
 		Services: list(a.Field("service", "services", "component", "components")), Tags: list(a.Field("tags", "tag", "labels", "keywords")),
 	}
 	for _, l := range a.Links {
-		if to, ok := base.Resolve(repo, l); ok {
+		if to, ok := base.Resolve(repo, a.Path, l); ok {
 			d.Links = append(d.Links, search.Link{To: to.To, Label: l.Label, Section: l.Section, Line: l.Line})
 		}
 	}

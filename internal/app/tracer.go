@@ -34,8 +34,9 @@ func (t *tracer) Trace(ctx context.Context, q respond.TraceQuery) ([]respond.Tra
 	}
 	repo := t.git.Repository(q.Service.Repository.Path)
 	revision, doubt := deployed(ctx, repo, q.Revision, q.Service.Name)
+	name, folder := artefactsIn(q.Service.Repository.Path, t.library.dirs)
 	steps, err := base.Trace(ctx, repo, knowledge.Query{
-		Frames: q.Frames, Revision: revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts,
+		Frames: q.Frames, Revision: revision, Root: q.Service.Repository.Root, Cause: q.Cause, Bolts: q.Bolts, Repo: name, Folder: folder,
 	})
 	if err != nil {
 		err = fmt.Errorf("trace chain: %w", err)
@@ -62,13 +63,14 @@ func deployed(ctx context.Context, repo *git.Repository, said, component string)
 }
 
 // doubted marks the steps that depend on the revision. A runtime that says a
-// revision which is not there makes them guesses.
+// revision which is not there makes them guesses, and with them what they lead to.
 func doubted(steps []respond.TraceStep, said bool, doubt string) []respond.TraceStep {
+	if doubt == "" {
+		return steps
+	}
 	for i, s := range steps {
-		if doubt == "" || s.Kind != "code" && s.Kind != "commit" {
-			continue
-		}
-		if s.Why == "" {
+		line := s.Kind == "code" || s.Kind == "commit"
+		if s.Why == "" && (line || said) {
 			steps[i].Why = doubt
 		}
 		if said && !s.Inferred {

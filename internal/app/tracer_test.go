@@ -62,7 +62,7 @@ func TestDoubtMarksWhatDependsOnTheRevision(t *testing.T) {
 		return []respond.TraceStep{{Kind: "code"}, {Kind: "commit", Why: "shallow", Inferred: true, Score: 0.4}, {Kind: "bolt"}}
 	}
 	got := doubted(steps(), true, "unknown")
-	if !got[0].Inferred || got[0].Why != "unknown" || got[1].Why != "shallow" || got[1].Score != 0.4 || got[2].Why != "" || got[2].Inferred {
+	if !got[0].Inferred || got[0].Why != "unknown" || got[1].Why != "shallow" || got[1].Score != 0.4 || got[2].Why != "unknown" || !got[2].Inferred {
 		t.Errorf("a revision that is not there: %+v", got)
 	}
 	if got := doubted(steps(), false, "unknown"); got[0].Inferred || got[0].Why != "unknown" {

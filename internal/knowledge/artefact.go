@@ -91,16 +91,15 @@ func (a Artefact) Field(names ...string) string {
 
 // Superseded reports whether the artefact says that it no longer holds.
 func (a Artefact) Superseded() bool {
-	s := strings.ToLower(a.Status)
-	return strings.Contains(s, "superseded") || strings.Contains(s, "superceded") || strings.HasPrefix(s, "deprecated") ||
-		strings.HasPrefix(s, "rejected") || strings.HasPrefix(s, "replaced") || strings.HasPrefix(s, "obsolete")
+	s := fold(a.Status)
+	return slices.ContainsFunc(overWords(), func(w string) bool { return strings.Contains(s, w) }) ||
+		slices.ContainsFunc(overHeads(), func(w string) bool { return strings.HasPrefix(s, w) })
 }
 
 // Accepted reports whether the artefact says that it holds.
 func (a Artefact) Accepted() bool {
-	s := strings.ToLower(a.Status)
-	return !a.Superseded() && (strings.HasPrefix(s, "accepted") || strings.HasPrefix(s, "approved") ||
-		strings.HasPrefix(s, "implemented") || strings.HasPrefix(s, "adopted"))
+	s := fold(a.Status)
+	return !a.Superseded() && slices.ContainsFunc(acceptedWords(), func(w string) bool { return strings.HasPrefix(s, w) })
 }
 
 // links returns the links to artefacts of the kinds, those that are introduced by

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +17,7 @@ const maxTracedFrames = 5
 
 // origin is what the failing code leads to.
 type origin struct {
+	base     *Base // as it is seen from the code
 	path     string
 	function string
 	commit   Commit
@@ -42,7 +42,7 @@ func (o origin) words(way []passed) string {
 func (t *tracer) code(ctx context.Context, files []string) origin {
 	var best origin
 	var steps []Step
-	tried := 0
+	tried, base := 0, t.base
 	for _, at := range t.places(files) {
 		if tried++; tried > maxTracedFrames {
 			break
@@ -55,7 +55,14 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 				here = append(here, commitStep(o.commit))
 			}
 		}
+		t.base = base.standing(t.q.Repo, strings.TrimPrefix(at.Path, t.q.Folder+"/"))
 		t.named(ctx, &o, at.Line)
+		o.base = t.base
+		if !at.Sure {
+			why := "the frame may be of another file than " + at.Path
+			o.work.doubt(why)
+			o.decision.doubt(why)
+		}
 		if steps == nil {
 			best, steps = o, here
 		}
@@ -65,6 +72,9 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 		}
 	}
 	t.steps = steps
+	if best.base != nil {
+		t.base = best.base
+	}
 	if best.work.id == "" {
 		best.work = t.otherwise(best)
 	}
@@ -132,24 +142,73 @@ func (t *tracer) commit(ctx context.Context, file string, line int) (Commit, boo
 // named finds the work item and the decision that commit and code name, or that
 // a Bolt's list of files does.
 func (t *tracer) named(ctx context.Context, o *origin, line int) {
-	o.work = t.base.ofCommit(o.commit, Bolt, Fix)
-	o.decision = t.base.ofCommit(o.commit, ADR)
+	b := t.base
+	o.work = b.ofCommit(o.commit, Bolt, Fix)
+	o.decision = b.decided(o.commit)
 	if o.commit.Boundary {
 		o.work.doubt(lostHistory)
 		o.decision.doubt(lostHistory)
 	}
 	if !o.work.sure || o.decision.id == "" {
 		src := t.source(ctx, o.path)
-		if g := t.base.comment(src, line, Bolt, Fix); g.id != "" && !o.work.sure {
+		if g := b.comment(src, line, Bolt, Fix); g.id != "" && !o.work.sure {
 			o.work = g
 		}
-		if g := t.base.comment(src, line, ADR); o.decision.id == "" {
-			o.decision = g
+		for _, k := range []Kind{ADR, RFC} {
+			if o.decision.id == "" {
+				o.decision = b.comment(src, line, k)
+			}
+		}
+	}
+	if o.decision.id == "" {
+		o.decision = b.together(o.commit, ADR)
+	}
+	for _, g := range []*guess{&o.work, &o.decision} {
+		if why := b.foreign(g.id); why != "" {
+			g.doubt(why)
 		}
 	}
 	if o.work.id == "" {
-		o.work = t.base.listing(o.path, Bolt, Fix)
+		o.work = t.ticketed(o)
 	}
+}
+
+// decided is the decision that a commit names; where there is none, an RFC is one.
+func (b *Base) decided(c Commit) guess {
+	if g := b.ofCommit(c, ADR); g.id != "" {
+		return g
+	}
+	if g := b.ofCommit(c, RFC); g.id != "" {
+		if _, there := b.Artefact(g.id); there {
+			return g
+		}
+	}
+	return guess{}
+}
+
+// ticketed is the work item of a commit that names none by its ID: that which is
+// about the commit's ticket, was changed with it or lists the file; else the ticket.
+func (t *tracer) ticketed(o *origin) guess {
+	ticket := t.base.ticketOf(o.commit)
+	if o.commit.Boundary {
+		ticket.doubt(lostHistory)
+	}
+	if ticket.id != "" {
+		if g := t.base.namers(ticket.id, Bolt, Fix); g.id != "" {
+			g.sure = g.sure && ticket.sure
+			if !g.sure && g.why == "" {
+				g.score, g.why = ticket.score, "names "+ticket.id+", which "+ticket.why
+			}
+			return g
+		}
+	}
+	if g := t.base.together(o.commit, Bolt, Fix); g.id != "" {
+		return g
+	}
+	if g := t.base.listing(o.path, Bolt, Fix); g.id != "" {
+		return g
+	}
+	return ticket
 }
 
 // otherwise is the work item that other evidence names, else the nearest one.
@@ -161,160 +220,6 @@ func (t *tracer) otherwise(o origin) guess {
 		return guess{}
 	}
 	return t.base.nearest(o.words(nil), Bolt, Fix)
-}
-
-// trailer is a line that names something by a key: "Bolt: BOLT-045".
-var trailer = regexp.MustCompile(`^([A-Za-z][A-Za-z-]{1,24}(?: [A-Za-z]{1,12})?)\s*:\s*[#\[(]?([A-Za-z0-9]+-[0-9].*)$`)
-
-// trailers are the lines at the end of a message, behind its last empty line.
-func trailers(message string) []string {
-	body := strings.TrimSpace(strings.ReplaceAll(message, "\r\n", "\n"))
-	_, rest, ok := strings.Cut(body, "\n")
-	if !ok {
-		return nil
-	}
-	return strings.Split(rest[strings.LastIndex("\n"+rest, "\n\n")+1:], "\n")
-}
-
-// scoped is the head of a subject: "BOLT-7: …", "[BOLT-7] …", "feat(BOLT-7): …".
-var scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}!?)?\s*[\[(]?\s*([A-Z][A-Z0-9]*-[0-9-]*[0-9])\s*[\])]?\s*!?\s*[:\s–—-]`)
-
-// ofCommit finds the artefact of one of the kinds behind a commit: in a trailer,
-// at the head of its subject or in what merged it, which is sure; elsewhere in its
-// message or in a tag, which is guessed.
-func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
-	for _, line := range trailers(c.Message) {
-		m := trailer.FindStringSubmatch(line)
-		if m == nil || slices.Contains(elsewhere(), strings.ReplaceAll(strings.ToLower(m[1]), "-", " ")) {
-			continue
-		}
-		if found := b.mentioned(m[2], ks...); len(found) > 0 {
-			return guess{id: found[0].id, sure: true}
-		}
-	}
-	if m := scoped.FindStringSubmatch(subject(c.Message)); m != nil {
-		if found := b.mentioned(m[1], ks...); len(found) > 0 {
-			return guess{id: found[0].id, sure: true}
-		}
-	}
-	if g := b.ofMerges(c.Merges, ks...); g.id != "" {
-		return g
-	}
-	if found := b.written(c.Message, ks...); found != "" {
-		return guess{id: found, score: 0.8, why: "mentioned in the commit's message"}
-	}
-	for _, tag := range c.Tags {
-		if found := b.mentioned(tag, ks...); len(found) > 0 {
-			return guess{id: found[0].id, score: 0.6, why: "named by the tag " + tag}
-		}
-	}
-	return guess{}
-}
-
-// ofMerges finds the one artefact that a merge names, the first merge first. A
-// branch "fix-12-login" may speak of anything: only what is written as an ID is
-// sure.
-func (b *Base) ofMerges(merges []string, ks ...Kind) guess {
-	for i, merge := range merges {
-		found := b.mentioned(merge, ks...)
-		switch {
-		case len(found) != 1:
-		case i == 0 && (found[0].exact || b.KindOf(found[0].id) != Fix):
-			return guess{id: found[0].id, sure: true}
-		case i == 0:
-			return guess{id: found[0].id, score: 0.6, why: "may be named by the branch or title " + merge}
-		default:
-			return guess{id: found[0].id, score: 0.7, why: "named by a later merge: " + merge}
-		}
-	}
-	return guess{}
-}
-
-// elsewhere are trailers that name what the commit does not belong to.
-func elsewhere() []string {
-	return []string{"related", "related to", "see also", "see", "reverts", "blocks", "blocked by", "follow up", "follows"}
-}
-
-// written returns the first ID of one of the kinds that a text writes as such; "" =
-// none.
-func (b *Base) written(text string, ks ...Kind) string {
-	for _, s := range b.naming.ids(text) {
-		if !s.loose && slices.Contains(ks, b.KindOf(s.id)) {
-			return s.id
-		}
-	}
-	return ""
-}
-
-// mention is an ID that a text names.
-type mention struct {
-	id    string
-	exact bool // written as an ID: in upper case, with a dash
-}
-
-// mentioned returns the IDs of the kinds in a text, in order, each once. A branch
-// may write them in lower case, with underscores and among other words, as in
-// ana/feature_bolt_045_relay: then there must be such an artefact.
-func (b *Base) mentioned(text string, ks ...Kind) []mention {
-	var out []mention
-	words := idWords(text)
-	for i, w := range words {
-		kind, known := b.naming.scheme.Prefixes[w.text]
-		if !known || !slices.Contains(ks, kind) {
-			continue
-		}
-		id := b.numbered(w.text, words[i+1:])
-		if id == "" || slices.ContainsFunc(out, func(m mention) bool { return m.id == id }) {
-			continue
-		}
-		_, there := b.Artefact(id)
-		if m := (mention{id, w.upper && words[i+1].dashed}); m.exact || there {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// numbered adds the numbers that follow a prefix: as many as an artefact has,
-// else one.
-func (b *Base) numbered(prefix string, rest []idWord) string {
-	id, best := prefix, ""
-	for i := 0; i < len(rest) && i < 3 && rest[i].joined && isDigits(rest[i].text); i++ {
-		id += "-" + rest[i].text
-		if a, ok := b.Artefact(id); ok {
-			best = a.ID
-		} else if best == "" && i == 0 {
-			best = id
-		}
-	}
-	return best
-}
-
-// idWord is a word, in upper case; joined when a dash or an underscore stands
-// before it.
-type idWord struct {
-	text   string
-	upper  bool // it was written so
-	joined bool
-	dashed bool
-}
-
-func idWords(text string) []idWord {
-	var out []idWord
-	upper := strings.ToUpper(text)
-	for i := 0; i < len(upper); {
-		if !isUpper(upper[i]) && !isDigit(upper[i]) {
-			i++
-			continue
-		}
-		end := wordEnd(upper, i, len(upper))
-		w := idWord{text: upper[i:end], dashed: i > 0 && upper[i-1] == '-'}
-		w.upper = len(text) == len(upper) && text[i:end] == w.text
-		w.joined = w.dashed || i > 0 && upper[i-1] == '_'
-		out = append(out, w)
-		i = end
-	}
-	return out
 }
 
 // A comment counts from so many lines above the failing one, and in the head of
@@ -341,10 +246,10 @@ func (t *tracer) source(ctx context.Context, file string) []string {
 // comment finds an artefact of the repository that the code names shortly above
 // the line, or at the head of the file.
 func (b *Base) comment(lines []string, line int, ks ...Kind) guess {
+	w := wanted{kinds: ks}
 	named := func(i int, score float64, why string) (guess, bool) {
-		id := b.written(lines[i], ks...)
-		a, ok := b.Artefact(id)
-		return guess{id: a.ID, score: score, why: why}, ok
+		m := b.spoken(lines[i], w)
+		return guess{id: m.id, score: score, why: why}, m.there
 	}
 	for i := min(line, len(lines)) - 1; i >= max(0, line-commentReach); i-- {
 		if g, ok := named(i, 0.85, fmt.Sprintf("named in line %d of the code", i+1)); ok {

@@ -2,34 +2,91 @@ package knowledge
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// split cuts the front matter, between two lines of three dashes, off the body.
+// split cuts the front matter off the body: YAML between lines of three dashes,
+// TOML between lines of three plus signs, or an object of JSON.
 func (p *parser) split(src []byte) (front, body []byte) {
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
 	first, rest, _ := bytes.Cut(src, []byte("\n"))
-	if strings.TrimRight(string(first), " \t\r") != "---" {
+	fence := strings.TrimRight(string(first), " \t\r")
+	from, end := len(src)-len(rest), fence
+	switch fence {
+	case "---":
+	case "+++":
+		p.toml = true
+	case "{":
+		from, end = 0, "}"
+	default:
 		return nil, src
 	}
-	line, from := 1, len(src)-len(rest)
-	at := from
+	line, at := 1, len(src)-len(rest)
 	for l := range bytes.Lines(rest) {
 		line++
 		at += len(l)
-		if strings.TrimRight(string(l), " \t\r\n") == "---" {
+		if strings.TrimRight(string(l), " \t\r\n") == end {
 			p.offset = line
+			if end == "}" {
+				return src[:at], src[at:]
+			}
 			return src[from : at-len(l)], src[at:]
 		}
 	}
-	p.problem(1, "front matter has no end", "close it with a line of three dashes")
+	if end == "}" { // text that begins with a brace
+		return nil, src
+	}
+	p.problem(1, "front matter has no end", "close it with a line "+fence)
 	return nil, src
+}
+
+// decodeFront reads the names and values of the front matter.
+func (p *parser) decodeFront(front []byte) (map[string]any, error) {
+	if p.toml {
+		return readTOML(front)
+	}
+	var m map[string]any
+	if err := yaml.Unmarshal(front, &m); err != nil { // of which JSON is a part
+		return nil, errors.New("is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return m, nil
+}
+
+var tomlLine = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+|"[^"]+")\s*=\s*(\S.*?)\s*$`)
+
+// readTOML reads what front matter in TOML consists of: names with texts, numbers,
+// dates or lists of texts on one line. Tables and what spans lines are passed over.
+func readTOML(front []byte) (map[string]any, error) {
+	m := map[string]any{}
+	line := 1
+	for l := range strings.Lines(string(front)) {
+		line++
+		text := strings.TrimSpace(l)
+		switch {
+		case text == "" || text[0] == '#':
+			continue
+		case text[0] == '[':
+			return m, nil
+		}
+		kv := tomlLine.FindStringSubmatch(text)
+		if kv == nil {
+			continue
+		}
+		var v any
+		if err := yaml.Unmarshal([]byte(kv[2]), &v); err != nil { // texts and lists are written alike
+			return nil, fmt.Errorf("is no TOML in line %d: %.60q", line, text)
+		}
+		m[strings.Trim(kv[1], `"`)] = v
+	}
+	return m, nil
 }
 
 // readFront takes ID, title and status by name and looks for references in
@@ -38,9 +95,9 @@ func (p *parser) readFront(front []byte) {
 	if len(bytes.TrimSpace(front)) == 0 {
 		return
 	}
-	var m map[string]any
-	if err := yaml.Unmarshal(front, &m); err != nil {
-		p.problem(2, "front matter is no YAML: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
+	m, err := p.decodeFront(front)
+	if err != nil {
+		p.problem(2, "front matter "+err.Error(), "")
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -49,6 +106,8 @@ func (p *parser) readFront(front []byte) {
 		switch strings.ToLower(name) {
 		case "id":
 			p.frontID(values)
+		case "type", "kind":
+			p.kind = typeKind(strings.Join(values, " "))
 		case "title":
 			p.whole.Title = strings.Join(values, " ")
 		case "status":
@@ -69,7 +128,9 @@ func (p *parser) readFront(front []byte) {
 func frontLine(front []byte, name string) int {
 	line := 2
 	for l := range bytes.Lines(front) {
-		if rest, ok := bytes.CutPrefix(l, []byte(name)); ok && bytes.HasPrefix(bytes.TrimLeft(rest, " "), []byte(":")) {
+		rest, ok := bytes.CutPrefix(bytes.TrimLeft(l, " \t\""), []byte(name))
+		rest = bytes.TrimLeft(rest, " \"")
+		if ok && len(rest) > 0 && (rest[0] == ':' || rest[0] == '=') {
 			return line
 		}
 		line++
@@ -77,22 +138,29 @@ func frontLine(front []byte, name string) int {
 	return 2
 }
 
-// anyID is what front matter may give as id.
-var anyID = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,15}(?:-[A-Z0-9]+)+$`)
+// anyID is what front matter may give as id, and numberedID what it may give in
+// lower case: sites use the same name for the address of a page ("id: overview").
+var (
+	anyID      = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,15}(?:-[A-Z0-9]+)+$`)
+	numberedID = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,15}(?:-[A-Z0-9]+)*-\d+$`)
+)
 
 func (p *parser) frontID(values []string) {
-	id := strings.ToUpper(strings.TrimSpace(strings.Join(values, "")))
+	written := strings.TrimSpace(strings.Join(values, ""))
+	id := strings.ToUpper(written)
 	if strings.Trim(id, "0123456789") == "" && id != "" {
 		if k := p.kindOfFolder(p.file); k != "" { // "id: 7" in a folder of decisions
 			p.whole.ID = p.prefixOf(k) + "-" + id
 			return
 		}
 	}
-	if !anyID.MatchString(id) {
+	switch {
+	case numberedID.MatchString(id), anyID.MatchString(id) && (written == id || p.kindOf(id) != Pattern):
+		p.whole.ID = id
+	case written == "", strings.ContainsFunc(written, unicode.IsLower) && !strings.Contains(written, " "): // the address of a page
+	default:
 		p.problem(2, fmt.Sprintf("id %.40q is no artefact ID", id), "write a prefix and a number, such as ADR-023")
-		return
 	}
-	p.whole.ID = id
 }
 
 // maxNesting bounds the depth of front matter that is looked into.

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -12,13 +13,19 @@ func (p *parser) identify() {
 	a := &p.whole
 	name := strings.TrimSuffix(path.Base(p.file), path.Ext(p.file))
 	folder := p.kindOfFolder(p.file)
+	if !p.titled && a.Title == "" {
+		p.title(name) // notes that have their title in the file name
+	}
+	if a.ID == "" {
+		a.ID = p.aliasID()
+	}
 	if a.ID == "" {
 		a.ID = p.idFromName(name, folder)
 	}
 	if a.ID != "" {
 		a.Kind = p.kindOf(a.ID)
-		if a.Kind == Pattern && folder != "" {
-			a.Kind = folder
+		if a.Kind == Pattern {
+			a.Kind = cmp.Or(p.kind, folder, Pattern)
 		}
 	}
 	if a.Title == "" {
@@ -32,9 +39,29 @@ func (p *parser) identify() {
 	}
 }
 
+// aliasID is an ID among the other names that the front matter gives the file.
+func (p *parser) aliasID() string {
+	for _, alias := range p.whole.aliases() {
+		if m := p.head.FindStringSubmatch(alias); m != nil && len(m[0]) == len(alias) {
+			return strings.ToUpper(m[1]) + "-" + m[2]
+		}
+	}
+	return ""
+}
+
+// aliases are other names of the file: those of Obsidian.
+func (a Artefact) aliases() []string {
+	v := a.Field("aliases", "alias")
+	if v == "" {
+		return nil
+	}
+	return strings.Split(v, ", ")
+}
+
 var (
 	numberedFile = regexp.MustCompile(`^(\d{1,6})(?:[-_. ]|$)`)
-	nonWord      = regexp.MustCompile(`[^A-Z0-9]+`)
+	datedFile    = regexp.MustCompile(`^(?:19|20)\d\d-[01]\d(?:-|_|$)`)
+	nonWord      = regexp.MustCompile(`[^\pL\pN]+`)
 )
 
 // idFromName makes an ID of a file name: adr-023-outbox is ADR-023, daa-booking
@@ -44,25 +71,33 @@ func (p *parser) idFromName(name string, folder Kind) string {
 	if id := p.prefixed(name); id != "" {
 		return id
 	}
-	if m := numberedFile.FindStringSubmatch(name); m != nil {
-		if folder == "" && p.isDecision() {
-			folder = ADR
+	kind := cmp.Or(p.kind, folder)
+	if m := numberedFile.FindStringSubmatch(name); m != nil && !datedFile.MatchString(name) {
+		if kind == "" && p.isDecision() {
+			kind = ADR
 		}
-		if folder != "" {
-			return p.prefixOf(folder) + "-" + m[1]
+		if kind != "" {
+			return p.prefixOf(kind) + "-" + m[1]
 		}
 		return ""
 	}
-	if isIndex(name) {
+	switch {
+	case isIndex(name):
+		return ""
+	case kind != "":
+	case p.isDecision():
+		kind = ADR
+	case p.isRequirement(name):
+		kind = PRD
+	default:
 		return ""
 	}
-	if folder == "" && p.isDecision() {
-		folder = ADR
-	}
-	if folder == "" {
-		return ""
-	}
-	return p.prefixOf(folder) + "-" + strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(name), "-"), "-")
+	return p.prefixOf(kind) + "-" + slugID(name)
+}
+
+// slugID is the words of a name as the end of an ID.
+func slugID(name string) string {
+	return strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(fold(name)), "-"), "-")
 }
 
 // prefixed reads a file name that begins with a prefix of the scheme.
@@ -72,7 +107,7 @@ func (p *parser) prefixed(name string) string {
 	}
 	head, rest, ok := strings.Cut(strings.NewReplacer("_", "-", " ", "-").Replace(name), "-")
 	if _, known := p.scheme.Prefixes[strings.ToUpper(head)]; ok && known && p.kindOf(head+"-0") != Story {
-		if rest = strings.Trim(nonWord.ReplaceAllString(strings.ToUpper(rest), "-"), "-"); rest != "" && !isIndex(rest) {
+		if rest = slugID(rest); rest != "" && !isIndex(rest) {
 			return strings.ToUpper(head) + "-" + rest
 		}
 	}
@@ -88,11 +123,8 @@ func isIndex(name string) bool {
 
 // isDecision reports whether the file has the sections of a decision record.
 func (p *parser) isDecision() bool {
-	has := func(words ...string) bool {
-		return slices.ContainsFunc(p.whole.Sections, func(s Section) bool {
-			h := strings.ToLower(strings.TrimLeft(s.Heading, "0123456789. "))
-			return slices.ContainsFunc(words, func(w string) bool { return h == w || strings.HasPrefix(h, w+" ") })
-		})
+	has := func(words []string) bool {
+		return slices.ContainsFunc(p.whole.Sections, func(s Section) bool { return beginsWith(s.Heading, words) })
 	}
-	return has("decision", "decision outcome", "decision:") && (has("context") || has("consequences") || has("considered options"))
+	return has(decisionHeads()) && (has(contextHeads()) || has(consequenceHeads()))
 }

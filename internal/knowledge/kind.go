@@ -38,7 +38,8 @@ func Kinds() []Kind {
 type Scheme struct {
 	// Prefixes of IDs, upper case: "ADR" → adr.
 	Prefixes map[string]Kind
-	// Folders whose Markdown files are of one kind, lower case: "decisions" → adr.
+	// Folders whose Markdown files are of one kind, lower case and without accents:
+	// "decisions" → adr.
 	Folders map[string]Kind
 }
 
@@ -52,20 +53,7 @@ func DefaultScheme() Scheme {
 		},
 		Folders: map[string]Kind{},
 	}
-	for kind, names := range map[Kind][]string{
-		PRD:      {"prd", "prds", "requirements", "product-requirements"},
-		Story:    {"stories", "user-stories"},
-		DAA:      {"daa", "daas"},
-		TIP:      {"tip", "tips"},
-		RFC:      {"rfc", "rfcs"},
-		ADR:      {"adr", "adrs", "decisions", "decision-records", "architecture-decisions", "architecture-decision-records"},
-		Bolt:     {"bolt", "bolts"},
-		Fix:      {"fix-it", "fix-its", "fix-it-bolts"},
-		Playbook: {"playbook", "playbooks"},
-		Runbook:  {"runbook", "runbooks"},
-		Unit:     {"deployment-unit", "deployment-units"},
-		Incident: {"incidents", "postmortems", "post-mortems"},
-	} {
+	for kind, names := range folderKinds() {
 		for _, n := range names {
 			s.Folders[n] = kind
 		}
@@ -86,7 +74,7 @@ func (s Scheme) With(prefixes, folders map[string]Kind) Scheme {
 }
 
 func folderName(f string) string {
-	return strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(f))
+	return strings.NewReplacer("_", "-", " ", "-").Replace(fold(f))
 }
 
 // naming is a compiled Scheme.
@@ -119,17 +107,21 @@ func compile(s Scheme) *naming {
 	if len(prefixes) == 0 {
 		any = "([^\x00-\U0010FFFF])" // nothing
 	}
-	n.head = regexp.MustCompile(`(?i)^\s*` + any + `[-_ #]{0,2}(\d{1,9}(?:-\d{1,9})*)\b[\s:.–—|-]*`)
+	n.head = regexp.MustCompile(`(?i)^\s*\[?` + any + `[-_ #]{0,2}(\d{1,9}(?:-\d{1,9})*)\b\]?[\s:.–—|-]*`)
 	n.fileID = regexp.MustCompile(`(?i)^` + any + `[-_. ]?(\d{1,9}(?:-\d{1,9})*)(?:[^a-z0-9]|$)`)
 	n.bare = regexp.MustCompile(`\b` + any + `\s*,?\s*(?i:section|user story|story|§)`)
 	return n
 }
 
-// kindOf tells the kind from an ID: "ADR-023" is an ADR.
+// kindOf tells the kind from an ID: "ADR-023" is an ADR, and so is "PAY-ADR-7" of
+// those who put the name of a team before it.
 func (n *naming) kindOf(id string) Kind {
-	head, _, _ := strings.Cut(strings.ToUpper(id), "-")
-	if k, ok := n.scheme.Prefixes[head]; ok {
-		return k
+	id, _, _ = strings.Cut(id, "@")
+	parts := strings.Split(strings.ToUpper(id), "-")
+	for i, p := range parts {
+		if k, ok := n.scheme.Prefixes[p]; ok && (i == 0 || k != Story && i+1 < len(parts) && isDigits(parts[i+1])) {
+			return k
+		}
 	}
 	return Pattern
 }
@@ -163,7 +155,8 @@ func (n *naming) prefixOf(k Kind) string {
 
 // key is an ID as it is looked up: ADR-7, adr-007 and ADR-0007 are the same.
 func key(id string) string {
-	parts := strings.Split(strings.ToUpper(strings.TrimSpace(id)), "-")
+	id, at, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(id)), "@")
+	parts := strings.Split(id, "-")
 	for i, p := range parts {
 		if trimmed := strings.TrimLeft(p, "0"); p != "" && strings.Trim(p, "0123456789") == "" {
 			parts[i] = trimmed
@@ -171,6 +164,9 @@ func key(id string) string {
 				parts[i] = "0"
 			}
 		}
+	}
+	if at != "" {
+		return strings.Join(parts, "-") + "@" + at
 	}
 	return strings.Join(parts, "-")
 }

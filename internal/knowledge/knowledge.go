@@ -67,6 +67,10 @@ type Query struct {
 	// Root is the service's folder inside the repository, if any: frames that
 	// lie in it are preferred.
 	Root string
+	// Repo is the name of the folder of artefacts that lies in the repository, and
+	// Folder where: of several collections that each number for themselves, the
+	// nearest to the code is meant.
+	Repo, Folder string
 	// Files of the repository; used when the Blamer is no Lister.
 	Files []string
 	// Cause, when known, selects what the decision should have specified.

@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"bytes"
+	"net/url"
 	"path"
 	"strings"
 
@@ -67,6 +68,7 @@ type textLine struct {
 	text  string
 	line  int
 	dests []string // of the links in it
+	ends  []int    // where these end in the text
 }
 
 // linesOf is the text of a block, line by line, and where its links lead to.
@@ -89,15 +91,25 @@ type flattener struct {
 	out   []textLine
 	open  strings.Builder
 	dests []string
+	ends  []int
 	line  int
+}
+
+func (f *flattener) dest(to string) {
+	f.dests, f.ends = append(f.dests, to), append(f.ends, f.open.Len())
 }
 
 func (f *flattener) end() {
 	if f.open.Len() > 0 || len(f.dests) > 0 {
-		f.out = append(f.out, textLine{strings.TrimSpace(f.open.String()), f.line, f.dests})
+		whole := f.open.String()
+		cut := len(whole) - len(strings.TrimLeft(whole, " \t"))
+		for i := range f.ends {
+			f.ends[i] = max(0, f.ends[i]-cut)
+		}
+		f.out = append(f.out, textLine{strings.TrimSpace(whole), f.line, f.dests, f.ends})
 	}
 	f.open.Reset()
-	f.dests = nil
+	f.dests, f.ends = nil, nil
 	f.line++
 }
 
@@ -119,13 +131,13 @@ func (f *flattener) node(n ast.Node) {
 		f.open.Write(n.Value)
 	case *ast.Link:
 		f.children(n)
-		f.dests = append(f.dests, string(n.Destination))
+		f.dest(string(n.Destination))
 	case *ast.AutoLink:
 		f.open.Write(n.Label(f.p.src))
 	case *wikiLink:
 		f.at(n.segment.Start)
 		f.open.WriteString(n.label)
-		f.dests = append(f.dests, "[["+n.target)
+		f.dest("[[" + n.target)
 	case *ast.RawHTML:
 	default:
 		f.children(n)
@@ -209,7 +221,9 @@ func destination(p, dest string) (to, anchor string, wiki, ok bool) {
 		return "", "", false, false
 	}
 	to, anchor, _ = strings.Cut(dest, "#")
-	to = strings.ReplaceAll(to, "%20", " ")
+	if plain, err := url.PathUnescape(to); err == nil {
+		to = plain
+	}
 	switch {
 	case to == "":
 		return "", anchor, false, false // in the same file

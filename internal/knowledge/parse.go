@@ -3,6 +3,7 @@ package knowledge
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,9 +31,11 @@ type parser struct {
 	file     string
 	src      []byte
 	offset   int   // lines before src: the front matter
+	toml     bool  // that it is written in
 	breaks   []int // offsets of the line ends in src
 	anchors  map[string]int
 	titled   bool
+	kind     Kind        // that the document says it is
 	whole    Artefact    // the file's own
 	parts    []*Artefact // artefacts that stand in it
 	within   []*Artefact // those of them that are open, the outermost first
@@ -155,8 +158,11 @@ func (p *parser) field(name, value string, line int) {
 		return
 	}
 	p.current.Meta = append(p.current.Meta, Field{Name: name, Value: value, Line: line})
-	if strings.EqualFold(name, "status") && p.current.Status == "" {
+	switch {
+	case isStatus(name) && p.current.Status == "":
 		p.current.Status = value
+	case isType(name) && p.current == &p.whole && p.kind == "":
+		p.kind = typeKind(value)
 	}
 }
 
@@ -169,7 +175,9 @@ func (p *parser) table(n *table.Table) {
 			cell := textLine{line: 0}
 			for _, l := range p.linesOf(c) {
 				cell.text = strings.TrimSpace(cell.text + " " + l.text)
-				cell.dests = append(cell.dests, l.dests...)
+				for i, d := range l.dests {
+					cell.dests, cell.ends = append(cell.dests, d), append(cell.ends, len(cell.text)-len(l.text)+l.ends[i])
+				}
 				cell.line = l.line
 			}
 			cells = append(cells, cell)
@@ -241,16 +249,31 @@ func (p *parser) addStory(number, title string, line int) {
 func (p *parser) link(l textLine, name string) {
 	found := p.references(l.text, name, l.line)
 	alone := len(found) == 0 && len(l.dests) == 1
-	for _, dest := range l.dests {
-		if at, ok := p.fileLink(dest, name, l.line); ok {
-			if alone { // what the line says of a section or story is of this link
-				at = place(at, l.text)
-			}
-			found = append(found, at)
+	for i, dest := range l.dests {
+		at, ok := p.fileLink(dest, name, l.line)
+		switch {
+		case !ok:
+			continue
+		case alone: // what the line says of a section or story is of this link
+			at = place(at, l.text)
+		case i < len(l.ends):
+			at = place(at, p.behind(l, i))
 		}
+		found = append(found, at)
 	}
 	p.current.Links = append(p.current.Links, found...)
 	p.current.Files = append(p.current.Files, codeFiles(l.text)...)
+}
+
+// behind is the text between a link and the next reference: where its section or
+// story may stand.
+func (p *parser) behind(l textLine, i int) string {
+	from, end := min(l.ends[i], len(l.text)), len(l.text)
+	if i+1 < len(l.ends) {
+		end = max(from, min(end, l.ends[i+1]))
+	}
+	rest := l.text[from:end]
+	return rest[:p.reach(p.ids(rest), len(rest))]
 }
 
 // fileLink is a link to another file of the folder.
@@ -261,8 +284,10 @@ func (p *parser) fileLink(dest, name string, line int) (Link, bool) {
 		return Link{}, false
 	case wiki:
 		return Link{To: to, Kind: p.kindOf(to), Anchor: anchor, Label: name, Line: line, Path: wikiPath + to, Loose: true}, true
-	case !isMarkdown(to):
+	case !isMarkdown(to) && path.Ext(to) != "" && path.Ext(to) != ".html":
 		return Link{}, false
+	case !isMarkdown(to): // as sites that are made of the files link them
+		return Link{Anchor: anchor, Label: name, Line: line, Path: strings.TrimSuffix(to, ".html"), Loose: true}, true
 	}
 	return Link{Anchor: anchor, Label: name, Line: line, Path: to}, true
 }
@@ -311,7 +336,7 @@ func (p *parser) flush() {
 	if len(p.open) > 0 {
 		s.TextLine = p.open[0].line
 	}
-	if strings.EqualFold(s.Heading, "status") && p.current.Status == "" && len(p.open) > 0 {
+	if isStatus(s.Heading) && p.current.Status == "" && len(p.open) > 0 {
 		p.current.Status = p.open[0].text
 	}
 	p.open, p.items, p.code = nil, nil, nil
@@ -334,7 +359,7 @@ func (p *parser) heading(n *ast.Heading) {
 	if m := numbered.FindStringSubmatch(l.text); m != nil {
 		s.Number = m[1]
 	}
-	if !p.titled {
+	if !p.titled && p.isTitle(n.Level, l.text) {
 		p.titled = true
 		p.whole.Line = l.line
 		p.title(l.text)
@@ -345,6 +370,12 @@ func (p *parser) heading(n *ast.Heading) {
 		p.addStory(l.text[m[2]:m[3]], strings.Trim(l.text[m[1]:], " :.)–—-"), l.line)
 	}
 	p.current.Sections = append(p.current.Sections, s)
+}
+
+// isTitle reports whether the first heading is the document's title. Notes that
+// have theirs in the file name begin with a section.
+func (p *parser) isTitle(level int, heading string) bool {
+	return level == 1 || !beginsWith(heading, sectionHeads())
 }
 
 // anchor numbers headings that are equal, as code hosts do.
@@ -381,7 +412,7 @@ func (p *parser) title(heading string) {
 
 var (
 	// leadingID is an ID, of any prefix, at the head of a title.
-	leadingID = regexp.MustCompile(`^\s*([A-Z][A-Z0-9]{1,15}(?:-[A-Z0-9]+)*-\d+(?:-\d+)*)\b[\s:.–—-]*`)
+	leadingID = regexp.MustCompile(`^\s*\[?([A-Z][A-Z0-9]{1,15}(?:-[A-Z0-9]+)*-\d+(?:-\d+)*)\b\]?[\s:.–—-]*`)
 	// leadingNumber is that of a plain record: "7. Use X".
 	leadingNumber = regexp.MustCompile(`^\s*\d{1,5}[.:)]\s+`)
 )

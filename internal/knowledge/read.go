@@ -174,7 +174,7 @@ func (b *Base) list(f Folder) ([]*listed, error) {
 
 func isMarkdown(p string) bool {
 	ext := strings.ToLower(path.Ext(p))
-	return ext == ".md" || ext == ".markdown"
+	return ext == ".md" || ext == ".markdown" || ext == ".mdx"
 }
 
 func (r *Reader) document(fsys fs.FS, p string) document {
@@ -231,6 +231,11 @@ type Base struct {
 	problems []problem.Problem
 	parts    []Artefact // that stand in other files; added last
 	files    []File
+	// shared are the artefacts that have an ID of another collection, too, by the
+	// key of it, and collide how many IDs two collections share.
+	shared  map[string][]int
+	collide map[[2]home]int
+	here    *fileKey // from where IDs are looked at; nil = from nowhere
 }
 
 // File is a Markdown file and the artefacts in it as they stand there: amendments
@@ -250,10 +255,10 @@ func (b *Base) Files() []File {
 	return b.files
 }
 
-// Resolve returns a link of a file in a folder with the ID and kind of what it
+// Resolve returns a link of the file at path in a folder with the ID and kind of what it
 // means; ok is false for one that means nothing here.
-func (b *Base) Resolve(repo string, l Link) (_ Link, ok bool) {
-	if to, ok := b.target(repo, l); ok {
+func (b *Base) Resolve(repo, path string, l Link) (_ Link, ok bool) {
+	if to, ok := b.target(repo, path, l); ok {
 		l.To, l.Kind, l.Loose = to.ID, to.Kind, false
 	} else if l.Loose {
 		return l, false
@@ -268,7 +273,7 @@ type Incoming struct {
 }
 
 func newBase(n *naming) *Base {
-	return &Base{naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}}
+	return &Base{naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{}}
 }
 
 // add keeps what a file holds. Artefacts that stand in other files are only
@@ -293,16 +298,20 @@ func (b *Base) add(folder string, doc document) {
 func (b *Base) keep(a Artefact) {
 	at := fileKey{a.Repo, a.Path}
 	i, twice := b.byKey[key(a.ID)]
+	if twice {
+		j, same := b.sameHome(i, a)
+		if i = j; !same && b.apart(b.all[i], a) && !isAmendment(a) {
+			i = b.share(i, a)
+			b.named(at, i, a)
+			return
+		}
+	}
 	if !twice {
 		i = len(b.all)
 		b.all = append(b.all, a)
 		b.byKey[key(a.ID)] = i
 	}
-	if _, taken := b.byPath[at]; !taken {
-		b.byPath[at] = i
-		name := strings.ToLower(strings.TrimSuffix(path.Base(a.Path), path.Ext(a.Path)))
-		b.byName[name] = append(b.byName[name], i)
-	}
+	b.named(at, i, a)
 	if !twice {
 		return
 	}
@@ -313,6 +322,20 @@ func (b *Base) keep(a Artefact) {
 		b.all[i] = merge(a, old)
 	default:
 		b.report(a.Repo, a.Path, a.Line, fmt.Sprintf("%s is also the ID of %s", a.ID, old.Path), "give one of them another ID")
+	}
+}
+
+// named remembers the file of an artefact and the names that wiki links give it.
+func (b *Base) named(at fileKey, i int, a Artefact) {
+	if _, taken := b.byPath[at]; taken {
+		return
+	}
+	b.byPath[at] = i
+	for _, name := range append(a.aliases(), strings.TrimSuffix(path.Base(a.Path), path.Ext(a.Path))) {
+		name = strings.ToLower(name)
+		if !slices.Contains(b.byName[name], i) {
+			b.byName[name] = append(b.byName[name], i)
+		}
 	}
 }
 
@@ -345,6 +368,7 @@ func (b *Base) finish() {
 		b.keep(a)
 	}
 	b.parts = nil
+	b.qualify()
 	slices.SortStableFunc(b.all, func(x, y Artefact) int { return strings.Compare(x.ID, y.ID) })
 	b.reindex()
 	for i := range b.all {
@@ -371,6 +395,15 @@ func (b *Base) reindex() {
 			is[j] = old[i]
 		}
 	}
+	for k := range b.shared {
+		b.shared[k] = nil // from here on, also those that were first
+	}
+	for i, a := range b.all {
+		plain, _, _ := strings.Cut(a.ID, "@")
+		if is, ok := b.shared[key(plain)]; ok {
+			b.shared[key(plain)] = append(is, i)
+		}
+	}
 	b.byKey = moved
 }
 
@@ -381,7 +414,7 @@ func (b *Base) resolveLinks(a *Artefact) {
 	seen := map[same]bool{}
 	out := a.Links[:0:0]
 	for _, l := range a.Links {
-		if to, ok := b.target(a.Repo, l); ok {
+		if to, ok := b.target(a.Repo, a.Path, l); ok {
 			l.To, l.Kind, l.Loose = to.ID, to.Kind, false
 		} else if l.Loose {
 			continue
@@ -400,12 +433,19 @@ func (b *Base) resolveLinks(a *Artefact) {
 }
 
 // target finds what a link means.
-func (b *Base) target(repo string, l Link) (Artefact, bool) {
+func (b *Base) target(repo, from string, l Link) (Artefact, bool) {
 	if name, wiki := strings.CutPrefix(l.Path, wikiPath); wiki {
-		if is := b.byName[strings.ToLower(path.Base(name))]; len(is) == 1 {
-			return b.all[is[0]], true
+		if i, ok := b.wikiTarget(name); ok {
+			return b.all[i], true
 		}
-	} else if i, ok := b.byPath[fileKey{repo, l.Path}]; ok && l.Path != "" {
+	} else if l.Path != "" {
+		for _, ending := range pageEndings(l) {
+			if i, ok := b.byPath[fileKey{repo, l.Path + ending}]; ok {
+				return b.all[i], true
+			}
+		}
+	}
+	if i, ok := b.nearby(l.To, repo, from); ok {
 		return b.all[i], true
 	}
 	i, ok := b.byKey[key(l.To)]
@@ -413,6 +453,35 @@ func (b *Base) target(repo string, l Link) (Artefact, bool) {
 		return Artefact{}, false
 	}
 	return b.all[i], true
+}
+
+// pageEndings are what the path of a link may lack: sites leave out the extension.
+func pageEndings(l Link) []string {
+	if !l.Loose {
+		return []string{""}
+	}
+	return []string{"", ".md", ".markdown", ".mdx", "/README.md", "/index.md"}
+}
+
+// wikiTarget finds the only file with a name or other name; of several the one that
+// lies where the link says.
+func (b *Base) wikiTarget(name string) (int, bool) {
+	name = strings.TrimSuffix(strings.ToLower(name), ".md")
+	is := b.byName[path.Base(name)]
+	if len(is) == 1 {
+		return is[0], true
+	}
+	if is = b.byName[name]; len(is) == 1 { // another name may hold slashes
+		return is[0], true
+	}
+	at, found := 0, 0
+	for _, i := range b.byName[path.Base(name)] {
+		stem := strings.ToLower(strings.TrimSuffix(b.all[i].Path, path.Ext(b.all[i].Path)))
+		if strings.Contains(name, "/") && (stem == name || strings.HasSuffix(stem, "/"+name)) {
+			at, found = i, found+1
+		}
+	}
+	return at, found == 1
 }
 
 func (b *Base) report(folder, file string, line int, what, hint string) {
@@ -424,6 +493,11 @@ func (b *Base) report(folder, file string, line int, what, hint string) {
 func (b *Base) Artefact(id string) (Artefact, bool) {
 	if b == nil {
 		return Artefact{}, false
+	}
+	if b.here != nil {
+		if i, ok := b.nearby(id, b.here.folder, b.here.path); ok {
+			return b.all[i], true
+		}
 	}
 	i, ok := b.byKey[key(id)]
 	if !ok {

@@ -9,7 +9,7 @@ import (
 var (
 	sectionRef = regexp.MustCompile(`(?i)(?:\b(?:section|sec\.|chapter)s?\s+|§\s*)(\d{1,4}(?:\.\d{1,4}){0,6})`)
 	storyRef   = regexp.MustCompile(`\b(?:(?i:user[ -]story|story)|US)[ #-]*(\d{1,6}(?:\.\d{1,4})?)\b`)
-	labelled   = regexp.MustCompile(`^([A-Za-z][A-Za-z /&()-]{0,40}?)\s*:(?:\s+|$)`)
+	labelled   = regexp.MustCompile(`^([\pL][\pL /&()-]{0,40}?)\s*:(?:\s+|$)`)
 )
 
 // findStory is the place of the first story in a text and of its number; nil =
@@ -52,17 +52,24 @@ func (n *naming) references(text, label string, line int) []Link {
 	spans := n.ids(text)
 	var out []Link
 	for i, s := range spans {
-		end := len(text)
-		if i+1 < len(spans) {
-			end = spans[i+1].from
-		}
 		l := Link{To: s.id, Kind: n.kindOf(s.id), Label: label, Line: line, Loose: s.loose}
-		out = append(out, place(l, text[s.to:end]))
+		out = append(out, place(l, text[s.to:n.reach(spans[i+1:], len(text))]))
 	}
 	if !slices.ContainsFunc(out, func(l Link) bool { return !l.Loose }) {
 		out = append(out, n.bareReference(text, label, line)...)
 	}
 	return out
+}
+
+// reach is where the text ends that belongs to a reference: at the next one that is
+// no story of it ("PRD-015, US-2").
+func (n *naming) reach(next []idSpan, end int) int {
+	for _, s := range next {
+		if n.kindOf(s.id) != Story {
+			return s.from
+		}
+	}
+	return end
 }
 
 // place adds the section or story that follows an ID.

@@ -60,7 +60,7 @@ func (n *naming) idAt(text string, from int) idSpan {
 	if known && head < len(text) && text[head] != '-' {
 		return n.spaced(text, from, head)
 	}
-	end, numeric := head, true // of the parts behind the head
+	end, parts, numeric := head, 0, true // of the parts behind the head
 	for end < len(text) && text[end] == '-' && end-from < maxID {
 		next := wordEnd(text, end+1, maxID)
 		if next == end+1 || next < len(text) && isWord(text[next]) {
@@ -72,6 +72,7 @@ func (n *naming) idAt(text string, from int) idSpan {
 		}
 		numeric = numeric && digits
 		end = next
+		parts++
 	}
 	switch {
 	case end == head:
@@ -79,7 +80,9 @@ func (n *naming) idAt(text string, from int) idSpan {
 	case known && numeric:
 		return idSpan{from, end, text[from:end], false}
 	}
-	return idSpan{from, end, text[from:end], true}
+	// PAY-ADR-7 is as good as ADR-7.
+	composed := !known && parts > 1 && isDigit(text[end-1]) && n.kindOf(text[from:end]) != Pattern
+	return idSpan{from, end, text[from:end], !composed}
 }
 
 // spaced reads "ADR 7" and "ADR #7".

@@ -109,13 +109,18 @@ type passed struct {
 func (t *tracer) design(from origin) {
 	var way []passed
 	if from.work.id != "" {
-		a, ok := t.base.Artefact(from.work.id)
-		if !ok {
-			a = Artefact{ID: from.work.id, Kind: t.base.KindOf(from.work.id)}
-		}
+		a := t.base.orNamed(from.work.id)
 		way = append(way, t.add("bolt", a, Section{}, from.work))
 	}
 	t.behind(from, way)
+}
+
+// orNamed is the artefact with an ID, or one that consists of its ID.
+func (b *Base) orNamed(id string) Artefact {
+	if a, ok := b.Artefact(id); ok {
+		return a
+	}
+	return Artefact{ID: id, Kind: b.KindOf(id)}
 }
 
 // behind adds the decision and what lies behind it.
@@ -125,7 +130,9 @@ func (t *tracer) behind(from origin, way []passed) {
 		adr, ok = t.decision(from, way)
 	}
 	if ok {
-		t.steps[len(t.steps)-1].Missing = Unspecified(adr.artefact, t.q.Cause)
+		if adr.artefact.Kind == ADR {
+			t.steps[len(t.steps)-1].Missing = Unspecified(adr.artefact, t.q.Cause)
+		}
 		way = append(way, adr)
 	}
 	t.above(way)
@@ -133,27 +140,55 @@ func (t *tracer) behind(from origin, way []passed) {
 
 // above adds what lies behind the decision.
 func (t *tracer) above(way []passed) {
-	if a, ok := t.follow(way, DAA, TIP); ok {
+	kinds := []Kind{DAA, TIP}
+	if !slices.ContainsFunc(way, func(p passed) bool { return p.artefact.Kind == RFC }) {
+		kinds = append(kinds, RFC)
+	}
+	if a, ok := t.follow(way, kinds...); ok {
 		way = append(way, a)
 	}
 	t.requirement(way)
 }
 
-// decision finds the ADR when the work item names none: the one that the code or
-// the commit names, one that names the failing file, else the nearest.
+// decision finds the ADR when the work item names none: the one that names the work
+// item's ticket, that the code or the commit names, one that names the failing
+// file, else the nearest.
 func (t *tracer) decision(from origin, way []passed) (passed, bool) {
 	g := from.decision
+	if _, there := t.base.Artefact(g.id); !there && !g.sure {
+		g = guess{}
+	}
+	if about := t.about(way, ADR); about.id != "" && (g.id == "" || about.sure && !g.sure) {
+		g = about
+	}
 	if g.id == "" {
 		g = t.base.listing(from.path, ADR)
 	}
 	if g.id == "" && (len(way) > 0 || from.path != "") {
 		g = t.base.nearest(from.words(way), ADR)
 	}
-	a, ok := t.base.Artefact(g.id)
-	if !ok {
+	if g.id == "" {
 		return passed{}, false
 	}
-	return t.add("adr", a, Section{}, g), true
+	a := t.base.orNamed(g.id)
+	return t.add(string(a.Kind), a, Section{}, g), true
+}
+
+// about is the artefact of the kinds that names a ticket on the way which has no
+// file.
+func (t *tracer) about(way []passed, ks ...Kind) guess {
+	for _, from := range slices.Backward(way) {
+		if from.artefact.Path != "" || from.artefact.Kind != Pattern {
+			continue
+		}
+		if g := t.base.namers(from.artefact.ID, ks...); g.id != "" {
+			if g.sure && !from.sure {
+				g.sure, g.score, g.why = false, 0.8, "names "+from.artefact.ID
+			}
+			return g
+		}
+	}
+	return guess{}
 }
 
 // follow adds the artefact of one of the kinds that the way so far leads to. The
@@ -168,6 +203,11 @@ func (t *tracer) follow(way []passed, ks ...Kind) (passed, bool) {
 			}
 		}
 	}
+	return t.back(way, ks...)
+}
+
+// back adds the artefact of one of the kinds that names what was passed.
+func (t *tracer) back(way []passed, ks ...Kind) (passed, bool) {
 	for _, from := range slices.Backward(way) {
 		for _, in := range t.base.Incoming(from.artefact.ID) {
 			a, ok := t.base.Artefact(in.From)

@@ -335,7 +335,7 @@ func (c *check) named(s *source) []reference {
 // known reports whether an ID means something: an artefact, or a user story that
 // stands in a requirement.
 func (w *world) known(id string, k knowledge.Kind) bool {
-	if _, ok := w.base.Artefact(id); ok {
+	if _, ok := w.base.Artefact(id); ok || len(w.base.Shared(id)) > 0 {
 		return true
 	}
 	if k != knowledge.Story {

@@ -72,7 +72,7 @@ func skipped(file string) bool {
 
 func isMarkdown(p string) bool {
 	ext := strings.ToLower(path.Ext(p))
-	return ext == ".md" || ext == ".markdown"
+	return ext == ".md" || ext == ".markdown" || ext == ".mdx"
 }
 
 // parse reads the files; what can't be read is left out.
