@@ -47,6 +47,24 @@ type view struct {
 	Documents []struct {
 		Kind string `json:"kind"`
 	} `json:"documents"`
+	Drafts []drafts `json:"drafts"`
+}
+
+// drafts is one round of documents for the knowledge repository.
+type drafts struct {
+	State    string      `json:"state"`
+	Files    []draftFile `json:"files"`
+	Branches []struct {
+		Branch string `json:"branch"`
+		Commit string `json:"commit"`
+	} `json:"branches"`
+	Notes []string `json:"notes"`
+	Error string   `json:"error"`
+}
+
+type draftFile struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
 }
 
 type timelineEntry struct {

@@ -19,7 +19,7 @@ const (
 	followEvery   = 200 * time.Millisecond
 	followTimeout = 150 * time.Second
 	humanTimeout  = 10 * time.Minute
-	writeTimeout  = 5 * time.Second  // for the documents after a person resolved
+	writeTimeout  = 20 * time.Second // for the documents and their branch, once it is over
 	leftAlone     = 10 * time.Second // how long the demo watches that nothing is touched
 )
 
@@ -145,7 +145,7 @@ type follower struct {
 
 	pagedAt    time.Time // when the demo saw that people were told
 	handedOver bool
-	resolvedAt time.Time
+	resolvedAt time.Time // when the demo saw that it is over
 }
 
 // follow polls until the incident has come to the scenario's end.
@@ -215,9 +215,12 @@ func (f *follower) unlessGone(err error) error {
 func (f *follower) step(ctx context.Context, deadline *time.Time) (*Result, error) {
 	end := func(r Result) (*Result, error) { return &r, nil }
 	v := f.last
-	written := slices.ContainsFunc(v.Timeline, func(e timelineEntry) bool { return e.Kind == "document" })
+	over := v.State == "resolved" || v.State == "closed"
+	if over && f.resolvedAt.IsZero() {
+		f.resolvedAt = time.Now()
+	}
 	switch {
-	case (v.State == "resolved" || v.State == "closed") && (written || f.handedOver && time.Since(f.resolvedAt) > writeTimeout):
+	case over && (len(v.Drafts) > 0 && v.Drafts[0].settled() || time.Since(f.resolvedAt) > writeTimeout):
 		return end(Ended)
 	case f.Scenario.Acts == "" && !f.handedOver && f.escalated() && f.told["paged"]:
 		if f.pagedAt.IsZero() {
@@ -324,9 +327,29 @@ func (f *follower) handOver(ctx context.Context) error {
 	if err := f.api.resolve(ctx, f.id, "the payments team restarted refund-relay; refunds are confirmed again"); err != nil {
 		return fmt.Errorf("resolve: %w", err)
 	}
-	f.handedOver, f.resolvedAt = true, time.Now()
+	f.handedOver = true
 	_, err = f.follow(ctx)
 	return err
+}
+
+// settled reports whether nothing more comes of the round.
+func (d drafts) settled() bool { return d.State != "stored" || len(d.Files) == 0 }
+
+// judgeDrafts wants what was learnt on a branch: of each kind one document.
+func (f *follower) judgeDrafts() error {
+	if len(f.last.Drafts) == 0 {
+		return fmt.Errorf("%s: no drafts were written in %s", f.id, writeTimeout)
+	}
+	d := f.last.Drafts[0]
+	if len(d.Branches) != 1 {
+		return fmt.Errorf("%s: no branch with drafts: %s", f.id, strings.Join(append(d.Notes, d.Error), "; "))
+	}
+	for _, kind := range []string{"post-mortem", "fix-bolt", "adr-amendment", "playbook", "runbook"} {
+		if !slices.ContainsFunc(d.Files, func(file draftFile) bool { return file.Kind == kind }) {
+			return fmt.Errorf("%s: the branch holds no %s: %s", f.id, kind, strings.Join(d.Notes, "; "))
+		}
+	}
+	return nil
 }
 
 // judge says whether the incident ended as the scenario demands.
@@ -343,7 +366,9 @@ func (f *follower) judge(r Result) error {
 		return fmt.Errorf("%s: the agent acted on a financial path: %d actions", v.ID, len(v.Actions))
 	case f.Scenario.Acts != "" && r == Ended && (v.State != "resolved" && v.State != "closed" || done == 0):
 		return fmt.Errorf("%s: expected a repair, found state %s and %d actions done", v.ID, v.State, done)
-	case r == Waiting && len(v.Actions) > 0:
+	case r == Ended:
+		return f.judgeDrafts()
+	case len(v.Actions) > 0:
 		return fmt.Errorf("%s: the agent acted without the approval that it needs", v.ID)
 	}
 	return nil

@@ -52,6 +52,39 @@ func (f *follower) record(ctx context.Context) error {
 			return fmt.Errorf("write %s: %w", r.file, err)
 		}
 	}
+	return f.documents(ctx)
+}
+
+// draftsFolder is where the documents of the branch go, below Out.
+const draftsFolder = "drafts"
+
+// documents writes what the branch adds to the repository, or changes in it.
+func (f *follower) documents(ctx context.Context) error {
+	dir := filepath.Join(f.Out, draftsFolder)
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove older drafts: %w", err)
+	}
+	for _, d := range f.last.Drafts {
+		for _, b := range d.Branches {
+			names, err := git(ctx, f.w.Repository, nil, "diff", "--name-only", "-z", b.Commit+"^", b.Commit)
+			if err != nil {
+				return fmt.Errorf("drafts: %w", err)
+			}
+			for name := range strings.SplitSeq(strings.TrimSuffix(names, "\x00"), "\x00") {
+				text, err := git(ctx, f.w.Repository, nil, "show", b.Commit+":"+name)
+				if err != nil {
+					return fmt.Errorf("drafts: %w", err)
+				}
+				file := filepath.Join(dir, filepath.FromSlash(name))
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					return fmt.Errorf("drafts: %w", err)
+				}
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					return fmt.Errorf("drafts: %w", err)
+				}
+			}
+		}
+	}
 	return nil
 }
 

@@ -33,6 +33,40 @@ func (f *follower) tell() {
 		f.verdicts()
 	}
 	f.timeline("paged", "approved", "rejected", "expired", "action", "recovery", "document", "flapping")
+	f.drafts()
+}
+
+// drafts tells on which branch what was learnt waits for review.
+func (f *follower) drafts() {
+	for i, d := range f.last.Drafts {
+		if !d.settled() {
+			continue
+		}
+		f.once(fmt.Sprintf("drafts %d", i), func() bool {
+			var names []string
+			for _, file := range d.Files {
+				names = append(names, file.name())
+			}
+			switch {
+			case len(d.Branches) > 0:
+				f.t.say("document", "%s", clip("branch "+d.Branches[0].Branch+": "+strings.Join(names, ", "), width))
+			case d.Error != "":
+				f.t.say("document", "%s", clip("no branch: "+d.Error, width))
+			}
+			return true
+		})
+	}
+}
+
+// name of a document in one or two words.
+func (d draftFile) name() string {
+	switch d.Kind {
+	case "post-mortem":
+		return d.Kind
+	case "adr-amendment":
+		return d.ID + " amended"
+	}
+	return d.ID
 }
 
 func inBrackets(s string) string {
@@ -189,6 +223,9 @@ func (f *follower) timeline(kinds ...string) {
 	for _, e := range f.last.Timeline {
 		what, ok := lineWords[e.Kind]
 		if !ok || !slices.Contains(kinds, e.Kind) {
+			continue
+		}
+		if strings.HasPrefix(e.Text, "drafts: ") { // told with what they are
 			continue
 		}
 		f.once(e.Kind+" "+e.Text, func() bool {

@@ -13,12 +13,13 @@ import (
 
 // asked is a forge that notes what it was asked.
 type asked struct {
-	r   forge.Request
-	err error
+	r     forge.Request
+	err   error
+	times int
 }
 
 func (a *asked) Propose(_ context.Context, r forge.Request) (forge.Opened, error) {
-	a.r = r
+	a.r, a.times = r, a.times+1
 	return forge.Opened{URL: "https://git.example.com/shop/booking/pulls/7"}, a.err
 }
 func (*asked) Ready(context.Context) error { return nil }

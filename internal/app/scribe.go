@@ -26,15 +26,15 @@ type scribe struct {
 	library *library
 	scheme  knowledge.Scheme
 	to      config.DraftsTo
-	propose func(ctx context.Context, clone, branch, commit, title, body string) (string, error) // nil = no forge
+	repos   *repositories
 }
 
 // newScribe returns nothing when there is nothing to write to.
-func newScribe(l *library, cfg config.Config) respond.Scribe {
+func newScribe(l *library, cfg config.Config, repos *repositories) respond.Scribe {
 	if l == nil || cfg.Drafts == config.DraftsOff {
 		return nil
 	}
-	return &scribe{library: l, scheme: cfg.Artefacts.Scheme(), to: cfg.Drafts}
+	return &scribe{library: l, scheme: cfg.Artefacts.Scheme(), to: cfg.Drafts, repos: repos}
 }
 
 // Draft writes the documents on what the folders hold now.
@@ -117,10 +117,11 @@ func inClones(dirs map[string]string, files []draft.File) (changes map[string][]
 
 // Propose asks the forge, if there is one for the clone.
 func (s *scribe) Propose(ctx context.Context, b incident.DraftBranch, title, body string) (string, error) {
-	if s.propose == nil {
-		return "", nil
+	url, err := s.repos.Propose(ctx, b.Repository, b.Branch, b.Commit, title, body)
+	if later(err) {
+		err = fmt.Errorf("%w: %w", respond.ErrBusy, err)
 	}
-	return s.propose(ctx, b.Repository, b.Branch, b.Commit, title, body)
+	return url, err
 }
 
 // taken adds the IDs and amendments that wait on branches of earlier drafts, but

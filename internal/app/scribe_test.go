@@ -64,7 +64,7 @@ func (h house) git(args ...string) string {
 }
 
 // serve runs the server until the test ends or stop is called.
-func (h house) serve(step func(string)) (a *App, stop func()) {
+func (h house) serve(step func(string), prepare ...func(*App)) (a *App, stop func()) {
 	h.t.Helper()
 	folder, err := config.Open(h.file, func(string) (string, bool) { return "", false })
 	if err != nil {
@@ -74,6 +74,9 @@ func (h house) serve(step func(string)) (a *App, stop func()) {
 	a, err = New(h.t.Context(), Options{Folder: folder, Log: log, Step: step})
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	for _, p := range prepare {
+		p(a)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
 	done := make(chan error, 1)
@@ -382,4 +385,56 @@ func TestDraftsThatCanNotBeOnABranch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDraftsAreProposedWhereThereIsAForge: once, with what people have to answer;
+// a refusal leaves the branch and is told.
+func TestDraftsAreProposedWhereThereIsAForge(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		refuse error
+		url    string
+		say    string
+	}{
+		"taken":   {url: "https://git.example.com/shop/booking/pulls/7", say: "merge request for holdfast/inc-2026-0001: https://git.example.com/shop/booking/pulls/7"},
+		"refused": {refuse: errors.New("the token may not push"), say: "no merge request: the token may not push; the branch waits in the clone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			f := &asked{err: tt.refuse}
+			a, stop := h.serve(nil, func(a *App) { a.repos.list = append(a.repos.list, repository{top: realPath(h.clone), forge: f}) })
+			id := resolve(t, a, nil)
+			drafted(t, a.Store(), id, 1)
+			inc, events := toldTwice(t, a.Store(), id)
+			stop()
+			b := inc.Drafts[0].Branches[0]
+			if b.RequestURL != tt.url || events[1] != strings.ReplaceAll(tt.say, "inc-2026-0001", strings.ToLower(id)) || f.times != 1 {
+				t.Errorf("%+v, asked %d times\n%q", b, f.times, events)
+			}
+			if f.r.Branch != b.Branch || f.r.Commit != b.Commit || !strings.HasPrefix(f.r.Title, id+": ") {
+				t.Errorf("asked %+v", f.r)
+			}
+			for _, want := range []string{"outbox-relay holds 92 of 100 connections", "- fix-bolt FIX-004, new", "- adr-amendment ADR-023, changed", "- [ ] FIX-004: "} {
+				if !strings.Contains(f.r.Body, want) {
+					t.Errorf("the request does not say %q:\n%s", want, f.r.Body)
+				}
+			}
+		})
+	}
+}
+
+// toldTwice waits for a second event about drafts.
+func toldTwice(t *testing.T, st *store.Store, id string) (incident.Incident, []string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 3000 {
+		if inc, events := drafted(t, st, id, 1); len(events) > 1 {
+			return inc, events
+		}
+		<-tick.C
+	}
+	t.Fatal("only told once")
+	return incident.Incident{}, nil
 }

@@ -32,11 +32,12 @@ type Scribe interface {
 	// error that wraps ErrBusy may pass; any other needs a person.
 	Branch(ctx context.Context, incidentID string, files []draft.File, message string, at time.Time) (out []incident.DraftBranch, notes []string, err error)
 	// Propose asks for a branch to be merged, once however often it is called, and
-	// returns where; empty when nothing is configured for the clone.
+	// returns where; empty when nothing is configured for the clone. Errors are as
+	// those of Branch.
 	Propose(ctx context.Context, b incident.DraftBranch, title, body string) (url string, err error)
 }
 
-// ErrBusy says that a clone can't be written to at the moment.
+// ErrBusy says that a clone or a forge can't be written to at the moment.
 var ErrBusy = errors.New("busy")
 
 // Writing back is three jobs, each of which may be cut off and run again: "draft"
@@ -46,6 +47,9 @@ var ErrBusy = errors.New("busy")
 // draftAttempts bounds each of them: a clone that can't be written to is told, not
 // tried for ever.
 const draftAttempts = 5
+
+// proposeAttempts bounds the proposals: a forge may be away for a quarter of an hour.
+const proposeAttempts = 12
 
 // batch is what "draft" leaves for the others.
 type batch struct {
@@ -230,11 +234,8 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 		return nil, err
 	}
 	branches, notes, err := r.Scribe.Branch(ctx, args.Incident, b.Files, b.Message, b.At)
-	switch {
-	case errors.Is(err, ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return nil, err
-	case err != nil:
-		return nil, jobs.Cancel(err)
+	if err != nil {
+		return nil, unlessBusy(err)
 	}
 	r.Step("branched")
 	return func(ctx context.Context, tx *store.Tx) error {
@@ -262,11 +263,20 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 		var next []jobs.Job
 		for i := range branches {
 			p := draftJob(JobPropose, s.inc.ID, fmt.Sprint(i))
+			p.MaxAttempts = proposeAttempts
 			p.Args, _ = json.Marshal(draftArgs{Incident: s.inc.ID, Branch: i}) // a string and a number always marshal
 			next = append(next, p)
 		}
 		return r.store(ctx, tx, &s, next...)
 	}, nil
+}
+
+// unlessBusy ends a job whose error needs a person.
+func unlessBusy(err error) error {
+	if errors.Is(err, ErrBusy) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return jobs.Cancel(err)
 }
 
 func (r *Responder) batch(ctx context.Context, id string) (b batch, err error) {
@@ -330,7 +340,7 @@ func (r *Responder) proposeMerge(ctx context.Context, j jobs.Job) (commit, error
 	}
 	url, err := r.Scribe.Propose(ctx, round.Branches[args.Branch], b.Request.Title, b.Request.Body+s.before(b.At))
 	if err != nil {
-		return nil, fmt.Errorf("propose %s: %w", round.Branches[args.Branch].Branch, err)
+		return nil, unlessBusy(err)
 	}
 	if url == "" {
 		return nil, nil

@@ -66,6 +66,13 @@ func TestADrainedPoolWaitsForAPerson(t *testing.T) {
 	}
 	w.wantDocument(v.ID, "postmortem", v.ID, v.Hypotheses[0].Mechanism, "outbox-relay", "BOLT-045", "ADR-023", "demo on-call")
 	w.wantDocument(v.ID, "timeline", "BookingCancelErrors", "demo on-call")
+	w.wantDrafts(v.ID, map[string][]string{
+		"post-mortem":   {v.ID, v.Hypotheses[0].Mechanism, "demo on-call", "FIX-001"},
+		"fix-bolt":      {"# FIX-001: Exhausted connection pool in outbox-relay", "**Related Incident**: " + v.ID, "**Bolt**: BOLT-045", "booking/relay/worker/outbox_worker.go:78", "- [ ] ", "## Rollback plan"},
+		"adr-amendment": {"# ADR-023: Cancel a booking with a transactional outbox\n", "(Amendment 1)", "### Added Guidance", "**Connection pool size**: TODO(human)", "**Rationale**", "**References**"},
+		"playbook":      {"# PLAYBOOK-012: ", "## Trade-offs", "- [ ] ", v.ID},
+		"runbook":       {v.ID, "outbox-relay"},
+	})
 	w.end()
 }
 

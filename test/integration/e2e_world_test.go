@@ -282,6 +282,49 @@ func (w *world) wantDocument(id, kind string, text ...string) {
 	}
 }
 
+// wantDrafts reads the drafts from the branch of the world's repository: one
+// document of each kind, with the given text.
+func (w *world) wantDrafts(id string, want map[string][]string) {
+	w.t.Helper()
+	v := w.incidentWhere(20*time.Second, "drafts on a branch", func(v incident.View) error {
+		if len(v.Drafts) != 1 || v.Drafts[0].State != incident.DraftsBranched {
+			return fmt.Errorf("drafts %+v", v.Drafts)
+		}
+		return nil
+	})
+	d := v.Drafts[0]
+	branch := "holdfast/" + strings.ToLower(id)
+	if len(d.Files) != len(want) || len(d.Branches) != 1 || d.Branches[0].Branch != branch || d.Branches[0].Commit != w.git("rev-parse", branch) {
+		w.t.Fatalf("drafts %+v, want %d on %s", d, len(want), branch)
+	}
+	for _, f := range d.Files {
+		text := w.git("show", branch+":docs/"+f.Path)
+		for _, s := range want[f.Kind] {
+			if !strings.Contains(text, s) {
+				w.t.Errorf("%s %s does not say %q:\n%s", f.Kind, f.Path, s, text)
+			}
+		}
+		if del := w.git("diff", "--numstat", "main", branch, "--", "docs/"+f.Path); f.Changed && strings.Fields(del)[1] != "0" {
+			w.t.Errorf("%s %s: the diff takes lines away: %s", f.Kind, f.Path, del)
+		}
+	}
+	if got := w.git("rev-list", "--count", "main.."+branch); got != "1" {
+		w.t.Errorf("%s commits on %s, want one", got, branch)
+	}
+}
+
+// git asks the world's repository.
+func (w *world) git(args ...string) string {
+	w.t.Helper()
+	cmd := exec.CommandContext(w.ctx, "git", append([]string{"-C", w.Repository}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("git %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // process is what the supervisor says of one process.
 func (w *world) process(name string) supervisor.Process {
 	w.t.Helper()
