@@ -177,6 +177,7 @@ func (p *page) incident(v *incident.View, now time.Time) {
 	p.causes(v)
 	p.options(v)
 	p.trace(v)
+	p.seenBefore(v)
 	p.drafts(v)
 	p.history(v)
 }
@@ -313,6 +314,19 @@ func (p *page) drafts(v *incident.View) {
 			what = "nothing"
 		}
 		p.item(string(d.State), what, more...)
+	}
+}
+
+func (p *page) seenBefore(v *incident.View) {
+	if len(v.Similar) > 0 {
+		p.heading("Seen before")
+	}
+	for _, l := range v.Similar {
+		more := []string{fmt.Sprintf("%.0f %% alike: %s", 100*l.Score, l.Why)}
+		if l.Path != "" {
+			more = append(more, fmt.Sprintf("%s:%d", l.Path, max(l.Line, 1)))
+		}
+		p.item(l.ID, l.Title, more...)
 	}
 }
 

@@ -213,6 +213,10 @@ func room(now time.Time) incident.View {
 				{ID: "h1", CauseClass: diagnose.ExhaustPool, Fault: cause.FaultDBConnections, Component: "outbox-relay", Probability: .91, CheckNext: []string{"SELECT application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC\x1b[31m"}, Mechanism: "outbox-relay holds 96 of 100 connections of bookings-db", EvidenceFor: []string{"ev_1", "ev_2"}, EvidenceAgainst: []string{"ev_3"}},
 				{ID: "unknown", CauseClass: diagnose.Unknown, Probability: .09},
 			},
+			Similar: []incident.Like{
+				{Kind: "incident", ID: "INC-2025-0113", Title: "Cancelling fails again", Score: .83, Why: "same cause, resource exhaustion, connection pool of outbox-relay, 12 d before; then process.restart outbox-relay was done"},
+				{Kind: "playbook", ID: "PLAYBOOK-015", Title: "Connections of <workers> & batches", Section: "Problem", Path: "playbook/PLAYBOOK-015.md", Line: 7, Score: .6, Why: "its title names \"connection pool\""},
+			},
 			Trace: []incident.TraceStep{
 				{Kind: "code", ID: "outbox_worker.go:78", Path: "relay/outbox_worker.go", Line: 78},
 				{Kind: "bolt", ID: "BOLT-045"},

@@ -111,6 +111,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Store: a.store, Catalog: o.Folder.Catalog, Runbooks: o.Folder.Runbooks, Boundaries: o.Folder.Boundaries,
 		Engine: diagnose.Default(), Collectors: src.collectorsOf, Golden: src.goldenOf,
 		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(a.library, src.git), Scribe: newScribe(a.library, cfg, a.repos),
+		Recaller: recaller{store: a.store, library: a.library},
 		Redactor: red, Windows: windows(cfg.Windows), Paused: pause.read,
 		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
 		Log: o.Log, Metrics: registry, Step: o.Step,

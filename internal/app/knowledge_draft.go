@@ -153,7 +153,7 @@ func DraftRecord(v incident.View, items []evidence.Item, now time.Time) document
 		Environment: v.Environment, Services: v.Services, Owners: v.Owners, Commander: v.Commander,
 		StartedAt: time.Time(v.StartedAt), OnsetAt: moment(v.OnsetAt), AcknowledgedAt: moment(v.AcknowledgedAt),
 		MitigatedAt: moment(v.MitigatedAt), ResolvedAt: moment(v.ResolvedAt), ClosedAt: moment(v.ClosedAt),
-		Impact: incident.Impact{Summary: v.Impact.Summary, Values: v.Impact.Values}, Trace: v.Trace, Earlier: v.Earlier,
+		Impact: incident.Impact{Summary: v.Impact.Summary, Values: v.Impact.Values}, Trace: v.Trace, Earlier: v.Earlier, Similar: v.Similar,
 		Flapping: v.Flapping, MergedInto: v.MergedInto, Contexts: v.Context,
 	}
 	for _, h := range v.Hypotheses {

@@ -19,6 +19,7 @@ func (w *writer) appendix(all []series) {
 	if len(w.Incident.Earlier) == 0 {
 		w.item("None on record in the 30 days before")
 	}
+	w.seenBefore()
 	w.heading(3, "References")
 	w.references()
 	w.heading(3, "Metrics During Incident")
@@ -30,6 +31,24 @@ func (w *writer) appendix(all []series) {
 	w.heading(3, "Evidence")
 	w.evidenceTable()
 }
+
+// seenBefore names what resembles the incident.
+func (w *writer) seenBefore() {
+	if len(w.Incident.Similar) == 0 {
+		return
+	}
+	w.heading(3, "Seen Before")
+	for _, l := range w.Incident.Similar {
+		where := ""
+		if l.Path != "" {
+			where = " (" + code(fmt.Sprintf("%s:%d", l.Path, max(l.Line, 1))) + ")"
+		}
+		w.item("%s %s%s: %s, %s", code(l.ID), say(l.Title), where, say(l.Why), alike(l.Score))
+	}
+}
+
+// alike is a score in words.
+func alike(score float64) string { return fmt.Sprintf("%.0f %% alike", 100*score) }
 
 func (w *writer) references() {
 	n := 0

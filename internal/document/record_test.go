@@ -89,6 +89,10 @@ func exhausted(t *testing.T) document.Record {
 				{ID: "h2", CauseClass: diagnose.BadDeploy, Component: "booking-api", Probability: 0.03, Mechanism: "deploy 1.4.2 of booking-api broke cancelling"},
 				{ID: "unknown", CauseClass: diagnose.Unknown, Probability: 0.01},
 			},
+			Similar: []incident.Like{
+				{Kind: "incident", ID: "INC-2025-0113", Title: "Cancelling fails again", Score: .83, Why: "same cause, resource exhaustion, connection pool of outbox-relay, 12 d before; then process.restart outbox-relay was done"},
+				{Kind: "playbook", ID: "PLAYBOOK-015", Title: "Connections of <workers> & batches", Section: "Problem", Path: "playbook/PLAYBOOK-015.md", Line: 7, Score: .6, Why: "its title names \"connection pool\""},
+			},
 			Trace: []incident.TraceStep{
 				{Kind: "code", Path: "relay/outbox_worker.go", Line: 78, Title: "publish"},
 				{Kind: "bolt", ID: "BOLT-045", Title: "Outbox relay worker", Path: "bolts/BOLT-045.md"},

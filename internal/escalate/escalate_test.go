@@ -100,6 +100,7 @@ func TestPagesAreGolden(t *testing.T) {
 		Action: acted.Proposals[1].Action, By: "agent", State: action.Failed, Outcome: "the supervisor refused",
 		IntendedAt: t0, StartedAt: t0.Add(time.Second), FinishedAt: t0.Add(2 * time.Second),
 	}}
+	acted.Incident.Similar = []incident.Like{{ID: "INC-2025-0113", Title: "Cancelling fails again\n", Why: "same cause, 12 d before"}, {ID: "PLAYBOOK-015"}}
 	for name, s := range map[string]escalate.Snapshot{"first": first, "diagnosed": snapshot(), "acted": acted, "empty": {Now: t0, Incident: incident.Incident{StartedAt: t0}}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,7 +37,8 @@ type Content struct {
 	Service    string         `json:"service"`
 	Impact     string         `json:"impact"`
 	Duration   string         `json:"duration"`
-	Situation  string         `json:"situation"` // one or two sentences
+	Situation  string         `json:"situation"`             // one or two sentences
+	SeenBefore string         `json:"seen_before,omitempty"` // what resembles it most, in a line
 	Actions    []string       `json:"actions_taken"`
 	Why        []string       `json:"why_escalating"`
 	NextSteps  []string       `json:"next_steps"`

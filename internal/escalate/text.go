@@ -21,6 +21,7 @@ func (c Content) Text() string {
 	field("Impact", c.Impact)
 	field("Duration", c.Duration)
 	fmt.Fprintf(&b, "\nSummary: %s\n", c.Situation)
+	field("Seen Before", c.SeenBefore)
 	list(&b, "Actions Taken", c.Actions)
 	list(&b, "Why Escalating", c.Why)
 	b.WriteString("\nRecommended Next Steps:\n")

@@ -37,6 +37,7 @@ func Page(s Snapshot, u decide.Urgency) Content {
 		Impact:     impact(inc.Impact),
 		Duration:   duration(s),
 		Situation:  situation(s),
+		SeenBefore: seenBefore(inc),
 		Actions:    taken(s),
 		Why:        why(s),
 		NextSteps:  nextSteps(s),
@@ -121,6 +122,23 @@ func situation(s Snapshot) string {
 		return title + ". The cause is not known yet."
 	}
 	return fmt.Sprintf("%s. Cause, %s (%s): %s.", title, decide.Likelihood(top.Probability), decide.Probability(top.Probability), mechanism(top))
+}
+
+// maxSeen is how long what resembles the incident may be, in characters; what is
+// longer is on the incident page.
+const maxSeen = 200
+
+// seenBefore is what resembles the incident most.
+func seenBefore(inc incident.Incident) string {
+	if len(inc.Similar) == 0 {
+		return ""
+	}
+	best := inc.Similar[0]
+	text := line(best.ID) + " " + line(best.Title)
+	if full := text + " (" + line(best.Why) + ")"; len([]rune(full)) <= maxSeen {
+		return full
+	}
+	return outside.Cut(text, maxSeen)
 }
 
 func leading(hs []diagnose.Hypothesis) (diagnose.Hypothesis, bool) {

@@ -141,6 +141,7 @@ type Incident struct {
 	Observed     []diagnose.Observation `json:"observed,omitempty"`
 	RuledOut     []diagnose.Observation `json:"ruled_out,omitempty"`
 	Trace        []TraceStep            `json:"trace"`
+	Similar      []Like                 `json:"similar,omitempty"` // what resembles it, the best first
 	MergedInto   string                 `json:"merged_into,omitempty"`
 	Earlier      []string               `json:"earlier,omitempty"` // recurrences within 30 days
 	Flapping     bool                   `json:"flapping,omitempty"`

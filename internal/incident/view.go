@@ -65,6 +65,7 @@ type View struct {
 	Observed        []ObservationView `json:"observed"`   // what the checks behind them saw
 	RuledOut        []ObservationView `json:"ruled_out"`  // what they looked for and did not find
 	Trace           []TraceStep       `json:"trace"`
+	Similar         []Like            `json:"similar"` // what resembles it, the best first; at most three
 	Verdict         *VerdictView      `json:"verdict"` // the first decision
 	Verdicts        []VerdictView     `json:"verdicts"`
 	Proposals       []ProposalView    `json:"proposals"`
@@ -221,6 +222,7 @@ func NewView(p Parts) View {
 		Observed:   each(i.Observed, observationView),
 		RuledOut:   each(i.RuledOut, observationView),
 		Trace:      list(i.Trace),
+		Similar:    list(i.Similar),
 		Verdicts:   each(p.Verdicts, verdictView),
 		Proposals:  each(p.Proposals, proposalView),
 		Actions:    each(p.Intents, actionView),

@@ -31,6 +31,7 @@ type findings struct {
 	hits     []string     // conditions of escalate_when that hold
 	budget   catalog.Flag
 	trace    []incident.TraceStep
+	similar  []incident.Like
 }
 
 // investigate gathers evidence, ranks causes, asks the runbook's diagnostics,
@@ -79,6 +80,7 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 	r.metrics.saw(f.items)
 	f.measured = diagnose.Impact(in)
 	f.trace = r.traceBack(ctx, s, f)
+	f.similar = r.recall(ctx, s, f)
 	return f
 }
 
@@ -174,6 +176,7 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 		if len(f.trace) > 0 {
 			s.inc.Trace = f.trace
 		}
+		s.inc.Similar = f.similar
 	}
 	if !f.diagnose.Onset.IsZero() && s.inc.OnsetAt == nil {
 		at := f.diagnose.Onset
@@ -229,6 +232,9 @@ func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot,
 	}
 	if chain := traceText(f.trace); chain != "" && chain != traceText(s.inc.Trace) {
 		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, chain, "trace chain", s.now).With("trace", true))
+	}
+	if text := likeText(f.similar); text != "" && text != likeText(s.inc.Similar) {
+		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, "seen before: "+text, "the like", s.now))
 	}
 	return r.record(ctx, tx, *s, events...)
 }

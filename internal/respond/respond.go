@@ -87,8 +87,9 @@ type Options struct {
 	Diagnostics func(environment string) runbook.Ports
 	Executors   map[string]action.Executor
 	Notifiers   []escalate.Notifier
-	Tracer      Tracer // nil = no trace chain
-	Scribe      Scribe // nil = nothing is written back
+	Tracer      Tracer   // nil = no trace chain
+	Scribe      Scribe   // nil = nothing is written back
+	Recaller    Recaller // nil = nothing is recalled
 	Redactor    *redact.Redactor
 	Windows     Windows
 	// Paused reads the pause switch; an error of any kind is PauseUnreadable.

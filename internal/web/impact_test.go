@@ -96,6 +96,20 @@ func TestImpactPage(t *testing.T) {
 	}
 }
 
+func TestTheRoomShowsWhatItResembles(t *testing.T) {
+	t.Parallel()
+	h, _ := serve(t, fixture())
+	_, _, body := page(h, "/incidents/"+known)
+	for _, want := range []string{
+		`id="like"`, `<a href="/incidents/INC-2025-0113"><span class="id">INC-2025-0113</span> Cancelling fails again</a>`, `<span class="num">83 %</span> alike: same cause`,
+		"then process.restart outbox-relay was done", "Connections of &lt;workers&gt; &amp; batches", "playbook/PLAYBOOK-015.md:7",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 func TestAProposalLeadsToWhatItStops(t *testing.T) {
 	t.Parallel()
 	h, _ := serve(t, fixture())

@@ -43,6 +43,7 @@ type roomPage struct {
 	Actions   []actionRow
 	Trace     []traceRow
 	Missing   []missingRow
+	Similar   []similarRow
 	Charts    []chartBox
 	Timeline  []timelineRow
 	Evidence  []evidenceRow
@@ -145,6 +146,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	p.Options = optionRows(v)
 	p.Actions = actionRows(v, now)
 	p.Trace, p.Missing = traceRows(v)
+	p.Similar = similarRows(v)
 	p.Charts = charts(v, items)
 	p.Timeline = timelineRows(v, now)
 	p.Signals = signalRows(v, now)

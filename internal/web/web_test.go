@@ -123,6 +123,10 @@ func fixture() *library {
 		},
 		Observed: []diagnose.Observation{{Text: "Deployment search: 1 of 2 pods Ready", Evidence: []string{items[8].ID}}},
 		RuledOut: []diagnose.Observation{{Text: "Not OOMKilled: none of 14 containers was killed for memory, so it is not an OOM", Evidence: []string{items[8].ID}}, {Text: "Not the nodes: all 3 nodes are Ready"}},
+		Similar: []incident.Like{
+			{Kind: "incident", ID: "INC-2025-0113", Title: "Cancelling fails again", Score: .83, Why: "same cause, resource exhaustion, connection pool of outbox-relay, 12 d before; then process.restart outbox-relay was done"},
+			{Kind: "playbook", ID: "PLAYBOOK-015", Title: "Connections of <workers> & batches", Section: "Problem", Path: "playbook/PLAYBOOK-015.md", Line: 7, Score: .6, Why: "its title names \"connection pool\""},
+		},
 		Trace: []incident.TraceStep{
 			{Kind: "code", ID: "code", Path: "outbox_worker.go", Line: 78, Title: "one transaction per event"},
 			{Kind: "bolt", ID: "BOLT-045", Title: "Outbox relay"},

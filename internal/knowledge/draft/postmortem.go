@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/document"
+	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 )
 
@@ -112,6 +113,9 @@ func (w *writer) knownIDs() func(id string) bool {
 // record stands in text that anybody can have written.
 func (w *writer) mentioned(id string) bool {
 	if strings.EqualFold(id, w.rec.Incident.ID) || slices.Contains(w.rec.Incident.Earlier, id) {
+		return true
+	}
+	if slices.ContainsFunc(w.rec.Incident.Similar, func(l incident.Like) bool { return strings.EqualFold(l.ID, id) }) {
 		return true
 	}
 	for _, s := range w.rec.Incident.Trace {
