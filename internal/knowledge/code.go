@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -71,6 +72,9 @@ func (t *tracer) code(ctx context.Context, files []string) origin {
 			break
 		}
 	}
+	if steps == nil {
+		steps = t.tied(files)
+	}
 	t.steps = steps
 	if best.base != nil {
 		t.base = best.base
@@ -89,6 +93,22 @@ func (t *tracer) places(files []string) []stack.Place {
 		return []stack.Place{{Frame: f[0], Path: path.Clean(f[0].File), Line: f[0].Line, Sure: true}}
 	}
 	return stack.NewFiles(files, t.q.Root).Locate(t.q.Frames)
+}
+
+// tied is the code step of a frame that several files may be meant by. Nothing is
+// followed from it.
+func (t *tracer) tied(files []string) []Step {
+	at := stack.NewFiles(files, t.q.Root).Tied(t.q.Frames)
+	if len(at) == 0 {
+		return nil
+	}
+	score := math.Round(100/float64(len(at))) / 100
+	s := codeStep(at[0])
+	s.Score, s.Why = score, fmt.Sprintf("the frame says %s; %d files end so", at[0].Frame.File, len(at))
+	for _, other := range at[1:] {
+		s.Others = append(s.Others, Candidate{ID: fmt.Sprintf("%s:%d", other.Path, other.Line), Score: score, Why: "ends alike"})
+	}
+	return []Step{s}
 }
 
 func codeStep(at stack.Place) Step {

@@ -136,7 +136,7 @@ func TestFramesMapToFiles(t *testing.T) {
 		"part of the path":                {"relay/main.go", "", "code services/relay/main.go:1"},
 		"base name, one file":             {"worker.go", "", "code services/relay/worker.go:1"},
 		"base name, many, root decides":   {"main.go", "services/api", "code services/api/main.go:1?"},
-		"base name, many, nothing does":   {"main.go", "", ""},
+		"base name, many, nothing does":   {"main.go", "", "code main.go:1?"},
 		"a library with our base name":    {"/usr/lib/go/src/x/worker.go", "", ""},
 		"a library, unknown":              {"/usr/lib/go/src/net/http/server.go", "", ""},
 		"other folders, root vouches":     {"/app/v2/worker.go", "services/relay", "code services/relay/worker.go:1?"},

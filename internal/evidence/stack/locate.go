@@ -76,6 +76,31 @@ func (f *Files) Locate(frames []evidence.Frame) []Place {
 	return f.locate(frames, Library)
 }
 
+// maxTied is how many files a frame may mean for its candidates to be worth naming.
+const maxTied = 4
+
+// Tied returns the files that the innermost frame may mean of which several end
+// alike and nothing tells which; sorted, none of them sure. It is for when Locate
+// finds nothing.
+func (f *Files) Tied(frames []evidence.Frame) []Place {
+	for _, fr := range frames {
+		t := newTarget(fr)
+		if t.base == "" || OriginOf(fr) != Own || t.installed > 0 {
+			continue
+		}
+		m := f.find(t)
+		if len(m.equals) == 0 || len(m.equals) > maxTied || m.common == 1 && len(t.parts) > 1 && !t.atTop() {
+			continue
+		}
+		var out []Place
+		for _, p := range slices.Sorted(slices.Values(m.equals)) {
+			out = append(out, Place{Frame: fr, Path: p, Line: fr.Line})
+		}
+		return out
+	}
+	return nil
+}
+
 func (f *Files) locate(frames []evidence.Frame, of Origin) []Place {
 	var wanted []target
 	for _, fr := range frames {
@@ -188,6 +213,7 @@ type match struct {
 	common   int // path components that agree
 	sure     bool
 	compiled bool
+	equals   []string // when nothing tells which of them is meant
 }
 
 func (f *Files) find(t target) match {
@@ -200,12 +226,29 @@ func (f *Files) find(t target) match {
 		made.parts = slices.Clone(t.parts)
 		made.parts[len(made.parts)-1] = base
 		made.fold = true
+		if c, ok := f.besideSource(made, base); ok {
+			return c
+		}
 		if c := f.best(made, base); c.path != "" && (m.path == "" || c.common > m.common || isBuilt(t.parts)) {
 			c.compiled = true
 			return c
 		}
 	}
 	return m
+}
+
+// besideSource looks for packages/api/src/a.ts of packages/api/dist/a.js, where
+// other packages have an a.ts, too.
+func (f *Files) besideSource(t target, base string) (match, bool) {
+	i := slices.IndexFunc(t.parts, isBuildFolder)
+	if i < 1 {
+		return match{}, false
+	}
+	t.parts = slices.Clone(t.parts)
+	t.parts[i] = "src"
+	c := f.best(t, base)
+	c.compiled = true
+	return c, c.path != "" && c.common > len(t.parts)-i
 }
 
 // sources are the files that a compiled one may be made from.
@@ -225,9 +268,9 @@ func sources(base string) []string {
 	return nil
 }
 
-func isBuilt(parts []string) bool {
-	return slices.ContainsFunc(parts, func(p string) bool { return p == "dist" || p == "build" || p == "out" || p == "lib" })
-}
+func isBuilt(parts []string) bool { return slices.ContainsFunc(parts, isBuildFolder) }
+
+func isBuildFolder(p string) bool { return p == "dist" || p == "build" || p == "out" || p == "lib" }
 
 // best returns the file with the longest tail in common. Equals are told apart
 // by the service's root and by the function; else none of them is meant.
@@ -250,7 +293,9 @@ func (f *Files) best(t target, base string) match {
 	case len(equals) == 1:
 		m.path, m.sure = equals[0], true
 	default:
-		m.path = f.choose(t, equals)
+		if m.path = f.choose(t, equals); m.path == "" {
+			return match{equals: equals, common: m.common}
+		}
 	}
 	if m.path == "" || m.common > 1 || len(t.parts) == 1 || !strings.Contains(m.path, "/") {
 		return m

@@ -204,3 +204,33 @@ func BenchmarkLocate(b *testing.B) {
 		}
 	})
 }
+
+// TestFilesThatEndAlike: packages of one repository are told apart by what stands
+// before the build folder, and else named all.
+func TestFilesThatEndAlike(t *testing.T) {
+	t.Parallel()
+	files := stack.NewFiles([]string{
+		"packages/api/src/cart/load.ts", "packages/web/src/cart/load.ts", "a/main.py", "b/main.py", "c/run.py", "d/run.py", "e/run.py", "f/run.py", "g/run.py",
+	}, "")
+	at := func(file string) []evidence.Frame { return []evidence.Frame{{File: file, Line: 3}} }
+	for file, want := range map[string]string{
+		"/usr/src/app/packages/web/dist/cart/load.js": "packages/web/src/cart/load.ts*",
+		"/app/dist/cart/load.js":                      "",
+		"/srv/main.py":                                "",
+	} {
+		if got := places(files.Locate(at(file))); got != want {
+			t.Errorf("%s lies at %q, want %q", file, got, want)
+		}
+	}
+	for file, want := range map[string]string{
+		"/srv/main.py":           "a/main.py? b/main.py?",
+		"main.py":                "a/main.py? b/main.py?",
+		"/lib/of/others/main.py": "",
+		"/srv/run.py":            "", // too many
+		"nowhere.py":             "",
+	} {
+		if got := places(files.Tied(at(file))); got != want {
+			t.Errorf("%s may be %q, want %q", file, got, want)
+		}
+	}
+}

@@ -14,7 +14,10 @@ var (
 	// FILE on line LINE, where FILE has an extension of source code.
 	plainPlace = regexp.MustCompile(`((?:[A-Za-z]:[\\/]|file://|webpack://)?[\w./\\@+$~%\[\]-]*[\w\])]\.(?:go|java|kts?|scala|groovy|clj|py|pyx|[cm]?[jt]sx?|vue|svelte|cs|fs|vb|razor|cshtml|rb|rake|ru|erb|rs|php|phtml|inc|c|cc|cpp|cxx|h|hpp|swift|m|mm|ex|exs|erl|hs|lua|pl|pm|sh|sql|dart|jl|nim|zig|ml|cr))(?::(\d{1,7})(?::\d{1,7})?|\((\d{1,7})(?:,\d{1,7})?\)|"?,? (?:on )?line (\d{1,7})|#L(\d{1,7}))`)
 	plainIn    = regexp.MustCompile(`^\)?,? in ([\w$.:<>*()\[\]#\\/@-]+)`)
-	plainHead  = regexp.MustCompile(`(?:^|\s)(panic|fatal error|fatal|error|Error|ERROR|FATAL): +(.*)$`)
+	// plainPytest is what pytest writes behind the place of a frame: nothing, or the
+	// error that was raised there.
+	plainPytest = regexp.MustCompile(`^:(?: (?:[A-Za-z_]\w*\.)*[A-Z]\w*)?$`)
+	plainHead   = regexp.MustCompile(`(?:^|\s)(panic|fatal error|fatal|error|Error|ERROR|FATAL): +(.*)$`)
 )
 
 // readPlain reads what no runtime prints: traces that people write down, the
@@ -23,7 +26,8 @@ var (
 // stack stand innermost first; of the places in one line the last is innermost.
 func readPlain(ls []line) Trace {
 	t := Trace{Language: Plain}
-	upward := false // the innermost frame comes last
+	upward := false  // the innermost frame comes last
+	raising := false // the single line tells of an error
 	var stacked, single []evidence.Frame
 	for _, l := range ls {
 		l.text = undecorated(l.text)
@@ -32,7 +36,7 @@ func readPlain(ls []line) Trace {
 			ms = plainPlace.FindAllStringSubmatchIndex(l.text, 32)
 		}
 		if len(ms) == 0 {
-			upward = upward || strings.Contains(l.text, "most recent call last")
+			upward = upward || strings.Contains(l.text, "most recent call last") || strings.HasPrefix(l.text, "E   ")
 			if e, ok := plainError(l.text); ok && (len(stacked) == 0 || upward) {
 				t.Error = e
 			}
@@ -49,15 +53,15 @@ func readPlain(ls []line) Trace {
 			continue
 		}
 		single = fs
-		if len(stacked) == 0 {
-			t.Error = wrapped(l.text, ms)
+		if raises := isRaising(l.text); len(stacked) == 0 || len(stacked) == 1 && raises {
+			t.Error, raising = wrapped(l.text, ms), raises
 		}
 	}
 	if upward {
 		slices.Reverse(stacked)
 	}
 	frames := stacked
-	if len(frames) == 0 {
+	if len(frames) == 0 || len(frames) == 1 && raising {
 		frames = single
 	}
 	for _, f := range frames {
@@ -68,6 +72,12 @@ func readPlain(ls []line) Trace {
 	}
 	t.Frames = t.Innermost(MaxFrames)
 	return t
+}
+
+// isRaising reports whether a line says that something failed.
+func isRaising(text string) bool {
+	t := strings.ToLower(text)
+	return slices.ContainsFunc([]string{"error", "err=", "fatal", "panic", "failed", "exception"}, func(w string) bool { return strings.Contains(t, w) })
 }
 
 // undecorated drops what Markdown puts around code and before the lines of lists.
@@ -107,6 +117,8 @@ func plainStacked(l line, ms [][]int) bool {
 	before, after := l.text[:ms[0][0]], l.text[ms[0][1]:]
 	switch {
 	case strings.HasPrefix(l.text, "at "), strings.HasPrefix(l.text, "in "), strings.HasPrefix(l.text, "from "), strings.HasPrefix(l.text, "#"):
+		return true
+	case strings.HasSuffix(l.text[ms[0][2]:ms[0][3]], ".py") && before == "" && plainPytest.MatchString(after):
 		return true
 	case strings.HasPrefix(after, ": ") || strings.HasPrefix(after, "]"):
 		return false
@@ -200,5 +212,5 @@ func wrapped(text string, ms [][]int) Error {
 	if e, sure, ok := raised(rest); ok && sure {
 		return e
 	}
-	return newError("", rest)
+	return newError("", strings.Trim(rest, `"`))
 }

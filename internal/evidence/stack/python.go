@@ -22,7 +22,9 @@ type pyReader struct {
 	skip    bool
 	indent  int // of the frames
 	error   Error
-	fatal   Error // of "Fatal Python error"
+	fatal   Error  // of "Fatal Python error"
+	note    string // the line read last outside of a traceback
+	above   string // that which stood above frames without a head
 }
 
 var (
@@ -69,6 +71,9 @@ func (r *pyReader) line(l line) {
 	case strings.Contains(l.text, `File "`) && r.frame(l):
 	default:
 		r.other(l)
+		if !r.inTrace {
+			r.note = l.text
+		}
 	}
 }
 
@@ -92,6 +97,7 @@ func (r *pyReader) frame(l line) bool {
 	}
 	if !r.inTrace { // frames without a head: what format_tb returns, a syntax error
 		r.begin(false)
+		r.above = r.note // exports put the error first
 	}
 	r.indent = l.indent
 	s := &r.current[len(r.current)-1]
@@ -135,8 +141,11 @@ func (r *pyReader) endSection() {
 	} else {
 		slices.Reverse(s.frames)
 		s.err = r.error
+		if m := pyError.FindStringSubmatch(r.above); m != nil && s.err == (Error{}) && (m[2] != "" || strings.HasSuffix(m[1], "Error")) {
+			s.err = newError(m[1], m[2])
+		}
 	}
-	r.error, r.inTrace, r.indent = Error{}, false, 0
+	r.error, r.inTrace, r.indent, r.above = Error{}, false, 0, ""
 }
 
 func (r *pyReader) endChain() {

@@ -110,6 +110,9 @@ var wrappings = map[string]func(string) string{
 	"level":   eachLine(func(l string) string { return "2024-01-15 10:00:00,123 ERROR " + l }),
 	"bracket": eachLine(func(l string) string { return "[2024-01-15 10:00:00] [main] " + l }),
 	"stern":   eachLine(func(l string) string { return "booking-api-5d9f7c-x2x7k app | 2024-01-15T10:00:00Z " + l }),
+	"pod":     eachLine(func(l string) string { return "booking-api-7d9f8b6c5-x2x9z app " + l }),
+	"labels":  eachLine(func(l string) string { return `2024-01-15T10:00:00Z {app="booking",pod="api-1"} ` + l }),
+	"quoted":  eachLine(func(l string) string { return "> " + l }),
 	"colours": eachLine(func(l string) string { return "\x1b[31m" + l + "\x1b[0m" }),
 	"story around": func(s string) string {
 		return "2024-01-15 10:00:00 INFO started\n2024-01-15 10:00:01 INFO ready\n" + s + "\n2024-01-15 10:00:02 INFO stopped\n"

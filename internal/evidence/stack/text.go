@@ -19,7 +19,7 @@ type line struct {
 // split makes lines of a text: escapes undone, prefixes and colours removed.
 func split(text string) []line {
 	var out []line
-	for raw := range strings.Lines(bounded(decoded(text))) {
+	for raw := range strings.Lines(unquoted(bounded(decoded(text)))) {
 		for _, l := range expand(unprefix(plainText(raw)), 3) {
 			for _, one := range unfold(l) {
 				out = append(out, newLine(one))
@@ -27,6 +27,26 @@ func split(text string) []line {
 		}
 	}
 	return out
+}
+
+// unquoted drops the sign before each line of a quotation.
+func unquoted(text string) string {
+	lines := 0
+	for l := range strings.Lines(text) {
+		if blank := strings.TrimSpace(l) == ""; !blank && l[0] != '>' {
+			return text
+		} else if !blank {
+			lines++
+		}
+	}
+	if lines < 2 {
+		return text
+	}
+	var b strings.Builder
+	for l := range strings.Lines(text) {
+		b.WriteString(strings.TrimPrefix(strings.TrimPrefix(l, ">"), " "))
+	}
+	return b.String()
 }
 
 func newLine(s string) line {
