@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -32,9 +31,6 @@ import (
 // DraftBranches is what the names of branches with drafts begin with.
 const DraftBranches = "holdfast/"
 
-// maxDocument bounds a document that is edited.
-const maxDocument = 1 << 20
-
 // Draft writes drafts of an incident for the folders. IDs that wait on branches
 // of earlier drafts are not given again.
 func (k *Knowledge) Draft(ctx context.Context, rec document.Record, opts draft.Options) (draft.Drafts, error) {
@@ -59,21 +55,12 @@ func idsOf(paths []string) []string {
 }
 
 // document reads a file of a folder.
-func (k *Knowledge) document(repo, file string) (_ []byte, err error) {
+func (k *Knowledge) document(repo, file string) ([]byte, error) {
 	i := slices.IndexFunc(k.folders, func(f knowledge.Folder) bool { return f.Name == repo })
 	if i < 0 {
 		return nil, fmt.Errorf("folder %q: %w", repo, fs.ErrNotExist)
 	}
-	f, err := k.folders[i].FS.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
-	if err == nil && len(b) > maxDocument {
-		err = fmt.Errorf("%s is larger than %d bytes", file, maxDocument)
-	}
-	return b, err
+	return knowledge.ReadFile(k.folders[i].FS, file)
 }
 
 // Branched is a commit with drafts.

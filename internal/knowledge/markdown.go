@@ -185,12 +185,13 @@ func isMark(c byte) bool {
 	return false
 }
 
-// maxDepth bounds the quotes and lists that one line may open: each costs the
+// maxDepth bounds the quotes and lists that stand in each other: each costs the
 // parser time for every other.
 const maxDepth = 64
 
-// tooDeep finds a line that opens more than maxDepth quotes and lists.
+// tooDeep finds a line that stands in more than maxDepth quotes and lists.
 func tooDeep(src []byte) (line int, deep bool) {
+	var items []int // indents of the items that stand in each other
 	for l := range bytes.Lines(src) {
 		line++
 		depth, last := 0, byte(0)
@@ -203,7 +204,38 @@ func tooDeep(src []byte) (line int, deep bool) {
 			}
 			last = c
 		}
-		if depth > maxDepth {
+		if depth > 0 {
+			indent := len(l) - len(bytes.TrimLeft(l, " \t"))
+			for len(items) > 0 && items[len(items)-1] >= indent {
+				items = items[:len(items)-1]
+			}
+			items = append(items, indent)
+		}
+		if depth > maxDepth || len(items) > maxDepth {
+			return line, true
+		}
+	}
+	return 0, false
+}
+
+// maxMissing bounds the cells that rows of tables lack: the parser adds them.
+const maxMissing = 10_000
+
+// tooWide finds the row by which tables lack more than maxMissing cells.
+func tooWide(src []byte) (line int, wide bool) {
+	columns, missing := 0, 0 // columns of the table that is open
+	for l := range bytes.Lines(src) {
+		line++
+		cells := bytes.Count(l, []byte("|"))
+		switch bare := bytes.Trim(l, " \t>\r\n"); {
+		case len(bare) == 0:
+			columns = 0
+		case cells > 1 && len(bytes.Trim(bare, "|:- \t")) == 0:
+			columns = max(columns, cells) // the dashes below the names of columns
+		default:
+			missing += max(0, columns-cells-1)
+		}
+		if missing > maxMissing {
 			return line, true
 		}
 	}

@@ -78,12 +78,8 @@ func (p *parser) readBody(md markdown.Parser) {
 		at += n
 		p.breaks = append(p.breaks, at)
 	}
-	if line, deep := tooDeep(p.src); deep {
-		p.problem(line+p.offset, fmt.Sprintf("opens more than %d quotes and lists", maxDepth), "the text of this file is left out")
-		return
-	}
-	if line, marked := tooMarked(p.src); marked {
-		p.problem(line+p.offset, fmt.Sprintf("has more than %d brackets and other marks in one paragraph", maxMarks), "the text of this file is left out")
+	if line, what := costly(p.src); what != "" {
+		p.problem(line+p.offset, what, "the text of this file is left out")
 		return
 	}
 	// The walk has no error of its own.

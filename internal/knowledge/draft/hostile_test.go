@@ -2,9 +2,11 @@ package draft_test
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/yuin/goldmark"
@@ -143,4 +145,43 @@ func newOnes(d draft.Drafts, b *knowledge.Base) int {
 		}
 	}
 	return len(seen)
+}
+
+// FuzzWrite drafts from any record into a repository with any decision in it: what
+// is written is text, what stood there stays, and a second time gives the same.
+func FuzzWrite(f *testing.F) {
+	f.Add("x | y\n# ADR-666: z", "# ADR-011: Outbox\n\n**Status**: accepted\n\n## Amendments\n", uint8(0))
+	f.Add("\x00\xff", "---\nid: ADR-011\n---\n\n# Outbox\n\n| Status | accepted |\n| --- | --- |\n", uint8(1))
+	f.Add("", "# 11. Outbox\r\n\r\n## Status\r\n\r\nAccepted\r\n", uint8(2))
+	all := repositories()
+	names := slices.Sorted(maps.Keys(all))
+	f.Fuzz(func(t *testing.T, evil, decision string, n uint8) {
+		w := maps.Clone(all[names[int(n)%len(names)]])
+		b := w.base(t)
+		a, ok := b.Artefact(first(b, knowledge.ADR))
+		if !ok || !utf8.ValidString(decision) {
+			return
+		}
+		w[a.Path] = decision
+		b = w.base(t)
+		rec := poisoned(evil)
+		rec.Incident.Trace[2].ID, rec.Incident.Trace[3].ID = first(b, knowledge.Bolt), first(b, knowledge.ADR)
+		got := w.write(t, rec, draft.Options{})
+		for _, file := range got.Files {
+			if !utf8.Valid(file.New) {
+				t.Errorf("%s is not UTF-8", file.Path)
+			}
+			at := 0
+			for _, l := range bytes.Split(file.Old, []byte("\n")) {
+				i := bytes.Index(file.New[at:], l)
+				if i < 0 {
+					t.Fatalf("%s loses %q", file.Path, l)
+				}
+				at += i + len(l)
+			}
+		}
+		if diff := cmp.Diff(got, w.write(t, rec, draft.Options{})); diff != "" {
+			t.Errorf("the second time (-first +second):\n%s", diff)
+		}
+	})
 }

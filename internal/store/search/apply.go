@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// sectionBits is how many bits of a row number count the sections of a
-// document. What a document has beyond that many joins its last section.
+// sectionBits is how many bits of a row number count the rows of a document. What
+// a document has beyond that many joins its last row, as far as it fits in.
 const (
 	sectionBits = 14
 	maxSections = 1 << sectionBits
@@ -207,23 +207,60 @@ func (w *filer) document(file int64, k Key, d *Document) error {
 	return nil
 }
 
-// fit returns at least one section, so that a title alone is found, and at most
-// maxSections.
+// maxText bounds the text of one row, in bytes: to mark the words that were found
+// costs the square of their number. A longer section takes several rows.
+const maxText = 32 << 10
+
+// fit returns the rows of a document: at least one, so that a title alone is found,
+// and at most maxSections.
 func fit(sections []Section) []Section {
-	switch {
-	case len(sections) == 0:
+	if len(sections) == 0 {
 		return []Section{{Line: 1}}
-	case len(sections) <= maxSections:
-		return sections
 	}
-	last := sections[maxSections-1]
+	out := make([]Section, 0, len(sections))
+	for _, s := range sections {
+		for len(s.Text) > maxText {
+			n := cutAt(s.Text, maxText)
+			piece, line := s, s.TextLine
+			if line == 0 {
+				line = s.Line + 1
+			}
+			piece.Text, piece.TextLine = s.Text[:n], line
+			s.TextLine, s.Text = line+strings.Count(piece.Text, "\n"), s.Text[n:]
+			out = append(out, piece)
+		}
+		out = append(out, s)
+	}
+	if len(out) <= maxSections {
+		return out
+	}
+	last := out[maxSections-1]
 	var b strings.Builder
 	b.WriteString(last.Text)
-	for _, s := range sections[maxSections:] {
+	for _, s := range out[maxSections:] {
+		if b.Len()+len(s.Heading)+len(s.Text) > maxText {
+			break
+		}
 		b.WriteString("\n" + s.Heading + "\n" + s.Text)
 	}
 	last.Text = b.String()
-	return append(sections[:maxSections-1:maxSections-1], last)
+	return append(out[:maxSections-1:maxSections-1], last)
+}
+
+// cutAt is where text is cut to at most n bytes: behind a line, or a word, or at
+// least a character.
+func cutAt(s string, n int) int {
+	for _, end := range []string{"\n", " "} {
+		if i := strings.LastIndex(s[:n], end); i > n/2 {
+			return i + 1
+		}
+	}
+	for i := n; i > n-utf8.UTFMax; i-- {
+		if utf8.RuneStart(s[i]) {
+			return i
+		}
+	}
+	return n
 }
 
 // separator stands around each label. clean keeps it, and the marks of

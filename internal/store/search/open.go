@@ -19,7 +19,7 @@ import (
 // is emptied.
 const (
 	application = 0x48467378 // "HFsx"
-	release     = 1
+	release     = 2
 )
 
 // readers is how many searches run at once.

@@ -534,3 +534,25 @@ func TestCancelledCallsLoseNothing(t *testing.T) {
 		apply(t, ix, many...)
 	}
 }
+
+// A long section is several rows: each part is found, on its line, and a search
+// for a word that it has a hundred thousand times does not hold anybody up.
+func TestLongSectionsAreFoundOnTheirLine(t *testing.T) {
+	t.Parallel()
+	ix := open(t, "")
+	filler := strings.Repeat("tapir grazes here\n", 40_000)
+	d := search.Document{ID: "ADR-1", Kind: "adr", Title: "Long", Sections: []search.Section{
+		{Heading: "Context", Line: 3, Text: filler + "okapi\n" + filler}, {Heading: "End", Line: 80_010, TextLine: 80_012, Text: strings.Repeat("é", 50_000) + " zebra"},
+	}}
+	apply(t, ix, search.Change{Key: search.Key{Path: "adr/1.md"}, Hash: "1", Documents: []search.Document{d}})
+	for word, line := range map[string]int{"okapi": 40_004, "zebra": 80_012, "grazes": 4} {
+		begin := time.Now()
+		hits := find(t, ix, word).Hits
+		if len(hits) != 1 || hits[0].Line != line {
+			t.Errorf("%s: %+v, want line %d", word, hits, line)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%s took %s", word, took)
+		}
+	}
+}
