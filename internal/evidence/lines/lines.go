@@ -67,6 +67,7 @@ func Mine(now, before Window, r *redact.Redactor) evidence.Logs {
 	m := miner{redacted: map[string]string{}, r: r}
 	here, there := parseAll(now.Lines), parseAll(before.Lines)
 	m.learn(here, there)
+	m.apart(here, there)
 	f := findings{miner: &m, now: m.tally(now.Lines, here), before: m.tally(before.Lines, there)}
 	f.compare(spread(now, before))
 	return evidence.Logs{

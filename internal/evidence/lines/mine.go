@@ -57,6 +57,68 @@ func (m *miner) learn(windows ...[]parsed) {
 	}
 }
 
+// oftener is how many times as often as any like it did before a failure says the
+// same until it is told apart from them.
+const oftener = 3
+
+// apart makes templates of their own of what failures say again and again now
+// where they said something else each time before: a place that takes any words
+// hides no new ones.
+func (m *miner) apart(now, before []parsed) {
+	was, is := m.formsOf(before), m.formsOf(now)
+	for id, forms := range is {
+		most := 0
+		for _, f := range was[id] {
+			most = max(most, f.count)
+		}
+		for text, f := range forms {
+			if most == 0 || f.count <= oftener*most {
+				continue // all of it is new, or this is no news
+			}
+			messages := f.messages
+			if w := was[id][text]; w != nil {
+				messages = slices.Concat(messages, w.messages)
+			}
+			for _, message := range messages {
+				m.kinds[statement{message, true}] = kind{with(id, " "+text), clip(text, maxText)}
+			}
+		}
+	}
+}
+
+// form is what some messages of a template have in common by the look of their
+// values alone.
+type form struct {
+	messages []string
+	count    int
+}
+
+// formsOf are the forms of the failures of a window, by template and text.
+func (m *miner) formsOf(ps []parsed) map[template.ID]map[string]*form {
+	counts := map[string]int{}
+	for _, p := range ps {
+		if isFailure(p.level) {
+			counts[p.message]++
+		}
+	}
+	out := map[template.ID]map[string]*form{}
+	for message, n := range counts {
+		mined := redact.ReplaceMarks(m.redact(message), value)
+		text, _ := withCodes(template.Mask([]byte(mined)), mined)
+		id := m.kinds[statement{message, true}].id
+		if out[id] == nil {
+			out[id] = map[string]*form{}
+		}
+		f := out[id][text]
+		if f == nil {
+			f = &form{}
+			out[id][text] = f
+		}
+		f.messages, f.count = append(f.messages, message), f.count+n
+	}
+	return out
+}
+
 // Template is what a message has in common with others of its log statement.
 type Template struct {
 	ID   template.ID

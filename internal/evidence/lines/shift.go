@@ -3,6 +3,7 @@ package lines
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/detect/template"
@@ -164,7 +165,40 @@ func (f *findings) notable() []evidence.Template {
 	slices.SortFunc(out, func(a, b found) int {
 		return cmp.Or(cmp.Compare(rank(a.Level), rank(b.Level)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Text, b.Text), cmp.Compare(a.ID, b.ID))
 	})
-	return f.shown(out[:min(len(out), maxTemplates)])
+	return f.shown(varied(out, maxTemplates))
+}
+
+// Of templates of the same level and beginning no more than alike are shown where
+// that leaves out others of the level: a statement that says something else each
+// time leaves room for what is said elsewhere.
+const (
+	alike     = 3
+	beginning = 3 // words
+)
+
+// varied are n of templates that are in order of their levels, in that order.
+func varied(all []found, n int) []found {
+	if len(all) <= n {
+		return all
+	}
+	begun := map[string]int{}
+	type choice struct{ at, rank, more int } // more than alike
+	choices := make([]choice, len(all))
+	for i, t := range all {
+		words := strings.Fields(t.Text)
+		key := t.Level + " " + strings.Join(words[:min(len(words), beginning)], " ")
+		begun[key]++
+		choices[i] = choice{i, rank(t.Level), max(begun[key]-alike, 0)}
+	}
+	slices.SortFunc(choices, func(a, b choice) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(min(a.more, 1), min(b.more, 1)), cmp.Compare(a.at, b.at))
+	})
+	out := make([]found, n)
+	slices.SortFunc(choices[:n], func(a, b choice) int { return cmp.Compare(a.at, b.at) })
+	for i, c := range choices[:n] {
+		out[i] = all[c.at]
+	}
+	return out
 }
 
 // fallen returns what comes less often than before or no more: first what is no

@@ -3,6 +3,7 @@ package lines
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,65 @@ func TestMineWithoutBoundsComparesCounts(t *testing.T) {
 		}
 		if name == "no bounds" && !got.Templates[0].Risen {
 			t.Errorf("%s: found %q", name, told(got))
+		}
+	}
+}
+
+// free are words in any order, of which no two lines have the same.
+func free(r *rand.Rand) string {
+	words := strings.Fields("invoice customer parse delivery missing field shipment quantity unknown country currency broken header signature payload encoding truncated voucher stale cursor")
+	r.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+	return strings.Join(words[:3+r.IntN(6)], " ")
+}
+
+// A failure that says something else each time hides no other: not one that comes
+// but once, as its texts are more than are shown, and not one in the words of its
+// statement that comes again and again, as any words are of its template.
+func TestFreeTextHidesNoFailure(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(10) {
+		r := rand.New(rand.NewPCG(41, seed))
+		now, before := windows()
+		for range 80 {
+			evenly(&now, 1, "ERROR could not process: "+free(r))
+			evenly(&before, 1, "ERROR could not process: "+free(r))
+		}
+		evenly(&now, 1, "ERROR disk is full")
+		evenly(&now, 4, "ERROR could not process: no more space")
+		evenly(&now, 2, "ERROR could not process: no signature")
+		got := told(Mine(now, before, nil))
+		for _, want := range []string{"ERROR disk is full 1/0 new=true risen=false", "ERROR could not process: no more space 4/0 new=true risen=false"} {
+			if !slices.Contains(got, want) {
+				t.Errorf("seed %d: %q is not among %q", seed, want, got)
+			}
+		}
+		if len(got) != maxTemplates {
+			t.Errorf("seed %d: %d templates are shown, and there is room for %d", seed, len(got), maxTemplates)
+		}
+	}
+}
+
+// Who is met often for the first time is news of a failure, and among many who come
+// as often is none.
+func TestAFailureIsToldApartOnlyWhenItIsOftener(t *testing.T) {
+	t.Parallel()
+	names := strings.Fields("ana bob cleo dora emil finn gina hugo iris jana karl lena mona nils olga paul")
+	for n, want := range map[int]bool{2: false, 12: false, 40: true} {
+		now, before := windows()
+		for _, name := range names {
+			evenly(&before, 4, "ERROR no login of user "+name+" today")
+			evenly(&now, 4, "ERROR no login of user "+name+" today")
+		}
+		evenly(&now, n, "ERROR no login of user zoe today")
+		evenly(&before, 1, "ERROR no login of user rose today")
+		evenly(&now, n, "ERROR no login of user rose today")
+		got := told(Mine(now, before, nil))
+		apart := slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "zoe") && strings.Contains(s, "new=true") })
+		if apart != want {
+			t.Errorf("%d times zoe: told apart is %t: %q", n, apart, got)
+		}
+		if risen := slices.Contains(got, fmt.Sprintf("ERROR no login of user rose today %d/1 new=false risen=true", n)); risen != want {
+			t.Errorf("%d times rose: told apart is %t: %q", n, risen, got)
 		}
 	}
 }
