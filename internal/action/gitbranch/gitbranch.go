@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ type Commit struct {
 	Message string
 	At      time.Time
 	Changes []Change
+	Onto    *Onto // nil = what the clone has checked out
 }
 
 const (
@@ -43,8 +45,8 @@ const (
 	maxOutput = 8 << 20
 )
 
-// Write makes the commit on top of what the clone has checked out and returns
-// its name. It refuses a default branch and one that exists (ErrExists), a path
+// Write makes the commit on top of what the clone has checked out, or of Onto, and
+// returns its name. It refuses a default branch and one that exists (ErrExists), a path
 // that leaves the clone or leads over a symbolic link, and a file that is not
 // what Old says at that commit. The branch appears whole or not at all. A branch
 // that holds this very commit is success: whoever was cut off may ask again.
@@ -64,8 +66,10 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 		}
 		return "", err
 	}
-	parent, err := l.head()
-	if err != nil {
+	var parent string
+	if c.Onto != nil {
+		parent = c.Onto.Commit
+	} else if parent, err = l.head(); err != nil {
 		return "", err
 	}
 	dir, err := os.MkdirTemp("", "holdfast-branch-")
@@ -76,6 +80,11 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 	g := &git{dir: dir, objects: filepath.Join(l.git, "objects"), at: c.At}
 	if err := g.prepare(ctx, parent); err != nil {
 		return "", err
+	}
+	if c.Onto != nil {
+		if err := g.bring(ctx, l, *c.Onto); err != nil {
+			return "", fmt.Errorf("branch %s in %s: %w", c.Branch, clone, err)
+		}
 	}
 	if sha, err = g.commit(ctx, parent, c); err != nil {
 		return "", fmt.Errorf("branch %s in %s: %w", c.Branch, clone, err)
@@ -149,6 +158,7 @@ func unix(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("
 type git struct {
 	dir     string
 	objects string // of the clone
+	beside  string // another object folder to read from; "" = none
 	at      time.Time
 }
 
@@ -230,7 +240,7 @@ func onto(committed []byte, ch Change) ([]byte, error) {
 	if bytes.Equal(committed, unix(ch.Old)) {
 		return unix(ch.New), nil
 	}
-	return nil, problem.Hinted(fmt.Errorf("%s has changes that are not committed", ch.Path), "commit them or set them aside first")
+	return nil, problem.Hinted(fmt.Errorf("%s has changes that are not committed, or that came meanwhile", ch.Path), "commit them or set them aside first")
 }
 
 // find is the file at a commit, "" when there is none. Every folder above it must
@@ -277,6 +287,10 @@ func checkPath(p string) error {
 // run runs one git command; neither the user's nor the machine's configuration
 // is read.
 func (g *git) run(ctx context.Context, stdin string, args ...string) (string, error) {
+	return g.runOn(ctx, strings.NewReader(stdin), args...)
+}
+
+func (g *git) runOn(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager"}, args...)...) //nolint:gosec // no shell; hashes and checked paths only
 	cmd.Dir = g.dir
 	stamp := fmt.Sprintf("%d +0000", g.at.Unix())
@@ -290,7 +304,10 @@ func (g *git) run(ctx context.Context, stdin string, args ...string) (string, er
 	if args[0] != "init" {
 		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+g.objects)
 	}
-	cmd.Stdin = strings.NewReader(stdin)
+	if g.beside != "" {
+		cmd.Env = append(cmd.Env, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+g.beside)
+	}
+	cmd.Stdin = stdin
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
