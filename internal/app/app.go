@@ -50,6 +50,7 @@ type App struct {
 	watch    *watch.Watch
 	sources  *sources
 	repos    *repositories
+	follower *follower
 	library  *library // nil when there is no knowledge repository
 	server   *http.Server
 	listener net.Listener
@@ -88,11 +89,11 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.sources = src
 	a.onClose("git", src.git.Close)
+	a.repos = src.repos
+	a.follower = newFollower(src.git, a.repos, o.Log)
 	if a.library = newLibrary(cfg, o.Cache, o.Log); a.library != nil {
+		a.library.follow = a.follower
 		a.onClose("library", a.library.Close)
-	}
-	if a.repos, err = newRepositories(cfg); err != nil {
-		return nil, err
 	}
 	exec, err := executors(cfg.Actions)
 	if err != nil {
@@ -146,7 +147,7 @@ func (a *App) Serve(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return a.sources.hold(loops) })
-	g.Go(func() error { return a.sources.git.Keep(loops, a.sources.repositories, a.log) })
+	g.Go(func() error { return a.sources.git.Keep(loops, a.sources.repositories, a.log, a.fetched) })
 	g.Go(func() error {
 		if a.library != nil {
 			a.library.Warm(loops)
@@ -171,6 +172,13 @@ func (a *App) Serve(ctx context.Context) error {
 	a.started.Store(true)
 	a.log.InfoContext(ctx, "serving", "url", a.URL())
 	return g.Wait()
+}
+
+// fetched makes the knowledge be read again.
+func (a *App) fetched(string) {
+	if a.library != nil {
+		a.library.Changed()
+	}
 }
 
 // runJobs runs every loop's handlers.

@@ -87,7 +87,7 @@ func ConfiguredKnowledge(f config.Folder, cache string) (*Knowledge, error) {
 }
 
 func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge, error) {
-	folders, done, err := openFolders(dirs)
+	folders, done, err := openFolders(dirs, openDir)
 	if err != nil {
 		done()
 		return nil, problem.Hinted(err, "name a folder that holds Markdown files")

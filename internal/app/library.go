@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -20,9 +19,10 @@ import (
 // library is the knowledge repository as the server knows it: read once for all
 // who ask, at most a minute old. Close it.
 type library struct {
-	dirs  []string
-	cache string
-	log   *slog.Logger
+	dirs   []string
+	cache  string
+	log    *slog.Logger
+	follow *follower // nil = folders are read as files
 
 	changed atomic.Int64 // counts what Changed was told
 
@@ -30,8 +30,9 @@ type library struct {
 	reader *knowledge.Reader
 	base   *knowledge.Base
 	readAt time.Time
-	read   int64 // of changed, when the folders were read
-	failed error // of the folders that could not be read then
+	read   int64             // of changed, when the folders were read
+	failed error             // of the folders that could not be read then
+	at     map[string]string // commits of the folders that are not read as files
 
 	indexing sync.Mutex // held while the index is brought up to date
 	index    *search.Index
@@ -67,7 +68,7 @@ func (l *library) state(ctx context.Context) (base *knowledge.Base, failed, err 
 	if l.base != nil && l.read == changed && time.Since(l.readAt) < rereadAfter {
 		return l.base, l.failed, nil
 	}
-	base, failed = l.readFolders()
+	base, failed = l.readFolders(ctx)
 	if failed != nil {
 		l.log.WarnContext(ctx, "knowledge folder can't be read", "error", failed)
 	}
@@ -82,8 +83,13 @@ func (l *library) state(ctx context.Context) (base *knowledge.Base, failed, err 
 }
 
 // readFolders returns nothing when no folder can be read.
-func (l *library) readFolders() (*knowledge.Base, error) {
-	folders, done, failed := openFolders(l.dirs)
+func (l *library) readFolders(ctx context.Context) (*knowledge.Base, error) {
+	at := map[string]string{}
+	folders, done, failed := openFolders(l.dirs, func(dir string) (opened, error) {
+		o, err := l.follow.open(ctx, dir)
+		at[dir] = o.commit
+		return o, err
+	})
 	defer done()
 	if len(folders) == 0 {
 		return nil, failed
@@ -92,6 +98,7 @@ func (l *library) readFolders() (*knowledge.Base, error) {
 	if err != nil {
 		return nil, errors.Join(failed, fmt.Errorf("knowledge: %w", err))
 	}
+	l.at = at
 	return base, failed
 }
 
@@ -150,16 +157,25 @@ func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, er
 	return l.index, base, nil
 }
 
-// Source reads a file of the repository, as knowledge.ReadFile does.
+// commitOf is the commit at which Base has a folder; "" = its files.
+func (l *library) commitOf(dir string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at[dir]
+}
+
+// Source reads a file of the repository as Base has it, as knowledge.ReadFile does.
 func (l *library) Source(repo, path string) ([]byte, error) {
-	folders, done, err := openFolders(l.dirs)
-	defer done()
-	for _, f := range folders {
-		if f.Name == repo {
-			return knowledge.ReadFile(f.FS, path)
-		}
+	i := slices.Index(folderNames(l.dirs), repo)
+	if i < 0 {
+		return nil, fmt.Errorf("no knowledge folder is called %q", repo)
 	}
-	return nil, errors.Join(fmt.Errorf("no knowledge folder is called %q", repo), err)
+	o, err := l.follow.again(context.Background(), l.dirs[i], l.commitOf(l.dirs[i])) // bounded by itself
+	if err != nil {
+		return nil, fmt.Errorf("open knowledge folder: %w", err)
+	}
+	defer o.done()
+	return knowledge.ReadFile(o.fs, path)
 }
 
 // named are the folders by the names that they have in Base.
@@ -184,23 +200,23 @@ func (l *library) Close() error {
 	return err
 }
 
-// openFolders opens folders so that no link leads out of them. What can't be
-// opened is told in the error beside the others. done closes them.
-func openFolders(dirs []string) (folders []knowledge.Folder, done func(), err error) {
-	var roots []*os.Root
+// openFolders opens folders. What can't be opened is told in the error beside the
+// others. done closes them.
+func openFolders(dirs []string, open func(dir string) (opened, error)) (folders []knowledge.Folder, done func(), err error) {
+	var all []opened
 	names := folderNames(dirs)
 	for i, dir := range dirs {
-		root, e := os.OpenRoot(dir)
+		o, e := open(dir)
 		if e != nil {
 			err = errors.Join(err, fmt.Errorf("open knowledge folder: %w", e))
 			continue
 		}
-		roots = append(roots, root)
-		folders = append(folders, knowledge.Folder{Name: names[i], FS: root.FS()})
+		all = append(all, o)
+		folders = append(folders, knowledge.Folder{Name: names[i], FS: o.fs})
 	}
 	return folders, func() {
-		for _, r := range roots {
-			_ = r.Close() // only read from
+		for _, o := range all {
+			o.done()
 		}
 	}, err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/ingest"
 	ingestalertmanager "github.com/holdfast-sre/holdfast/internal/ingest/alertmanager"
 	ingestdeploy "github.com/holdfast-sre/holdfast/internal/ingest/deploy"
+	"github.com/holdfast-sre/holdfast/internal/ingest/gitpush"
 	ingestwebhook "github.com/holdfast-sre/holdfast/internal/ingest/webhook"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
 	notifylog "github.com/holdfast-sre/holdfast/internal/notify/log"
@@ -179,6 +180,22 @@ func (a *App) webhooks(mux *http.ServeMux, o Options, registry *prometheus.Regis
 		}
 		mux.Handle("POST "+d.path, door)
 	}
+	return a.gitDoor(mux, o, registry)
+}
+
+// gitDoor mounts the door for news of repositories.
+func (a *App) gitDoor(mux *http.ServeMux, o Options, registry *prometheus.Registry) error {
+	var senders []gitpush.Sender
+	for _, in := range o.Folder.Config.Intake {
+		if in.Type == config.IntakeGit {
+			senders = append(senders, gitpush.Sender{Name: in.Name, Secret: in.Token.Reveal()})
+		}
+	}
+	door, err := gitpush.New(gitpush.Options{Senders: senders, Pushed: a.follower.pushed, Log: o.Log, Metrics: registry})
+	if err != nil {
+		return err
+	}
+	mux.Handle("POST /webhook/git", door)
 	return nil
 }
 

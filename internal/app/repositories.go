@@ -19,8 +19,9 @@ type repositories struct {
 // repository is one clone.
 type repository struct {
 	config.Repository
-	top   string   // its folder, links resolved
-	forge proposer // nil when none is configured
+	top      string   // its folder, links resolved
+	forge    proposer // nil when none is configured
+	followed bool     // its remote is asked for news
 }
 
 // proposer offers a branch for review.
@@ -28,12 +29,13 @@ type proposer interface {
 	Propose(ctx context.Context, r forge.Request) (forge.Opened, error)
 	Ready(ctx context.Context) error
 	Project() string
+	Header(remote string) (string, error)
 }
 
 func newRepositories(cfg config.Config) (*repositories, error) {
 	out := &repositories{}
 	for _, r := range cfg.Repositories {
-		one := repository{Repository: r, top: realPath(r.Path)}
+		one := repository{Repository: r, top: realPath(r.Path), followed: cfg.Followed(r)}
 		if f := r.Forge; f != nil {
 			client, err := forge.New(forge.Options{
 				Type: forge.Type(f.Type), URL: f.URL, Project: f.Project, Base: f.Base, Draft: f.Draft, CAFile: f.CAFile,

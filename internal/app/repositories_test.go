@@ -22,8 +22,9 @@ func (a *asked) Propose(_ context.Context, r forge.Request) (forge.Opened, error
 	a.r, a.times = r, a.times+1
 	return forge.Opened{URL: "https://git.example.com/shop/booking/pulls/7"}, a.err
 }
-func (*asked) Ready(context.Context) error { return nil }
-func (*asked) Project() string             { return "https://git.example.com/shop/booking" }
+func (*asked) Ready(context.Context) error   { return nil }
+func (*asked) Header(string) (string, error) { return "", nil }
+func (*asked) Project() string               { return "https://git.example.com/shop/booking" }
 
 func TestProposeFindsTheForgeOfAClone(t *testing.T) {
 	t.Parallel()

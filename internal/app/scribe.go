@@ -70,7 +70,11 @@ func (s *scribe) Branch(ctx context.Context, incidentID string, files []draft.Fi
 		notes = append(notes, dir+" is in no git clone: its documents are not on a branch")
 	}
 	for _, top := range slices.Sorted(maps.Keys(changes)) {
-		b, err := firstFree(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top]})
+		onto, err := s.library.onto(ctx, top)
+		if err != nil {
+			return out, notes, err
+		}
+		b, err := firstFree(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top], Onto: onto})
 		if err != nil {
 			return out, notes, err
 		}

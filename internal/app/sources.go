@@ -50,6 +50,7 @@ type sources struct {
 	alertmanagers map[string]*alertmanager.Source
 	git           *git.Source
 	repositories  []string // clones that the catalog names
+	repos         *repositories
 	ready         map[string]func(context.Context) error
 	standing      []*postgres.Source // keep a connection
 	changes       func(ctx context.Context, environment string, services []string, from, to time.Time) ([]change.Change, error)
@@ -77,15 +78,19 @@ func newSources(f config.Folder, st *store.Store, red *redact.Redactor, cache st
 		}
 	}
 	var err error
-	if s.git, err = git.New(git.Options{Name: "git", Cache: gitCache(cache)}); err != nil {
+	if s.repos, err = newRepositories(f.Config); err != nil {
+		return nil, err
+	}
+	if s.git, err = git.New(git.Options{Name: "git", Cache: gitCache(cache), Fetch: s.repos.fetch()}); err != nil {
 		return nil, fmt.Errorf("source git: %w", err)
 	}
 	s.collectors = append(s.collectors, collector{Collector: s.git})
 	for _, svc := range f.Catalog.Services() {
 		if svc.Repository.Path != "" {
-			s.repositories = append(s.repositories, svc.Repository.Path)
+			s.repositories = append(s.repositories, realPath(svc.Repository.Path))
 		}
 	}
+	s.repositories = append(s.repositories, s.repos.paths()...)
 	s.changes = func(context.Context, string, []string, time.Time, time.Time) ([]change.Change, error) {
 		return nil, nil
 	}

@@ -179,12 +179,13 @@ const (
 	IntakeAlertmanager IntakeType = "alertmanager" // POST /webhook/alertmanager
 	IntakeWebhook      IntakeType = "webhook"      // POST /webhook/generic
 	IntakeDeploy       IntakeType = "deploy"       // POST /webhook/deploy
+	IntakeGit          IntakeType = "git"          // POST /webhook/git
 )
 
 // Values lists the types.
-func (IntakeType) Values() []string { return []string{"alertmanager", "webhook", "deploy"} }
+func (IntakeType) Values() []string { return []string{"alertmanager", "webhook", "deploy", "git"} }
 
-// Intake is one sender of signals or changes.
+// Intake is one sender of signals, changes or news of a repository.
 type Intake struct {
 	Name          string            `yaml:"name" strict:"required"`
 	Type          IntakeType        `yaml:"type" strict:"required"`

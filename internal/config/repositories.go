@@ -19,6 +19,7 @@ type Repository struct {
 	Path   string        `yaml:"path" strict:"required" doc:"the clone: a knowledge folder lies in it, or a service names it; relative to this file"`
 	Fetch  time.Duration `yaml:"fetch" doc:"how often the remote is asked for news; never by itself when left out"`
 	Remote string        `yaml:"remote" doc:"of the clone; origin when left out"`
+	Branch string        `yaml:"branch" doc:"of the remote, from which knowledge is read once it was fetched; the one that the clone has checked out when left out"`
 	Forge  *Forge        `yaml:"forge" doc:"where drafts become pull or merge requests"`
 }
 
@@ -46,6 +47,12 @@ type Forge struct {
 	Credential `yaml:",inline"`
 }
 
+// Followed reports whether the remote of a repository is asked for news: by the
+// clock, or when a forge calls.
+func (c Config) Followed(r Repository) bool {
+	return r.Fetch > 0 || slices.ContainsFunc(c.Intake, func(in Intake) bool { return in.Type == IntakeGit })
+}
+
 // minFetch is the shortest time between two fetches.
 const minFetch = 10 * time.Second
 
@@ -69,6 +76,9 @@ func (l *loader) repositories() {
 		}
 		if !remoteName.MatchString(r.Remote) {
 			l.problem(append(where, "remote"), "write the name that git remote shows", "%q is no name of a remote", r.Remote)
+		}
+		if r.Branch != "" && !branchName.MatchString(r.Branch) {
+			l.problem(append(where, "branch"), "write its name, such as main", "%q is no name of a branch", r.Branch)
 		}
 		if r.Forge != nil {
 			l.forge(append(where, "forge"), *r.Forge)
@@ -107,6 +117,10 @@ func secretInClear(raw string) bool {
 
 // warnRepositories names what is allowed and will surprise.
 func (f *Folder) warnRepositories(add func(what, hint string)) {
+	calls := slices.IndexFunc(f.Config.Intake, func(in Intake) bool { return in.Type == IntakeGit })
+	if calls >= 0 && len(f.Config.Repositories) == 0 {
+		add(fmt.Sprintf("intake %s announces pushes, and no repository is configured to fetch", f.Config.Intake[calls].Name), "add repositories: [{path: …}]")
+	}
 	for _, r := range f.Config.Repositories {
 		if r.Forge != nil && secretInClear(r.Forge.URL) {
 			add(fmt.Sprintf("the token of %s travels unencrypted to %s", r.Forge.Project, r.Forge.URL), "use https")

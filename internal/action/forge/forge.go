@@ -345,3 +345,17 @@ func quiet(body string) string {
 	body = mention.ReplaceAllString(body, "$1@\u200b$2")
 	return issue.ReplaceAllString(body, "$1#\u200b$2")
 }
+
+// Header signs git in at a remote of the site; it is empty for any other, which
+// must not see the token.
+func (c *Client) Header(remote string) (string, error) {
+	u, err := url.Parse(remote)
+	if err != nil || u.User != nil || u.Scheme != c.site.Scheme || !strings.EqualFold(u.Host, c.site.Host) {
+		return "", nil //nolint:nilerr // what is no URL is no remote of the site
+	}
+	auth, err := c.web.basic(c.dialect.user())
+	if err != nil {
+		return "", err
+	}
+	return "Authorization: " + auth, nil
+}

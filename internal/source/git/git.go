@@ -58,6 +58,7 @@ type Source struct {
 	cache     string // of mirrors; empty = made when it is first needed
 	temporary bool
 	mirrors   map[string]*mirror
+	asked     map[string]chan struct{} // by the folder of a clone that is kept
 }
 
 // Commit is one commit, with what its trailers say.

@@ -290,7 +290,8 @@ type memory struct {
 	Branches map[string]string `json:"branches,omitempty"` // remote-tracking ones, when last looked at
 	Fetched  time.Time         `json:"fetched"`            // last success
 	Tried    time.Time         `json:"tried"`
-	Graph    string            `json:"graph,omitempty"` // the references that the commit-graph was written for
+	Failed   string            `json:"failed,omitempty"` // why the last try was none
+	Graph    string            `json:"graph,omitempty"`  // the references that the commit-graph was written for
 }
 
 func (m *mirror) remember() memory {

@@ -1,11 +1,11 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -14,11 +14,32 @@ import (
 // Fetch says whether and how the remotes of clones are asked for news. What
 // comes is kept beside the clone, which is not changed.
 type Fetch struct {
-	Every   time.Duration // 0 = never
+	Every   time.Duration // of clones that Remotes does not name; 0 = never
 	Timeout time.Duration // of one fetch; 0 = 1 min
+	// Remotes says how single clones are fetched, by folder with links resolved.
+	Remotes map[string]Remote
 	// Env is what git and ssh may know of the user: HOME, PATH, SSH_AUTH_SOCK,
 	// as NAME=VALUE.
 	Env []string
+}
+
+// Remote is how one clone is fetched.
+type Remote struct {
+	Name  string        // of the clone's remote; "" = origin
+	Every time.Duration // 0 = only when asked
+	// Header gives the header that signs in at a URL; "" = none. The clone says the
+	// URL: only a host that somebody else named may be signed in to. nil = never.
+	Header func(url string) (string, error)
+}
+
+// remote is how a clone is fetched; ok is false when it is not.
+func (s *Source) remote(m *clone) (r Remote, ok bool) {
+	r, ok = s.o.Fetch.Remotes[m.top]
+	if !ok && s.o.Fetch.Every > 0 {
+		r, ok = Remote{Every: s.o.Fetch.Every}, true
+	}
+	r.Name = cmp.Or(r.Name, "origin")
+	return r, ok
 }
 
 const (
@@ -42,6 +63,8 @@ type State struct {
 	Forced  []Forced  // branches whose history was rewritten since the last look
 	// Failed is what could not be done; older data is used.
 	Failed []string
+
+	stamp string // of the references; changes when one does
 }
 
 // Forced is a branch of the remote that no longer holds what it held.
@@ -74,6 +97,11 @@ func (s State) Findings() []string {
 // history is the same, and slower. An error means that the clone can't be read;
 // an unreachable remote is in State.Failed.
 func (s *Source) Refresh(ctx context.Context, repo string, now time.Time) (State, error) {
+	return s.refresh(ctx, repo, now, false)
+}
+
+// refresh is Refresh; asked fetches before it is due.
+func (s *Source) refresh(ctx context.Context, repo string, now time.Time, asked bool) (State, error) {
 	m, err := s.open(ctx, repo)
 	if err != nil {
 		return State{}, err
@@ -82,13 +110,17 @@ func (s *Source) Refresh(ctx context.Context, repo string, now time.Time) (State
 	defer m.refreshing.Unlock()
 	mem := m.remember()
 	var st State
-	if err := s.fetch(ctx, m, &mem, now); err != nil {
-		st.Failed = append(st.Failed, "the remote was not fetched, what the clone holds is used: "+err.Error())
+	if err := s.fetch(ctx, m, &mem, now, asked); err != nil {
+		mem.Failed = err.Error()
+	}
+	if mem.Failed != "" {
+		st.Failed = append(st.Failed, "the remote was not fetched, what the clone holds is used: "+mem.Failed)
 	} else if !mem.Tried.IsZero() {
 		if m, err = s.open(ctx, repo); err != nil {
 			return State{}, err
 		}
 	}
+	st.stamp = m.stamp
 	st.Head, st.Branch = m.refs.head, strings.TrimPrefix(m.refs.branch, "refs/heads/")
 	st.Shallow, st.Partial, st.Fetched = len(m.shallow) > 0, m.partial, mem.Fetched
 	if st.Dirty, err = s.Dirty(ctx, repo); err != nil {
@@ -160,16 +192,14 @@ func (s *Source) writeGraph(ctx context.Context, m *clone, mem *memory) error {
 	return err
 }
 
-// fetch asks the clone's remote "origin" for branches and tags.
-func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time) error {
-	if s.o.Fetch.Every == 0 || now.Sub(mem.Tried) < s.o.Fetch.Every {
+// fetch asks the clone's remote for branches and tags.
+func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time, asked bool) error {
+	r, ok := s.remote(m)
+	if !ok || !asked && (r.Every == 0 || now.Sub(mem.Tried) < r.Every) {
 		return nil
 	}
-	url, err := s.setting(ctx, m.common, "remote.origin.url")
+	url, env, err := s.reach(ctx, m, r)
 	if err != nil || url == "" {
-		return err
-	}
-	if url, err = fetchable(url, m.top); err != nil {
 		return err
 	}
 	mem.Tried = now
@@ -179,20 +209,109 @@ func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time
 			"-c", "protocol.allow=always", "fetch", "--quiet", "--no-tags", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
 			"--no-recurse-submodules", "--", url, "+refs/heads/*:" + fetchedHeads + "*", "+refs/tags/*:" + fetchedTags + "*",
 		},
-		env: s.fetchEnvironment(),
+		env: env,
 	})
 	m.mu.Lock()
 	delete(m.written, "packed-refs")
 	delete(m.written, "shallow")
 	m.mu.Unlock()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		return fmt.Errorf("fetch %s: %w", redactURL(url), err)
-	}
 	if err != nil {
-		return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), url, redactURL(url)))
+		return s.unfetched(ctx, url, env, err)
 	}
-	mem.Fetched = now
+	mem.Fetched, mem.Failed = now, ""
 	return nil
+}
+
+// Reach asks the clone's remote for its branches, without fetching any. It is an
+// error when the clone is not one that is fetched.
+func (s *Source) Reach(ctx context.Context, repo string) error {
+	m, err := s.open(ctx, repo)
+	if err != nil {
+		return err
+	}
+	r, ok := s.remote(m)
+	if !ok {
+		return fmt.Errorf("repository %s is not fetched", repo)
+	}
+	url, env, err := s.reach(ctx, m, r)
+	if err != nil {
+		return err
+	}
+	_, err = s.git(ctx, m, call{timeout: s.o.Fetch.Timeout, args: []string{"-c", "protocol.allow=always", "ls-remote", "--heads", "--", url}, env: env})
+	if err != nil {
+		return s.unfetched(ctx, url, env, err)
+	}
+	return nil
+}
+
+// Objects is the folder with what was fetched for a clone. It is only to be read.
+func (s *Source) Objects(ctx context.Context, repo string) (string, error) {
+	m, err := s.open(ctx, repo)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(m.dir, "objects"), nil
+}
+
+// RemoteURL is where a remote of the clone is, as the clone says it.
+func (s *Source) RemoteURL(ctx context.Context, repo, name string) (string, error) {
+	m, err := s.open(ctx, repo)
+	if err != nil {
+		return "", err
+	}
+	return s.setting(ctx, m.common, "remote."+name+".url")
+}
+
+// reach finds where the remote is and what git needs to get there. A clone
+// without the remote has no URL, and none is needed unless it was named.
+func (s *Source) reach(ctx context.Context, m *clone, r Remote) (url string, env []string, err error) {
+	url, err = s.setting(ctx, m.common, "remote."+r.Name+".url")
+	if err != nil {
+		return "", nil, err
+	}
+	if _, named := s.o.Fetch.Remotes[m.top]; url == "" && named {
+		return "", nil, fmt.Errorf("the clone has no remote %q", r.Name)
+	} else if url == "" {
+		return "", nil, nil
+	}
+	if url, err = fetchable(url, m.top); err != nil {
+		return "", nil, err
+	}
+	env = s.fetchEnvironment()
+	if r.Header == nil {
+		return url, env, nil
+	}
+	header, err := r.Header(url)
+	if err != nil {
+		return "", nil, fmt.Errorf("sign in at the remote: %w", err)
+	}
+	if header != "" { // in the environment: arguments can be read by every user of the machine
+		env = append(env, "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=http.extraHeader", "GIT_CONFIG_VALUE_0="+header,
+			"GIT_CONFIG_KEY_1=http.followRedirects", "GIT_CONFIG_VALUE_1=false")
+	}
+	return url, env, nil
+}
+
+// unfetched says why a remote did not answer, without the secrets of its URL.
+func (s *Source) unfetched(ctx context.Context, url string, env []string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("fetch %s: it did not end within %s", redactURL(url), s.o.Fetch.Timeout)
+	}
+	text := strings.ReplaceAll(err.Error(), url, redactURL(url))
+	for _, e := range env {
+		if _, header, ok := strings.Cut(e, "=Authorization: "); ok {
+			text = strings.ReplaceAll(text, strings.TrimPrefix(header, "Basic "), "***")
+		}
+	}
+	for _, mark := range []string{"could not read Username", "could not read Password", "Authentication failed", "Permission denied", "Host key verification failed", "error: 403"} {
+		if strings.Contains(text, mark) {
+			return fmt.Errorf("it wants credentials that Holdfast does not have: add forge with a token, or a key for ssh without a passphrase: %s", text)
+		}
+	}
+	return errors.New(text)
 }
 
 // fetchEnvironment lets ssh and the helpers of git see what they need, and
@@ -200,4 +319,27 @@ func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time
 func (s *Source) fetchEnvironment() []string {
 	env := append([]string{"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oConnectTimeout=10"}, s.o.Fetch.Env...)
 	return append(append(env, environment()...), "GIT_ALLOW_PROTOCOL="+transports)
+}
+
+// Fetched is the commit of a branch of the remote as it was last fetched; without
+// a branch that of the one which the clone has checked out. An empty commit has a
+// reason.
+func (s *Source) Fetched(ctx context.Context, repo, branch string) (commit, why string, err error) {
+	m, err := s.open(ctx, repo)
+	if err != nil {
+		return "", "", err
+	}
+	if branch == "" {
+		branch = strings.TrimPrefix(m.refs.branch, "refs/heads/")
+	}
+	if branch == "" {
+		return "", "the clone has no branch checked out: name one with branch", nil
+	}
+	if commit := m.refs.names[fetchedHeads+branch]; commit != "" {
+		return commit, "", nil
+	}
+	if m.remember().Fetched.IsZero() {
+		return "", "nothing has been fetched yet", nil
+	}
+	return "", "the remote has no branch " + branch, nil
 }

@@ -122,8 +122,12 @@ func TestAnUnreachableRemoteIsAFinding(t *testing.T) {
 	if _, err := s.Blame(t.Context(), dir, "", "a", 1); err != nil {
 		t.Errorf("without its remote: %v", err)
 	}
-	if st := refresh(t, s, dir, noon.Add(time.Second)); len(st.Failed) > 0 {
-		t.Errorf("it was tried again at once: %+v", st)
+	runIn(t, dir, noon, "remote", "set-url", "origin", w.dir)
+	if st := refresh(t, s, dir, noon.Add(time.Second)); len(st.Failed) == 0 {
+		t.Errorf("it was tried again at once, or the failure forgotten: %+v", st)
+	}
+	if st := refresh(t, s, dir, noon.Add(time.Hour)); len(st.Failed) > 0 || !st.Fetched.Equal(noon.Add(time.Hour)) {
+		t.Errorf("when it is reachable again: %+v", st)
 	}
 }
 
@@ -200,7 +204,7 @@ func TestKeepSaysWhatLimitsHistory(t *testing.T) {
 		cancel() // what follows the first line is not waited for
 		return said.Write(p)
 	}), nil))
-	if err := source(t).Keep(ctx, []string{gone, w.dir, gone}, log); err != nil {
+	if err := source(t).Keep(ctx, []string{gone}, log, nil); err != nil {
 		t.Error(err)
 	}
 	if got := said.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, gone) || !strings.Contains(got, "not a git repository") {

@@ -1,0 +1,209 @@
+package app
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/source/git"
+)
+
+const hookSecret = "0123456789abcdef0123456789"
+
+// followedHouse is a house whose clone has a remote, and that hears of pushes.
+func followedHouse(t *testing.T) (h house, remote string) {
+	t.Helper()
+	h = newHouse(t, `
+repositories: [{path: booking, fetch: 1h}]
+intake: [{name: forge, type: git, token_file: hook}]
+`)
+	write(t, filepath.Join(filepath.Dir(h.file), "hook"), hookSecret)
+	remote = filepath.Join(t.TempDir(), "shop", "booking.git")
+	h.git("clone", "-q", "--bare", h.clone, remote)
+	h.git("remote", "add", "origin", remote)
+	return h, remote
+}
+
+// push makes a commit at the remote, as somebody else does.
+func (h house) push(remote, file, text string) (commit string) {
+	h.t.Helper()
+	other := h
+	other.clone = h.t.TempDir()
+	other.git("clone", "-q", remote, ".")
+	write(h.t, filepath.Join(other.clone, filepath.FromSlash(file)), text)
+	other.git("add", "-A")
+	other.git("commit", "-q", "-m", "add "+file)
+	other.git("push", "-q", "origin", "main")
+	return other.git("rev-parse", "HEAD")
+}
+
+// event tells the server of a push, signed with a secret.
+func event(t *testing.T, a *App, remote, secret string) int {
+	t.Helper()
+	body := fmt.Appendf(nil, `{"ref":"refs/heads/main","repository":{"full_name":"shop/booking","clone_url":"https://git.example.com/shop/booking.git","ssh_url":%q}}`, remote)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.URL()+"/webhook/git", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-GitHub-Event", "push")
+	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// knows waits until the server's knowledge holds an artefact.
+func knows(t *testing.T, a *App, id string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for {
+		base, err := a.library.Base(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := base.Artefact(id); ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("the server does not know %s", id)
+		}
+	}
+}
+
+// TestKnowledgeFollowsTheRemote: a push is heard of, fetched beside the clone, read
+// from the fetched branch, and what is drafted then stands on it.
+func TestKnowledgeFollowsTheRemote(t *testing.T) {
+	t.Parallel()
+	h, remote := followedHouse(t)
+	first := h.push(remote, "docs/ADR-024-queue.md", "# ADR-024: Queue\n\n**Status**: accepted\n")
+	write(t, filepath.Join(h.clone, "docs", "ADR-099-mine.md"), "# ADR-099: Not committed\n")
+	was := h.git("status", "--porcelain=v2", "--branch") + h.git("for-each-ref")
+	a, stop := h.serve(nil)
+	knows(t, a, "ADR-024") // fetched at start
+	if base, err := a.library.Base(t.Context()); err != nil {
+		t.Fatal(err)
+	} else if _, ok := base.Artefact("ADR-099"); ok {
+		t.Error("what nobody has committed is read")
+	}
+	if text, err := a.library.Source("", "ADR-024-queue.md"); err != nil || !strings.HasPrefix(string(text), "# ADR-024") {
+		t.Errorf("its text is %q, %v", text, err)
+	}
+	second := h.push(remote, "docs/FIX-041-late.md", "# FIX-041: Late\n\n**ADR**: ADR-024\n")
+	if code := event(t, a, remote, "another secret of 26 bytes"); code != http.StatusUnauthorized {
+		t.Errorf("a wrong signature is answered %d", code)
+	}
+	if code := event(t, a, "/srv/other.git", hookSecret); code != http.StatusOK {
+		t.Errorf("a push to another repository is answered %d", code)
+	}
+	if code := event(t, a, remote, hookSecret); code != http.StatusAccepted {
+		t.Errorf("a push is answered %d", code)
+	}
+	knows(t, a, "FIX-041")
+	if got := h.git("status", "--porcelain=v2", "--branch") + h.git("for-each-ref"); got != was {
+		t.Errorf("the clone changed:\n%s\nwas\n%s", got, was)
+	}
+	id := resolve(t, a, nil)
+	inc, events := drafted(t, a.Store(), id, 1)
+	stop()
+	ids := idsOfFiles(inc.Drafts[0])
+	if !slices.ContainsFunc(ids, func(s string) bool { return s > "fix-bolt FIX-041" && strings.HasPrefix(s, "fix-bolt FIX-") }) {
+		t.Errorf("drafted %v: an ID that the remote has may be given again\n%v", ids, events)
+	}
+	branch := "holdfast/" + strings.ToLower(id)
+	if got := h.git("rev-parse", branch+"^"); got != second || got == first {
+		t.Errorf("the drafts stand on %s, want %s", got, second)
+	}
+	h.git("fsck", "--strict", "--no-dangling")
+	if _, err := os.Stat(filepath.Join(h.clone, "docs", "FIX-041-late.md")); err == nil {
+		t.Error("the working tree was changed")
+	}
+}
+
+// TestWhatWasReadStays: a branch that the remote deletes, and a remote that is gone.
+func TestWhatWasReadStays(t *testing.T) {
+	t.Parallel()
+	h, remote := followedHouse(t)
+	commit := h.push(remote, "docs/ADR-024-queue.md", "# ADR-024: Queue\n")
+	cfg, err := config.Load(h.file, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	repos, err := newRepositories(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := git.New(git.Options{Name: "git", Cache: t.TempDir(), Fetch: repos.fetch()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	f := newFollower(src, repos, slog.New(slog.NewTextHandler(&said, nil)))
+	docs := filepath.Join(h.clone, "docs")
+	if got, _, _ := f.commit(t.Context(), docs); got != "" || !strings.Contains(said.String(), "nothing has been fetched yet") {
+		t.Errorf("before the first fetch: %q, %s", got, said.String())
+	}
+	at := time.Now()
+	look := func() string {
+		t.Helper()
+		at = at.Add(2 * time.Hour)
+		if _, err := src.Refresh(t.Context(), h.clone, at); err != nil {
+			t.Fatal(err)
+		}
+		got, _, inside := f.commit(t.Context(), docs)
+		if inside != "docs" {
+			t.Errorf("the folder is %q in its clone", inside)
+		}
+		return got
+	}
+	if got := look(); got != commit {
+		t.Errorf("fetched: %q", got)
+	}
+	h.git("-C", remote, "branch", "-m", "main", "other")
+	said.Reset()
+	if first, second := look(), look(); first != commit || second != commit || strings.Count(said.String(), "the remote has no branch main: what it held last is read") != 1 {
+		t.Errorf("a deleted branch: %s", said.String())
+	}
+	if err := os.RemoveAll(remote); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got != commit {
+		t.Errorf("a remote that is gone: %q", got)
+	}
+}
+
+func TestPlacesOfRemotes(t *testing.T) {
+	t.Parallel()
+	for _, same := range [][]string{
+		{"https://git.example.com/shop/booking.git", "git@git.example.com:shop/booking.git", "ssh://git@Git.example.com:2222/shop/booking", "https://ana@git.example.com/shop/booking/"},
+		{"/srv/shop/booking.git", "/srv/shop/booking", "/srv/x/../shop/booking.git"},
+	} {
+		for _, s := range same[1:] {
+			if place(s) != place(same[0]) {
+				t.Errorf("%s is at %s, %s at %s", s, place(s), same[0], place(same[0]))
+			}
+		}
+	}
+	if place("https://a.example/x/y") == place("https://b.example/x/y") || place("a:x") == place("b:x") {
+		t.Error("two hosts are one")
+	}
+}
