@@ -14,11 +14,12 @@ import (
 
 // knowledgeCmd asks the knowledge repository.
 type knowledgeCmd struct {
-	Search knowledgeSearchCmd `cmd:"" help:"Find sections by words, by question, or by the text of an error."`
-	Trace  knowledgeTraceCmd  `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
-	Impact knowledgeImpactCmd `cmd:"" help:"Say what stops when a service, table, endpoint or decision does, and when it hurts least."`
-	Lint   knowledgeLintCmd   `cmd:"" help:"Find what is wrong: dead references, gaps, rollbacks that destroy data."`
-	Draft  knowledgeDraftCmd  `cmd:"" help:"Draft what an incident taught: Fix-It Bolt, amendment, playbook, runbook, post-mortem."`
+	Search   knowledgeSearchCmd   `cmd:"" help:"Find sections by words, by question, or by the text of an error."`
+	Trace    knowledgeTraceCmd    `cmd:"" help:"Follow a failing line, a stack or an artefact to the requirement."`
+	Impact   knowledgeImpactCmd   `cmd:"" help:"Say what stops when a service, table, endpoint or decision does, and when it hurts least."`
+	Lint     knowledgeLintCmd     `cmd:"" help:"Find what is wrong: dead references, gaps, rollbacks that destroy data."`
+	Draft    knowledgeDraftCmd    `cmd:"" help:"Draft what an incident taught: Fix-It Bolt, amendment, playbook, runbook, post-mortem."`
+	Generate knowledgeGenerateCmd `cmd:"" help:"Make alerting rules with tests, dashboards and runbook drafts of what documents say."`
 }
 
 // repository says where artefacts and code are.

@@ -41,6 +41,7 @@ type Section struct {
 	TextLine int
 	Items    []int // lines on which items of lists begin
 	Code     []Code
+	Spans    []Code // code in the lines of Text, where it begins
 	// File is where it stands when that is another file than the artefact's Path:
 	// that of an amendment.
 	File string

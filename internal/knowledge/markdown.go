@@ -138,6 +138,12 @@ func (f *flattener) node(n ast.Node) {
 		f.at(n.segment.Start)
 		f.open.WriteString(n.label)
 		f.dest("[[" + n.target)
+	case *ast.CodeSpan:
+		start := f.open.Len()
+		f.children(n)
+		if f.open.Len() > start { // in one line
+			f.p.spans = append(f.p.spans, Code{Text: f.open.String()[start:], Line: f.line})
+		}
 	case *ast.RawHTML:
 	default:
 		f.children(n)

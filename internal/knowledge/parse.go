@@ -45,6 +45,7 @@ type parser struct {
 	open     []written   // text of the section that is open
 	items    []int       // lines on which items of its lists begin
 	code     []Code      // code of that section
+	spans    []Code      // code in its lines
 	problems []problem.Problem
 }
 
@@ -322,26 +323,29 @@ func joined(ws []written) string {
 // before the first heading opens one without a name.
 func (p *parser) flush() {
 	if len(p.open) == 0 && len(p.code) == 0 {
+		p.spans = nil
 		return
 	}
 	if len(p.current.Sections) == 0 {
 		p.current.Sections = append(p.current.Sections, Section{Line: 1 + p.offset})
 	}
 	s := &p.current.Sections[len(p.current.Sections)-1]
-	s.Text, s.Items, s.Code = joined(p.open), p.items, p.code
+	s.Text, s.Items, s.Code, s.Spans = joined(p.open), p.items, p.code, p.spans
 	if len(p.open) > 0 {
 		s.TextLine = p.open[0].line
 	}
 	if isStatus(s.Heading) && p.current.Status == "" && len(p.open) > 0 {
 		p.current.Status = p.open[0].text
 	}
-	p.open, p.items, p.code = nil, nil, nil
+	p.open, p.items, p.code, p.spans = nil, nil, nil, nil
 }
 
 var numbered = regexp.MustCompile(`(?i)^(?:section\s+)?(\d{1,4}(?:\.\d{1,4}){0,6})[.:)]?\s+\S`)
 
 func (p *parser) heading(n *ast.Heading) {
+	spans := p.spans
 	lines := p.linesOf(n)
+	p.spans = spans // those of a heading are none of its text
 	if len(lines) == 0 {
 		return
 	}

@@ -62,6 +62,13 @@ func Prometheus(t testing.TB, o PrometheusOptions) string {
 	return url
 }
 
+// Promtool finds the command that checks and tests rule files; it comes with
+// Prometheus.
+func Promtool(t testing.TB) string {
+	t.Helper()
+	return installed(t, "prometheus", "HOLDFAST_TEST_PROMTOOL", "prometheus", "promtool")
+}
+
 func scrapeConfigs(targets []Target) []any {
 	configs := []any{}
 	byJob := map[string]map[string]any{}

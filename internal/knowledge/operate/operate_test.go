@@ -1,0 +1,309 @@
+package operate_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/operate"
+	"github.com/holdfast-sre/holdfast/internal/runbook"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// generate reads one decision.
+func generate(t testing.TB, text string) operate.Result {
+	t.Helper()
+	base, err := knowledge.Read(fstest.MapFS{"adr/ADR-001-x.md": {Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, ok := base.Artefact("ADR-001")
+	if !ok {
+		t.Fatal("the decision was not read")
+	}
+	return operate.Generate(base, a)
+}
+
+const declared = "# ADR-001: Jobs\n\n**Status**: accepted\n\n## Monitoring & Observability\n\n**Metrics**:\n\n" +
+	"- `queue_depth` (gauge): jobs that wait\n" +
+	"- `jobs_total` (counter)\n" +
+	"- `jobs_failed_total` (counter)\n" +
+	"- `job_duration_seconds` (histogram)\n" +
+	"- `fetch_seconds` (summary)\n" +
+	"- `pool_connections_active` (gauge)\n" +
+	"- `pool_connections_max` (gauge)\n" +
+	"- `heap_used_bytes` (gauge)\n" +
+	"- `disk_free_ratio`\n" +
+	"- `last_run_timestamp_seconds`\n" +
+	"- `latency_of_reads`\n\n"
+
+// one is what a single line becomes: "expr | for | severity", or "left: why".
+func one(r operate.Result) string {
+	var out []string
+	for _, u := range r.Rules {
+		s := u.Expr
+		if u.For != "" {
+			s += " | for " + u.For
+		}
+		s += " | " + u.Severity
+		if u.Priority != "" {
+			s += " " + u.Priority
+		}
+		out = append(out, s)
+	}
+	for _, l := range r.Left {
+		if l.For == operate.Rules {
+			s := "left: " + l.Why
+			if l.Candidate != "" {
+				s += " | " + l.Candidate
+			}
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestALineBecomesARule(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		// a metric by its name
+		"`queue_depth` > 1000 for 10m → page":                       "queue_depth > 1000 | for 10m | critical",
+		"page when `queue_depth` is above 1,000 for 10 minutes":     "queue_depth > 1000 | for 10m | critical",
+		"`queue_depth` exceeds 2k for at least one hour (P3)":       "queue_depth > 2000 | for 1h | warning P3",
+		"`queue_depth{queue=\"mail\"}` >= 5 (5m), SEV-2":            "queue_depth{queue=\"mail\"} >= 5 | for 5m | critical SEV-2",
+		"`queue_depth` == 0 for 30 min → ticket":                    "queue_depth == 0 | for 30m | warning",
+		"`queue_depth` drops below three for 5m":                    "queue_depth < 3 | for 5m | warning",
+		"warn if `heap_used_bytes` > 1.5 GiB":                       "heap_used_bytes > 1610612736 | warning",
+		"`disk_free_ratio` < 10 % → critical":                       "disk_free_ratio < 0.1 | critical",
+		"`last_run_timestamp_seconds` is older than 2 hours → page": "time() - last_run_timestamp_seconds > 7200 | critical",
+		"max `queue_depth` > 10":                                    "max(queue_depth) > 10 | warning",
+		"average `queue_depth` > 10 over 15 minutes":                "avg_over_time(queue_depth[15m]) > 10 | warning",
+		"QueueIsLong: `queue_depth` > 10":                           "queue_depth > 10 | warning",
+		"no data from `queue_depth` for 5 minutes → page":           "absent(queue_depth) | for 5m | critical",
+		"`queue_depth`: warning above 100, critical above 500":      "queue_depth > 100 | warning\nqueue_depth > 500 | critical",
+		"`up{job=\"jobs\"}` == 0 for 1m → page":                     "up{job=\"jobs\"} == 0 | for 1m | critical",
+		"P1: `queue_depth` > 9":                                     "queue_depth > 9 | critical P1",
+		"`queue_depth` > 5 for more than 5 minutes":                 "queue_depth > 5 | for 5m | warning",
+		"`queue_depth` should never exceed 50":                      "queue_depth > 50 | warning",
+		// rates, shares, percentiles
+		"`jobs_failed_total` > 5 per minute":                         "sum(rate(jobs_failed_total[5m])) * 60 > 5 | warning",
+		"`jobs_total` rate < 0.5/s for 10m → page":                   "sum(rate(jobs_total[5m])) < 0.5 | for 10m | critical",
+		"more than 10 `jobs_failed_total` in 15 minutes":             "sum(increase(jobs_failed_total[15m])) > 10 | warning",
+		"`jobs_failed_total` > 0 → ticket":                           "increase(jobs_failed_total[5m]) > 0 | warning",
+		"`jobs_failed_total` / `jobs_total` > 1 % for 5m → SEV-2":    "sum(rate(jobs_failed_total[5m])) / sum(rate(jobs_total[5m])) > 0.01 | for 5m | critical SEV-2",
+		"`pool_connections_active` > 80 % of `pool_connections_max`": "sum(pool_connections_active) / sum(pool_connections_max) > 0.8 | warning",
+		"p99 of `job_duration_seconds` > 2s for 5m":                  "histogram_quantile(0.99, sum by (le) (rate(job_duration_seconds_bucket[5m]))) > 2 | for 5m | warning",
+		"`job_duration_seconds` p99.9 > 500 ms":                      "histogram_quantile(0.999, sum by (le) (rate(job_duration_seconds_bucket[5m]))) > 0.5 | warning",
+		"95th percentile of `job_duration_seconds` > 1 min":          "histogram_quantile(0.95, sum by (le) (rate(job_duration_seconds_bucket[5m]))) > 60 | warning",
+		"mean `job_duration_seconds` > 300 ms over 10 minutes":       "sum(rate(job_duration_seconds_sum[10m])) / sum(rate(job_duration_seconds_count[10m])) > 0.3 | warning",
+		"p95 of `fetch_seconds` > 1 s":                               "fetch_seconds{quantile=\"0.95\"} > 1 | warning",
+		// a metric by its words
+		"Queue depth > 1000 → SEV-3":                                "queue_depth > 1000 | warning SEV-3",
+		"p99 job latency > 2 s":                                     "histogram_quantile(0.99, sum by (le) (rate(job_duration_seconds_bucket[5m]))) > 2 | warning",
+		"Active pool connections > 80 % of the limit for 5 minutes": "sum(pool_connections_active) / sum(pool_connections_max) > 0.8 | for 5m | warning",
+		"Job error rate > 1 % for 5 minutes → page":                 "sum(rate(jobs_failed_total[5m])) / sum(rate(jobs_total[5m])) > 0.01 | for 5m | critical",
+		// a query
+		"`rate(jobs_failed_total[5m]) > 0.5` for 2m → page": "rate(jobs_failed_total[5m]) > 0.5 | for 2m | critical",
+		"`sum(rate(jobs_total[5m]))` < 1 for 5m":            "sum(rate(jobs_total[5m])) < 1 | for 5m | warning",
+		// what is not understood
+		"CPU > 80 % for 5m": "left: it names no metric, and none of the document has all of its words",
+		"Alert when the pool is above 90 % for 5 minutes":      "left: several metrics could be meant: pool_connections_active, pool_connections_max",
+		"`jobs_total` > 100":                                   "left: a counter only grows: so many per second, per minute, or within how long? | increase(jobs_total[TODO]) > 100",
+		"`job_duration_seconds` > 2s":                          "left: which percentile of it? | histogram_quantile(TODO, sum by (le) (rate(job_duration_seconds_bucket[5m]))) > 2",
+		"`queue_depth` > 80 %":                                 "left: percent of what? No metric of the whole is named | sum(queue_depth) / TODO > 0.8",
+		"`latency_of_reads` > 200 ms":                          "left: in which unit is the metric? Its name does not say | latency_of_reads > 0.2",
+		"`queue_depth` grows for 15 minutes":                   "left: no threshold: it compares nothing with a number",
+		"growth of `queue_depth` > 10":                         "left: \"growth\" of a metric: over which time, and against what? Write the query",
+		"`queue_depth` > 10 and `pool_connections_active` > 5": "left: two conditions in one line; write one a line, or the query",
+		"`queue_depth` > 2x":                                   "left: a multiple: of what? Write the query",
+		"`queue_depth` / `jobs_total` > 2":                     "left: queue_depth is a gauge and jobs_total a counter: write the query",
+		"`http.server.duration` > 2s":                          "left: it names no metric, and none of the document has all of its words",
+		"p99 job latency < 2 s":                                "left: an alert on a low latency or error rate: is it a target?",
+		"`disk_free_ratio` > 80":                               "left: a ratio is at most 1: is it percent?",
+		"the broker is down":                                   "left: no threshold: it compares nothing with a number",
+		"see version 1.2.3":                                    "left: no threshold: it compares nothing with a number",
+		"none":                                                 "",
+	}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			r := generate(t, declared+"**Alerts**:\n\n- "+text+"\n")
+			if diff := cmp.Diff(want, one(r)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			checkFiles(t, r)
+		})
+	}
+}
+
+func TestATargetIsTurnedRound(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"p99 job latency < 500 ms":                 "histogram_quantile(0.99, sum by (le) (rate(job_duration_seconds_bucket[5m]))) >= 0.5 | warning",
+		"Job error rate must stay below 0.1 %":     "sum(rate(jobs_failed_total[5m])) / sum(rate(jobs_total[5m])) >= 0.001 | warning",
+		"99.9 % of jobs succeed over 1 day":        "1 - sum(rate(jobs_failed_total[1d])) / sum(rate(jobs_total[1d])) < 0.999 | warning",
+		"Job availability ≥ 99.5 %":                "1 - sum(rate(jobs_failed_total[5m])) / sum(rate(jobs_total[5m])) < 0.995 | warning",
+		"`queue_depth` must not exceed 100 → page": "queue_depth > 100 | critical",
+	}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			r := generate(t, declared+"### SLOs\n\n- "+text+"\n")
+			if diff := cmp.Diff(want, one(r)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if len(r.Rules) != 1 || len(r.Rules[0].Assumed) == 0 {
+				t.Errorf("what was turned round is not said: %+v", r.Rules)
+			}
+			checkFiles(t, r)
+		})
+	}
+}
+
+// checkFiles lets Prometheus' own check and the project's own loader read what was
+// made.
+func checkFiles(t testing.TB, r operate.Result) {
+	t.Helper()
+	for _, f := range r.Files(operate.Rules) {
+		if _, errs := rulefmt.Parse(f.Text, false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler)); len(errs) > 0 {
+			t.Errorf("%s: %v\n%s", f.Path, errs, f.Text)
+		}
+		if len(r.Files(operate.RuleTests)) == 0 {
+			t.Errorf("rules without tests: %+v", r.Left)
+		}
+	}
+	for _, f := range r.Files(operate.Runbook) {
+		if _, err := runbook.Parse(f.Path, f.Text); err != nil {
+			t.Errorf("%v\n%s", err, f.Text)
+		}
+	}
+}
+
+// TestDocuments compares what whole documents become with golden files, which are
+// read in review like prose.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	docs, err := filepath.Glob("testdata/*.md")
+	if err != nil || len(docs) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	for _, doc := range docs {
+		t.Run(filepath.Base(doc), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			base, err := knowledge.Read(fstest.MapFS{"docs/" + filepath.Base(doc): {Data: text}})
+			if err != nil || len(base.Artefacts()) != 1 {
+				t.Fatalf("%d artefacts, %v", len(base.Artefacts()), err)
+			}
+			r := operate.Generate(base, base.Artefacts()[0])
+			checkFiles(t, r)
+			var b bytes.Buffer
+			for _, k := range operate.Kinds() {
+				for _, f := range r.Files(k) {
+					fmt.Fprintf(&b, "-- %s --\n%s", f.Path, f.Text)
+				}
+			}
+			fmt.Fprintf(&b, "-- not understood --\n")
+			for _, l := range r.Left {
+				fmt.Fprintf(&b, "%s %s: %s\n  %s\n", l.For, l.Place, l.Text, l.Why)
+			}
+			golden := strings.TrimSuffix(doc, ".md") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, b.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("(-want +got; -update rewrites)\n%s", diff)
+			}
+			again := operate.Generate(base, base.Artefacts()[0])
+			for _, k := range operate.Kinds() {
+				if diff := cmp.Diff(r.Files(k), again.Files(k)); diff != "" {
+					t.Errorf("a second time it is different:\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestTextIsNoTemplateAndNoYAML(t *testing.T) {
+	t.Parallel()
+	r := generate(t, declared+"**Alerts**:\n\n- `queue_depth` > 5 {{ query \"up\" }} {{ end }} \"x: y\" # z → page\n\n## Runbook\n\n"+
+		"**Issue**: {{ nasty }}: [\"a\", &b *c] #\n1. Check `queue_depth` ${secret}\n2. curl http://user:pass@example.com/x\n\n**Escalation**: if `queue_depth` > 5, \" + system(1)\n")
+	checkFiles(t, r)
+	if got := one(r); got != "queue_depth > 5 | critical" {
+		t.Errorf("got %s", got)
+	}
+	rules := string(r.Files(operate.Rules)[0].Text)
+	if !strings.Contains(rules, `{{ "{{" }} query`) {
+		t.Errorf("a template of the document is one of the alert:\n%s", rules)
+	}
+	if len(r.Books) != 1 {
+		t.Errorf("%d runbooks: %+v", len(r.Books), r.Left)
+	}
+}
+
+// FuzzGenerate reads any document: nothing panics, what is made passes the checks
+// of those who read it, and a second time it is the same.
+func FuzzGenerate(f *testing.F) {
+	docs, err := filepath.Glob("testdata/*.md")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, d := range docs {
+		text, err := os.ReadFile(d)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(declared + "**Alerts**:\n- `queue_depth` > 80 % of x for 5m → page\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 8000 {
+			return
+		}
+		base, err := knowledge.Read(fstest.MapFS{"adr/ADR-001-x.md": {Data: []byte(text)}})
+		if err != nil {
+			return
+		}
+		for _, a := range base.Artefacts() {
+			r := operate.Generate(base, a)
+			for _, file := range r.Files(operate.Rules) {
+				if _, errs := rulefmt.Parse(file.Text, false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler)); len(errs) > 0 {
+					t.Errorf("%v\n%s", errs, file.Text)
+				}
+			}
+			for _, file := range r.Files(operate.Runbook) {
+				if _, err := runbook.Parse(file.Path, file.Text); err != nil {
+					t.Errorf("%v\n%s", err, file.Text)
+				}
+			}
+			again := operate.Generate(base, a)
+			for _, k := range operate.Kinds() {
+				if diff := cmp.Diff(r.Files(k), again.Files(k)); diff != "" {
+					t.Errorf("a second time it is different:\n%s", diff)
+				}
+			}
+		}
+	})
+}
