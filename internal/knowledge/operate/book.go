@@ -9,7 +9,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
 )
@@ -148,7 +147,7 @@ func bookInCode(l line) []line {
 	if len(l.code.Text) > maxCode || !rx(`(?m)^\s*(?:trigger|diagnostic|remediation|escalation|symptoms?|triage)[a-z -]*:`).MatchString(l.code.Text) {
 		return nil
 	}
-	c := cutter{part: part{path: l.place.Path}, section: knowledge.Section{}}
+	c := cutter{path: l.place.Path}
 	for i, t := range strings.Split(l.code.Text, "\n") {
 		t = strings.TrimSpace(t)
 		bullet := listMark.FindString(t)

@@ -73,12 +73,14 @@ func roleOf(s string) role {
 }
 
 // linesOf returns what a document says about its watching, and the lines of its
-// runbook sections. With book, the whole document is one.
-func linesOf(p part, book bool) (watch, steps []line) {
-	a := p.artefact
+// runbook sections; the whole of a runbook is one. name is how a file of the artefact
+// is called, "" its own.
+func linesOf(a knowledge.Artefact, name func(file string) string) (watch, steps []line) {
+	book, file := a.Kind == knowledge.Runbook, ""
 	mode, level, parent := 0, 0, anything // mode: 1 = watching, 2 = runbook
 	for _, s := range a.Sections {
-		title := s.Line == a.Line
+		title := s.File == "" && s.Line == a.Line || s.File != file && s.Level == 1
+		file = s.File
 		if s.Level <= level && s.Level > 0 {
 			mode, level, parent = 0, 0, anything
 		}
@@ -91,7 +93,7 @@ func linesOf(p part, book bool) (watch, steps []line) {
 		case watchHeading.MatchString(s.Heading) && mode == 0:
 			mode, level, parent = 1, s.Level, roleOf(s.Heading)
 		}
-		c := cutter{part: p, section: s, role: parent}
+		c := cutter{path: name(s.File), section: s, role: parent}
 		if s.Level > level || mode == 0 {
 			if own := roleOf(s.Heading); own != anything && !title {
 				c.role = own
@@ -118,7 +120,7 @@ func introduced(all []line) []line {
 
 // cutter cuts the text of one section into statements.
 type cutter struct {
-	part
+	path     string
 	section  knowledge.Section
 	role     role
 	severity string

@@ -120,32 +120,12 @@ type Options struct {
 // Generator reads the artefacts of one repository. It is immutable and safe for
 // concurrent use.
 type Generator struct {
-	base  *knowledge.Base
-	opts  Options
-	parts map[string][]part
-}
-
-// part is one file's share of an artefact: its own, or an amendment.
-type part struct {
-	path     string // as it is shown
-	own      bool
-	artefact knowledge.Artefact
+	base *knowledge.Base
+	opts Options
 }
 
 // New prepares a repository.
-func New(base *knowledge.Base, opts Options) *Generator {
-	g := &Generator{base: base, opts: opts, parts: map[string][]part{}}
-	for _, f := range base.Files() {
-		for _, p := range f.Artefacts {
-			a, ok := base.Artefact(p.ID)
-			amends := strings.Contains(strings.ToLower(p.Title+" "+path.Base(f.Path)), "amend")
-			if ok && p.ID != "" && (amends || a.Repo == f.Repo && a.Path == f.Path) {
-				g.parts[a.ID] = append(g.parts[a.ID], part{g.path(f.Repo, f.Path), a.Repo == f.Repo && a.Path == f.Path, p})
-			}
-		}
-	}
-	return g
-}
+func New(base *knowledge.Base, opts Options) *Generator { return &Generator{base: base, opts: opts} }
 
 // path is how a document is named.
 func (g *Generator) path(repo, file string) string {
@@ -168,24 +148,7 @@ func Speaks(a knowledge.Artefact) bool {
 // Generate reads what one artefact says.
 func (g *Generator) Generate(a knowledge.Artefact) Result {
 	r := &reader{Result: Result{ID: a.ID, Title: a.Title, Place: Place{g.path(a.Repo, a.Path), max(a.Line, 1)}}, promQL: newPromQL()}
-	parts := slices.Clone(g.parts[a.ID])
-	if len(parts) == 0 {
-		parts = []part{{g.path(a.Repo, a.Path), true, a}}
-	}
-	slices.SortStableFunc(parts, func(x, y part) int { // the document before its amendments
-		if x.own != y.own {
-			if x.own {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(x.path, y.path)
-	})
-	var lines, steps []line
-	for _, p := range parts {
-		w, b := linesOf(p, a.Kind == knowledge.Runbook)
-		lines, steps = append(lines, w...), append(steps, b...)
-	}
+	lines, steps := linesOf(a, func(file string) string { return g.path(a.Repo, cmp.Or(file, a.Path)) })
 	r.metrics(lines)
 	r.rules(lines, g.runbookOf(a, steps))
 	r.books(steps)

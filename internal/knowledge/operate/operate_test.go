@@ -307,3 +307,23 @@ func FuzzGenerate(f *testing.F) {
 		}
 	})
 }
+
+func TestAnAmendmentIsNamedByItsOwnFile(t *testing.T) {
+	t.Parallel()
+	base, err := knowledge.Read(fstest.MapFS{
+		"adr/ADR-001-x.md":           {Data: []byte("# ADR-001: Jobs\n\n## Monitoring\n\n- `queue_depth` > 5 → page\n")},
+		"adr/ADR-001-amendment-1.md": {Data: []byte("# ADR-001: Amendment 1\n\n## Alerts\n\n- `queue_age_seconds` > 60s → page\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := base.Artefact("ADR-001")
+	var got []string
+	for _, u := range operate.Generate(base, a).Rules {
+		got = append(got, u.Place.String()+" "+u.Expr)
+	}
+	want := []string{"adr/ADR-001-x.md:5 queue_depth > 5", "adr/ADR-001-amendment-1.md:5 queue_age_seconds > 60"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
