@@ -92,7 +92,7 @@ func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 		done()
 		return nil, problem.Hinted(err, "name a folder that holds Markdown files")
 	}
-	base, err := knowledge.NewReader(s).Read(folders...)
+	base, err := readKept(knowledge.NewReader(s), folders, keptFile(cache, dirs))
 	if err != nil {
 		done()
 		return nil, fmt.Errorf("knowledge: %w", err)

@@ -38,6 +38,7 @@ type Reader struct {
 	naming *naming
 	md     markdown.Parser
 	files  map[fileKey]fileRead
+	parsed int // files, by the last Read
 }
 
 type fileKey struct{ folder, path string }
@@ -116,6 +117,7 @@ func (r *Reader) Read(folders ...Folder) (*Base, error) {
 // others on all cores.
 func (r *Reader) parse(all []*listed) {
 	work := make(chan *listed)
+	r.parsed = 0
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -130,6 +132,7 @@ func (r *Reader) parse(all []*listed) {
 			f.doc = old.doc
 			continue
 		}
+		r.parsed++
 		work <- f
 	}
 	close(work)

@@ -126,7 +126,7 @@ func queries() map[string][]string {
 }
 
 // searches is how often each query is asked.
-const searches = 30
+const searches = 20
 
 // partSearch asks the index that an earlier process made.
 func partSearch(t *testing.T, todo task, m measured) {
