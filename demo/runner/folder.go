@@ -15,6 +15,9 @@ import (
 //go:embed agent
 var agentFiles embed.FS
 
+// runbooksFolder is where the embedded runbooks are.
+const runbooksFolder = "agent/runbooks"
+
 // agentFolder is what the agent is told; nothing in it depends on the scenario.
 type agentFolder struct {
 	Listen, DSN, Repository, Secrets                string
@@ -30,6 +33,9 @@ func (a agentFolder) write(dir string) error {
 		relative, err := filepath.Rel("agent", filepath.FromSlash(name))
 		if err != nil {
 			return fmt.Errorf("agent folder: %w", err)
+		}
+		if e.IsDir() && name == runbooksFolder {
+			return fs.SkipDir // they are in the repository, reviewed like code
 		}
 		target := filepath.Join(dir, relative)
 		if e.IsDir() {

@@ -62,6 +62,23 @@ func documents() (map[string][]byte, error) {
 	return files, nil
 }
 
+// runbooks are the agent's, by their path in the repository.
+func runbooks() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	entries, err := fs.ReadDir(agentFiles, runbooksFolder)
+	if err != nil {
+		return nil, fmt.Errorf("read runbooks: %w", err)
+	}
+	for _, e := range entries {
+		data, err := fs.ReadFile(agentFiles, path.Join(runbooksFolder, e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", e.Name(), err)
+		}
+		files["runbooks/"+e.Name()] = data
+	}
+	return files, nil
+}
+
 // commit is one step of the history.
 type commit struct {
 	before  time.Duration // before now
@@ -83,6 +100,10 @@ func history() ([]commit, error) {
 		return nil, err
 	}
 	docs, err := documents()
+	if err != nil {
+		return nil, err
+	}
+	books, err := runbooks()
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +140,10 @@ func history() ([]commit, error) {
 		{
 			before: 80 * day, author: "Lena Okafor", subject: "api: cancel a booking", body: "The booking and its event are written in one transaction (ADR-023). The relay\npublishes the events in batches.\n\nBolt: BOLT-044\nAI-Assisted: false",
 			tag: "v1.4.1", files: merge(under(old, "booking/api/", "booking/relay/"), under(docs, "docs/BOLT-044")),
+		},
+		{
+			before: 60 * day, author: "Mira Adler", subject: "runbooks: what to ask and do when a relay stands still", body: "Approved by the booking team and the payments team.",
+			files: books,
 		},
 		{
 			before: 2*time.Hour + 20*time.Minute, author: "Sam Ito", subject: "relay: publish every event at once", body: "One slow event held up the whole batch. Each event now gets a goroutine and a\ntransaction of its own.\n\nBolt: BOLT-045\nAI-Assisted: true",

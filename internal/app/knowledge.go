@@ -33,6 +33,7 @@ type Knowledge struct {
 	done  func()
 
 	scheme     knowledge.Scheme
+	shelf      shelf              // of the latest drafts
 	folders    []knowledge.Folder // in the order in which they were given
 	configured *config.Folder     // nil when folders were given by hand
 }

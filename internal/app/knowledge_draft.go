@@ -36,12 +36,22 @@ const DraftBranches = "holdfast/"
 func (k *Knowledge) Draft(ctx context.Context, rec document.Record, opts draft.Options) (draft.Drafts, error) {
 	opts.Home = k.folders[0].Name
 	notes := taken(ctx, slices.Sorted(maps.Values(k.Dirs)), k.scheme, "", &opts)
-	d, err := draft.Write(k.Base, k.document, rec, opts)
+	k.shelf = newShelf(k.runbooks(), openDir, k.folders, k.scheme)
+	opts.Books = k.shelf.books
+	d, err := draft.Write(k.Base, k.shelf.reading(k.document), rec, opts)
 	d.Notes = append(d.Notes, notes...)
 	return d, err
 }
 
 var idInName = regexp.MustCompile(`^([A-Za-z]+)[-_. ]?(\d{1,9})(?:[^0-9A-Za-z]|$)`)
+
+// runbooks is the folder of the configuration's runbooks.
+func (k *Knowledge) runbooks() string {
+	if k.configured == nil {
+		return ""
+	}
+	return k.configured.Config.Runbooks
+}
 
 // idsOf are the IDs that files are named by.
 func idsOf(paths []string) []string {
@@ -72,7 +82,7 @@ type Branched struct {
 // BranchDrafts commits drafts to a new branch of each clone that they belong to.
 // It fails for a folder that is in no clone before it writes anything.
 func (k *Knowledge) BranchDrafts(ctx context.Context, files []draft.File, branch, message string, at time.Time) ([]Branched, error) {
-	changes, without := inClones(k.Dirs, files)
+	changes, without := inClones(k.shelf.among(maps.Clone(k.Dirs)), files)
 	if len(without) > 0 {
 		return nil, problem.Hinted(fmt.Errorf("%s is in no git clone", without[0]), "give --out DIR to write the drafts into a folder")
 	}

@@ -27,6 +27,8 @@ type scribe struct {
 	scheme  knowledge.Scheme
 	to      config.DraftsTo
 	repos   *repositories
+	// runbooks is the folder of the configuration's.
+	runbooks string
 }
 
 // newScribe returns nothing when there is nothing to write to.
@@ -34,7 +36,7 @@ func newScribe(l *library, cfg config.Config, repos *repositories) respond.Scrib
 	if l == nil || cfg.Drafts == config.DraftsOff {
 		return nil
 	}
-	return &scribe{library: l, scheme: cfg.Artefacts.Scheme(), to: cfg.Drafts, repos: repos}
+	return &scribe{library: l, scheme: cfg.Artefacts.Scheme(), to: cfg.Drafts, repos: repos, runbooks: cfg.Runbooks}
 }
 
 // Draft writes the documents on what the folders hold now.
@@ -47,7 +49,15 @@ func (s *scribe) Draft(ctx context.Context, rec document.Record, o draft.Options
 	dirs := s.library.named()
 	o.Home = folderNames(s.library.dirs)[0]
 	notes := taken(ctx, slices.Sorted(maps.Values(dirs)), s.scheme, branchOf(rec.Incident.ID), &o)
-	d, err := draft.Write(base, s.library.Source, rec, o)
+	open := func(dir string) (opened, error) { return s.library.follow.open(ctx, dir) }
+	folders, done, err := openFolders(s.library.dirs, open)
+	defer done()
+	if err != nil {
+		return draft.Drafts{}, err
+	}
+	books := newShelf(s.runbooks, open, folders, s.scheme)
+	o.Books = books.books
+	d, err := draft.Write(base, books.reading(s.library.Source), rec, o)
 	d.Notes = append(d.Notes, notes...)
 	return d, err
 }
@@ -65,7 +75,8 @@ func (s *scribe) Branch(ctx context.Context, incidentID string, files []draft.Fi
 	if s.to != config.DraftsBranch {
 		return nil, []string{"the configuration says knowledge_drafts: " + string(s.to)}, nil
 	}
-	changes, without := inClones(s.library.named(), files)
+	dirs := shelfAt(s.runbooks).among(s.library.named())
+	changes, without := inClones(dirs, files)
 	for _, dir := range without {
 		notes = append(notes, dir+" is in no git clone: its documents are not on a branch")
 	}

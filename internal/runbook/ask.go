@@ -113,7 +113,7 @@ func (a *answer) askMetrics(ctx context.Context, port Metrics, v Vars, d Diagnos
 		a.err = errors.New("the source's samples are stale")
 	default:
 		a.set(d, map[Part]any{PartValue: value})
-		a.summary = fmt.Sprintf("%s is %s", d.title(), number(value, d.Unit))
+		a.summary = fmt.Sprintf("%s: %s", d.title(), number(value, d.Unit))
 	}
 }
 

@@ -140,9 +140,9 @@ func TestAskTurnsAnswersIntoFactsAndEvidence(t *testing.T) {
 		}
 	}
 	wantItems := []string{
-		"prom: pool is 100 connections",
-		"prom: limit is 100 connections",
-		"prom: connections of the relay is 96 connections",
+		"prom: pool: 100 connections",
+		"prom: limit: 100 connections",
+		"prom: connections of the relay: 96 connections",
 		"loki: refused: 150 log lines of booking-api match in the last 2 min",
 		": deploys: no change of booking-api in the last 1 d",
 		"http: health: http://booking-api.internal/health answers 503",

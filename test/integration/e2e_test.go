@@ -71,7 +71,7 @@ func TestADrainedPoolWaitsForAPerson(t *testing.T) {
 		"fix-bolt":      {"# FIX-001: Exhausted connection pool in outbox-relay", "**Related Incident**: " + v.ID, "**Bolt**: BOLT-045", "booking/relay/worker/outbox_worker.go:78", "- [ ] ", "## Rollback plan"},
 		"adr-amendment": {"# ADR-023: Cancel a booking with a transactional outbox\n", "(Amendment 1)", "### Added Guidance", "**Connection pool size**: TODO(human)", "**Rationale**", "**References**"},
 		"playbook":      {"# PLAYBOOK-012: ", "## Trade-offs", "- [ ] ", v.ID},
-		"runbook":       {v.ID, "outbox-relay"},
+		"runbook":       {"name: relay-holds-connections\n", "  # " + v.ID + " (", "restart-relay ran at ", "approved by demo on-call", "\n  - name: restart-relay\n"},
 	})
 	w.end()
 }

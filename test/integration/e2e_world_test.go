@@ -298,13 +298,17 @@ func (w *world) wantDrafts(id string, want map[string][]string) {
 		w.t.Fatalf("drafts %+v, want %d on %s", d, len(want), branch)
 	}
 	for _, f := range d.Files {
-		text := w.git("show", branch+":docs/"+f.Path)
+		at := "docs/" + f.Path
+		if f.Kind == "runbook" { // of the configuration
+			at = "runbooks/" + f.Path
+		}
+		text := w.git("show", branch+":"+at)
 		for _, s := range want[f.Kind] {
 			if !strings.Contains(text, s) {
 				w.t.Errorf("%s %s does not say %q:\n%s", f.Kind, f.Path, s, text)
 			}
 		}
-		if del := w.git("diff", "--numstat", "main", branch, "--", "docs/"+f.Path); f.Changed && strings.Fields(del)[1] != "0" {
+		if del := w.git("diff", "--numstat", "main", branch, "--", at); f.Changed && strings.Fields(del)[1] != "0" {
 			w.t.Errorf("%s %s: the diff takes lines away: %s", f.Kind, f.Path, del)
 		}
 	}

@@ -42,7 +42,7 @@ func limits() []advice {
 			trade:   "A small pool makes callers wait; a large one takes connections from every other user of the database",
 		},
 		{
-			topic: "transaction timeout", about: rx(`transaction|time[ -]?out|idle`),
+			topic: "transaction timeout", about: rx(`transaction|time[ -]?out|idle in`),
 			specify: "How long a transaction may stay open, and that nothing outside the database is waited for inside one",
 			value:   "how long may a transaction last?",
 			fix:     "End every transaction after a fixed time, and do not wait for other systems inside one",
@@ -50,7 +50,7 @@ func limits() []advice {
 			trade:   "A short limit ends slow work that would have succeeded, which must then be safe to repeat",
 		},
 		{
-			topic: "batch size", about: rx(`batch|events?\b|rows?\b|at once|concurrent`),
+			topic: "batch size", about: rx(`batch|events?\b|rows?\b|at once|concurrent|queue|backlog|pending`),
 			specify: "How many items are worked on at once",
 			value:   "how many items at once?",
 			fix:     "Work on a fixed, small number of items at once instead of everything that waits",

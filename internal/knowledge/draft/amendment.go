@@ -262,7 +262,10 @@ func (w *writer) rationale(p plan) string {
 // references of the amendment: the other drafts and what the trace names.
 func (w *writer) references(p plan) []string {
 	inc := w.incident()
-	out := []string{"Incident: " + w.link(p, inc)}
+	out := []string{"Post-mortem: " + w.link(p, inc)}
+	if inc.Path == "" {
+		out[0] = "Incident: " + inc.ID
+	}
 	if f, ok := w.plans[FixBolt]; ok {
 		out = append(out, "Fix-It Bolt: "+w.link(p, knowledge.Artefact{ID: f.id, Path: f.path, Repo: f.repo}))
 	}

@@ -71,6 +71,9 @@ type Options struct {
 	// Amended the highest amendment there by the ID of the decision.
 	Taken   []string
 	Amended map[string]int
+	// Books are the machine-readable runbooks: one is extended, or another written
+	// beside the last of them, instead of a document.
+	Books []Book
 	// Home is the folder for documents of a repository that has none yet.
 	Home string
 }
@@ -145,7 +148,8 @@ type plan struct {
 	style  style
 	repo   string
 	path   string
-	within bool // appended to a file that exists
+	within bool  // appended to a file that exists
+	book   *Book // a runbook in YAML
 }
 
 func (w *writer) note(format string, args ...any) {
@@ -173,6 +177,13 @@ func (w *writer) plan(k Kind) error {
 			return w.without(k, "the record names no cause", "draft it when the cause is known")
 		}
 	case Runbook:
+		if p, ok := w.planBook(); ok {
+			if p.within && w.noted(*p.book) {
+				return w.without(k, fmt.Sprintf("%s (%s) is about %s already", p.id, p.path, w.rec.Incident.ID), "edit that runbook")
+			}
+			w.plans[k] = p
+			return nil
+		}
 		if a, ok := w.runbookFor(); ok {
 			w.plans[k] = plan{id: a.ID, title: a.Title, repo: a.Repo, path: a.Path, within: true}
 			return nil
@@ -211,6 +222,8 @@ func (w *writer) draft(k Kind) error {
 	switch {
 	case k == Amendment:
 		return w.amend(p)
+	case p.book != nil:
+		return w.writeBook(p)
 	case k == Runbook && p.within && !p.style.shared:
 		return w.extendRunbook(p)
 	case k == PostMortem:

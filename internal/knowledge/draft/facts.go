@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/change"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/document"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/quantity"
@@ -160,7 +161,7 @@ func (f *facts) statements() []string {
 	all := []string{f.top.Mechanism}
 	for _, id := range f.top.EvidenceFor {
 		for _, it := range f.rec.Evidence {
-			if it.ID == id {
+			if it.ID == id && it.Kind != evidence.KindLogs { // counts of templates say little to who reads them later
 				all = append(all, it.Summary)
 			}
 		}
@@ -180,16 +181,60 @@ func (f *facts) statements() []string {
 	return out
 }
 
-// measured are statements about a topic, at most two.
+// measured are statements about a topic, at most two. One that speaks of several
+// topics stands with that about which the fewest others speak.
 func (f *facts) measured(a advice) []string {
+	all := f.statements()
+	speak := func(of advice) int {
+		return len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !of.about.MatchString(s) }))
+	}
 	var out []string
-	for _, s := range f.statements() {
-		if a.about.MatchString(s) && len(out) < 2 {
+	for _, s := range all {
+		best, fewest := "", len(all)+1
+		for _, o := range f.advices() {
+			if n := speak(o); o.about.MatchString(s) && n < fewest {
+				best, fewest = o.topic, n
+			}
+		}
+		if best == a.topic && len(out) < 2 {
 			out = append(out, s)
 		}
 	}
 	return out
 }
+
+// worse are the metrics that spoke for the cause, and those that users noticed:
+// what, and the words for it.
+func (f *facts) worse() []worsened {
+	var out []worsened
+	add := func(what string, value, usual float64, unit string) {
+		if what != "" && value > usual*1.2 && value > usual && !slices.ContainsFunc(out, func(w worsened) bool { return w.what == what }) {
+			out = append(out, worsened{what, quantity.Format(value, unit), quantity.Format(usual, unit)})
+		}
+	}
+	for _, v := range f.rec.Incident.Impact.Values {
+		if !strings.Contains(v.Name, "traffic") {
+			add(v.Name, v.Value, v.Usual, v.Unit)
+		}
+	}
+	for _, id := range f.top.EvidenceFor {
+		for _, it := range f.rec.Evidence {
+			if it.ID != id || it.Kind != evidence.KindMetric {
+				continue
+			}
+			if m, err := evidence.Decode[evidence.Metric](it); err == nil && m.Signal == evidence.Saturation {
+				what := it.Service + " " + strings.ReplaceAll(m.Resource, "_", " ")
+				if m.Consumer != "" {
+					what += " held by " + m.Consumer
+				}
+				add(what, m.Value, m.Usual, it.Unit)
+			}
+		}
+	}
+	return out
+}
+
+type worsened struct{ what, value, usual string }
 
 // advices are those of the topics at fault.
 func (f *facts) advices() []advice {

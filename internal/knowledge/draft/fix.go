@@ -8,7 +8,6 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/incident"
-	"github.com/holdfast-sre/holdfast/internal/quantity"
 )
 
 // titleOf is the title of a draft.
@@ -59,7 +58,11 @@ func (w *writer) rootCause() string {
 		facts = append(facts, "Code: "+w.where(w.failing))
 	}
 	if c := w.commit; c.ID != "" {
-		facts = append(facts, "Commit: "+w.code(c.ID)+guessed(c))
+		text := "Commit: " + w.code(c.ID)
+		if c.Title != "" {
+			text += ", " + w.say(c.Title)
+		}
+		facts = append(facts, text+guessed(c))
 	}
 	if c, ok := w.suspect(); ok {
 		facts = append(facts, fmt.Sprintf("Last change before it: %s %s at %s", w.say(string(c.Kind)), w.code(cmp.Or(c.Version, c.Revision)), moment(c.At)))
@@ -152,9 +155,9 @@ func (w *writer) acceptance() string {
 			items = append(items, "What is built agrees with "+w.adr.ID+", as amended after "+w.rec.Incident.ID)
 		}
 	}
-	for _, v := range w.rec.Incident.Impact.Values {
+	for _, v := range w.worse() {
 		if len(items) < 9 {
-			items = append(items, fmt.Sprintf("Under the load of the incident, the value of %s stays at its usual %s", w.say(v.Name), w.say(quantity.Format(v.Usual, v.Unit))))
+			items = append(items, fmt.Sprintf("Under the load of the incident, the value of %s stays near its usual %s (%s in the incident)", w.say(v.what), w.say(v.usual), w.say(v.value)))
 		}
 	}
 	return boxes(items)
@@ -168,7 +171,19 @@ func (w *writer) regression() string {
 	if p := w.failing.Path; p != "" {
 		at = " Place: beside " + w.code(p) + "."
 	}
-	return "Idea: " + w.cause.test + at + "\n\n" + ask("at which level does it run (unit, integration, load), and with which numbers?") + "\n"
+	text := "Idea: " + w.cause.test + at
+	if c := w.commit; c.ID != "" {
+		text += " It has to fail on the code of " + w.code(c.ID)
+		if c.Title != "" {
+			text += " (" + w.say(c.Title) + ")"
+		}
+		text += "."
+	}
+	if v := w.worse(); len(v) > 0 {
+		last := v[len(v)-1]
+		text += fmt.Sprintf(" What it looks at: the value of %s, usually %s, %s in the incident.", w.say(last.what), w.say(last.usual), w.say(last.value))
+	}
+	return text + "\n\n" + ask("at which level does it run (unit, integration, load), and with which numbers?") + "\n"
 }
 
 func (w *writer) riskBody() string {
@@ -190,15 +205,21 @@ func (w *writer) riskBody() string {
 func (w *writer) rollback() string {
 	of := cmp.Or(w.code(w.component()), ask("which component?"))
 	back := fmt.Sprintf("Roll back the change of this Fix-It: deploy the release of %s that ran before it.", of)
+	if w.bolt.ID != "" {
+		back += " It then behaves as " + w.bolt.ID + " describes."
+	}
 	if c, ok := w.suspect(); ok && c.Version != "" {
-		back += " During the incident " + w.code(c.Version) + " ran."
+		back += " The cause is then back too: " + w.code(c.Version) + " ran in the incident"
+		if c.Previous != "" {
+			back += ", " + w.code(c.Previous) + " before it"
+		}
+		back += "."
+	} else if w.known {
+		back += " The cause is then back too."
 	}
 	steps := []string{
 		back,
 		"Watch the measurements above until they are back at their usual values.",
-	}
-	if w.bolt.ID != "" {
-		steps[0] += " It then behaves as " + w.bolt.ID + " describes."
 	}
 	for _, in := range w.did() {
 		if in.State == action.Done {

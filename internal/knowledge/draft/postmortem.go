@@ -28,7 +28,7 @@ func (w *writer) postmortem(p plan) ([]part, error) {
 	for _, s := range split(md) {
 		body := guarded(s.body, known)
 		if s.heading == "Lessons Learned" {
-			body += "\n" + w.chain()
+			body = strings.TrimRight(body, "\n") + "\n\n" + w.chain(p)
 		}
 		out = append(out, part{heading: s.heading, match: matchOf(s.heading), body: body, extra: s.heading == "Sign-off" || s.heading == "Post-Mortem Process"})
 	}
@@ -36,17 +36,23 @@ func (w *writer) postmortem(p plan) ([]part, error) {
 }
 
 // chain names the drafts that follow from the incident.
-func (w *writer) chain() string {
+func (w *writer) chain(p plan) string {
 	var items []string
 	for _, k := range []Kind{FixBolt, Amendment, Playbook, Runbook} {
-		if p, ok := w.plans[k]; ok {
-			items = append(items, "Draft "+string(k)+": "+p.id)
+		d, ok := w.plans[k]
+		if !ok {
+			continue
 		}
+		what := map[Kind]string{FixBolt: "Fix-It Bolt", Amendment: "Amendment " + d.number + " of", Playbook: "Playbook entry", Runbook: "Runbook"}[k]
+		if d.within && k == Runbook {
+			what = "Runbook, extended:"
+		}
+		items = append(items, what+" "+w.link(p, knowledge.Artefact{ID: d.id, Path: d.path, Repo: d.repo}))
 	}
 	if len(items) == 0 {
 		return ""
 	}
-	return "### Written back\n\n" + list(items)
+	return "### Drafts that follow\n\n" + list(items)
 }
 
 // matchOf is what other repositories call a section of a post-mortem.

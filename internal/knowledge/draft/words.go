@@ -92,7 +92,11 @@ const maxSlug = 60
 func slug(title, sep string) string {
 	var words []string
 	n := 0
-	for _, f := range strings.FieldsFunc(strings.ToLower(title), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+	all := strings.FieldsFunc(strings.ToLower(title), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	for len(all) > 1 && (strings.Trim(all[0], "0123456789") == "" || all[0] == "of") { // "21.33 % of cancels fail": behind an ID the number would be part of it
+		all = all[1:]
+	}
+	for _, f := range all {
 		if n += len(f) + 1; n > maxSlug {
 			break
 		}
