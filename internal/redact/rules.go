@@ -63,8 +63,8 @@ var builtin = []rule{
 	{holds("://"), redactUserInfo},
 	{namesHeader, func(s string) string { return value(header, s) }},
 	{namesSecret, func(s string) string { return value(named, s) }},
-	{namesSecret, func(s string) string { return value(option, s) }},
-	{namesSecret, func(s string) string { return element.ReplaceAllString(s, "${1}"+markSecret) }},
+	{both(holds("-"), namesSecret), func(s string) string { return value(option, s) }},
+	{both(holds("<"), namesSecret), func(s string) string { return element.ReplaceAllString(s, "${1}"+markSecret) }},
 	{holds(
 		"eyJ", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ANPA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "hooks.slack.com",
 		"sk-", "k_live_", "k_test_", "whsec_", "AIza", "ya29.", "npm_", "pypi-", "SG.", "hvs.", "hvb.", "hvr.", "glsa_", "dop_v1_",
@@ -87,6 +87,10 @@ func holds(words ...string) func(s, lower string) bool {
 // holdsFold is holds for lower-case ASCII words, whatever the case in s.
 func holdsFold(words ...string) func(s, lower string) bool {
 	return func(_, lower string) bool { return holdsOne(lower, words) }
+}
+
+func both(one, other func(s, lower string) bool) func(s, lower string) bool {
+	return func(s, lower string) bool { return one(s, lower) && other(s, lower) }
 }
 
 func holdsOne(s string, words []string) bool {

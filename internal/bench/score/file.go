@@ -3,8 +3,6 @@ package score
 import (
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 )
 
 // FileReport is the outcome of a folder of predictions, one file a case.
@@ -29,9 +27,6 @@ func fileMeasures() map[string]func(data, predictions fs.FS) ([]Group, error) {
 		"loghub2k": loghub,
 	}
 }
-
-// FileSets returns the names of the sets whose predictions are files, sorted.
-func FileSets() []string { return slices.Sorted(maps.Keys(fileMeasures())) }
 
 // Files scores a folder of predictions. A case without a file is scored as one
 // in which nothing was found.

@@ -143,7 +143,7 @@ func (m *mapper) environment(out *cluster.ContainerSpec, c wireContainer) {
 		case from == nil:
 			v.Secret = redact.Sensitive(e.Name)
 			if !v.Secret {
-				v.Value = clip(m.red.String(e.Value), maxValue)
+				v.Value = clip(m.red.Text(e.Value), maxValue)
 			}
 		case from.ConfigMapKeyRef != nil:
 			v.From = reference("ConfigMap", from.ConfigMapKeyRef)

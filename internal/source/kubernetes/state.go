@@ -457,7 +457,7 @@ func (m *mapper) configMap(c wireConfigMap) cluster.Keyed {
 			if out.Data == nil {
 				out.Data = map[string]string{}
 			}
-			out.Data[k] = m.red.String(v)
+			out.Data[k] = m.red.Text(v)
 		}
 	}
 	out.Keys = append(out.Keys, slices.Sorted(maps.Keys(c.BinaryData))...)

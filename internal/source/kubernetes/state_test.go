@@ -162,7 +162,7 @@ func TestNodesAndStorage(t *testing.T) {
 		"persistentvolumeclaims": raw(`{"metadata":{"name":"data"},"spec":{"storageClassName":"fast","resources":{"requests":{"storage":"1Gi"}}},"status":{"phase":"Pending"}}`),
 		"persistentvolumes":      raw(`{"metadata":{"name":"v"},"spec":{"capacity":{"storage":"2Gi"},"claimRef":{"namespace":"shop","name":"other"}},"status":{"phase":"Bound"}}`),
 		"secrets":                raw(`{"metadata":{"name":"web"}}`),
-		"configmaps":             raw(`{"metadata":{"name":"c"},"data":{"b":"1","api_key":"hunter2","ca.crt":"-----BEGIN CERTIFICATE-----"},"binaryData":{"z":"AA=="}}`),
+		"configmaps":             raw(`{"metadata":{"name":"c"},"data":{"b":"1","app.json":"{\"secret\":{\"value\":\"hunter2\"}}","api_key":"hunter2","ca.crt":"-----BEGIN CERTIFICATE-----"},"binaryData":{"z":"AA=="}}`),
 	}
 	s := read("shop", at, in, nil)
 	n := s.Nodes[0]
@@ -179,7 +179,7 @@ func TestNodesAndStorage(t *testing.T) {
 		t.Errorf("secret is %+v", k)
 	}
 	k := s.ConfigMaps[0]
-	if diff := cmp.Diff(map[string]string{"b": "1"}, k.Data); diff != "" || !slices.Equal(k.Keys, []string{"api_key", "b", "ca.crt", "z"}) {
+	if diff := cmp.Diff(map[string]string{"b": "1", "app.json": `{"secret":{"value":"[secret]"}}`}, k.Data); diff != "" || !slices.Equal(k.Keys, []string{"api_key", "app.json", "b", "ca.crt", "z"}) {
 		t.Errorf("keys %v, data (-want +got):\n%s", k.Keys, diff)
 	}
 	in[platformPods] = raw(`{"metadata":{"name":"kube-proxy-x","labels":{"k8s-app":"kube-proxy"}},"spec":{"nodeName":"n1"},"status":{"phase":"Running",
