@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/app"
@@ -79,6 +80,11 @@ func (c *knowledgeTraceCmd) Run(e *env) error {
 		out.Notes = append(out.Notes, failed.Error())
 	}
 	out.Trace = append(out.Trace, steps...)
+	if len(steps) == 0 || !reached(steps) {
+		for _, p := range k.Base.Unread() {
+			out.Notes = append(out.Notes, p.Error())
+		}
+	}
 	if err := c.report(e, out, func(p *page) { p.chain(out) }); err != nil {
 		return err
 	}
@@ -86,6 +92,11 @@ func (c *knowledgeTraceCmd) Run(e *env) error {
 		return problem.Hinted(errors.New("nothing in these folders belongs to it"), "is the code in one of the --repo folders?")
 	}
 	return nil
+}
+
+// reached reports whether a chain got to an artefact that was read.
+func reached(steps []incident.TraceStep) bool {
+	return slices.ContainsFunc(steps, func(s incident.TraceStep) bool { return s.Kind != "code" && s.Kind != "commit" && s.Path != "" })
 }
 
 // maxStack bounds what is read of a stack or log.

@@ -90,7 +90,7 @@ type Impact struct {
 
 // TraceStep is one step from the failing line to the requirement.
 type TraceStep struct {
-	Kind     string `json:"kind"` // code | commit | bolt | adr | daa | tip | prd | story
+	Kind     string `json:"kind"` // code | commit | bolt | adr | rfc | daa | tip | prd | story
 	ID       string `json:"id"`
 	Title    string `json:"title"`
 	Path     string `json:"path"`

@@ -218,12 +218,45 @@ func (p *parser) row(header []string, cells []textLine, isHeader bool) {
 	if isHeader {
 		return
 	}
+	p.logged(header, cells)
 	if len(cells) > 1 {
 		if m := findStory(cells[0].text); m != nil {
 			p.addStory(cells[0].text[m[2]:m[3]], cells[1].text, cells[0].line)
 		}
 	}
 	p.text(strings.Join(all, " | "), lineOfRow(cells))
+}
+
+// logged keeps a decision that is a row of a log of decisions: ID, title, status. The
+// rows of an index, which link to files, are none.
+func (p *parser) logged(header []string, cells []textLine) {
+	if len(cells) < 3 || p.whole.ID != "" || len(cells[0].dests)+len(cells[1].dests) > 0 || !p.isLog() {
+		return
+	}
+	m := p.head.FindStringSubmatch(cells[0].text)
+	status := slices.IndexFunc(header, isStatus)
+	if m == nil || len(m[0]) != len(cells[0].text) || status < 2 || status >= len(cells) {
+		return
+	}
+	a := &Artefact{ID: strings.ToUpper(m[1]) + "-" + m[2], Path: p.file, Line: cells[0].line, Title: cells[1].text, Status: cells[status].text}
+	if a.Kind = p.kindOf(a.ID); a.Kind == Story {
+		return
+	}
+	for _, c := range cells[1:] {
+		a.Links = append(a.Links, p.references(c.text, "", c.line)...)
+	}
+	var said []string
+	for _, c := range cells {
+		said = append(said, c.text)
+	}
+	a.Sections = []Section{{Line: a.Line, Text: strings.Join(said, " | "), TextLine: a.Line}}
+	p.parts = append(p.parts, a)
+}
+
+// isLog reports whether the file lists decisions, by its name or title.
+func (p *parser) isLog() bool {
+	s := fold(path.Base(p.file) + " " + p.whole.Title)
+	return strings.Contains(s, "decision") || strings.Contains(s, "adr")
 }
 
 // story finds a user story at the head of a line.

@@ -97,7 +97,7 @@ func archive(t *testing.T, name string) (remembered, fstest.MapFS, []chainQuery)
 func TestRepositoriesInOtherStyles(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("testdata/repositories/*.txtar")
-	if err != nil || len(names) < 14 {
+	if err != nil || len(names) < 19 {
 		t.Fatalf("found %d repositories, %v", len(names), err)
 	}
 	for _, name := range names {
@@ -125,5 +125,41 @@ func TestRepositoriesInOtherStyles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRepositoriesThatEachCountForThemselves: an ID means the decision of the
+// repository that the code lies in.
+func TestRepositoriesThatEachCountForThemselves(t *testing.T) {
+	t.Parallel()
+	doc := func(title string) string {
+		return "# " + title + "\n\n## Status\n\nAccepted\n\n## Context\n\nAs ADR-0001 says.\n"
+	}
+	b, err := knowledge.NewReader(knowledge.DefaultScheme()).Read(
+		knowledge.Folder{Name: "api", FS: files(map[string]string{"adr/0001-a.md": doc("1. A"), "adr/0002-b.md": doc("2. B"), "adr/0009-only.md": doc("9. Only here")})},
+		knowledge.Folder{Name: "web", FS: files(map[string]string{"docs/adr/0001-c.md": doc("1. C"), "docs/adr/0002-d.md": doc("2. D"), "notes.md": "# BOLT-1: X\n\n**ADR**: ADR-2\n"})},
+		knowledge.Folder{Name: "bank", FS: files(map[string]string{"adr/ADR-009-other.md": "# ADR-009: Other\n"})},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Shared("adr-1"); !cmp.Equal(got, []string{"ADR-0001@api", "ADR-0001@web"}) {
+		t.Errorf("ADR-1 is %v", got)
+	}
+	for id, want := range map[string]string{"ADR-2@api": "ADR-0001@api", "adr-0002@web": "ADR-0001@web", "BOLT-1": "ADR-0002@web"} {
+		if a, ok := b.Artefact(id); !ok || len(a.Links) != 1 || a.Links[0].To != want {
+			t.Errorf("%s names %+v", id, a.Links)
+		}
+	}
+	for repo, want := range map[string]string{"api": "adr ADR-0002@api", "web": "adr ADR-0002@web"} {
+		r := remembered{files: map[string]string{"src/x.go": ""}, commits: map[string]knowledge.Commit{"src/x.go:1": {SHA: "0123456789abcdef", Message: "x\n\nADR: ADR-2"}}}
+		steps, err := b.Trace(t.Context(), r, knowledge.Query{Frames: []evidence.Frame{{File: "src/x.go", Line: 1}}, Repo: repo})
+		if err != nil || brief(steps) != "code src/x.go:1 > commit 0123456789ab > "+want {
+			t.Errorf("in %s: %s, %v", repo, brief(steps), err)
+		}
+	}
+	// Two files that write the same ID, in folders that share nothing else, may be a mistake.
+	if p := b.Problems(); len(p) != 1 || p[0].File != "bank/adr/ADR-009-other.md" {
+		t.Errorf("problems %v", p)
 	}
 }

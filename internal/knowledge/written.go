@@ -163,6 +163,18 @@ func (b *Base) fileNamed(token string, marked bool) (Artefact, bool) {
 	return b.all[found[0]], true
 }
 
+// anyKey is an ID of any prefix, as patterns have it.
+const anyKey = `[A-Z][A-Z0-9]*(?:-[A-Z][A-Z0-9]*)*-[0-9-]*[0-9]`
+
+// headKey is the ID at the head of a commit's subject; "" = none.
+func headKey(message string) string {
+	m := scoped.FindStringSubmatch(subject(message))
+	if m == nil {
+		return ""
+	}
+	return m[1] + m[2]
+}
+
 var (
 	// trailer is a line that names something by a key: "Bolt: BOLT-045".
 	trailer = regexp.MustCompile(`^([A-Za-z][A-Za-z-]{1,24}(?: [A-Za-z]{1,12})?)\s*:\s*(\S.*)$`)
@@ -170,7 +182,7 @@ var (
 	closing = regexp.MustCompile(`(?i)^(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?|complete[sd]?|part of|refs?)\s+(\S+(?:(?:\s*,\s*|\s+and\s+)\S+)*?)[.;]?$`)
 	// scoped is the head of a subject: "BOLT-7: …", "[BOLT-7] …", "feat(BOLT-7): …",
 	// "feat(cart): BOLT-7 …".
-	scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}(?:\([^()]{0,40}\))?!?:\s*)?(?:[a-z]{2,12}!?)?\s*[\[(]?\s*([A-Z][A-Z0-9]*(?:-[A-Z][A-Z0-9]*)*-[0-9-]*[0-9])\s*[\])]?\s*!?\s*(?:[:\s–—-]|$)`)
+	scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}\((` + anyKey + `)\)!?:|(?:[a-z]{2,12}(?:\([^()]{0,40}\))?!?:\s*)?[\[(]?\s*(` + anyKey + `)\s*[\])]?\s*!?(?::|\s|$))`)
 	// ticket is the key of a tracker's ticket.
 	ticket = regexp.MustCompile(`^[\[(<#]*([A-Z][A-Z0-9]{1,15}-\d{1,7})\b`)
 	// ticketURL is the address of one.
@@ -269,8 +281,8 @@ func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
 			return guess{id: found[0].id, sure: true}
 		}
 	}
-	if m := scoped.FindStringSubmatch(subject(c.Message)); m != nil {
-		if found := b.mentioned(m[1], w); len(found) > 0 {
+	if id := headKey(c.Message); id != "" {
+		if found := b.mentioned(id, w); len(found) > 0 {
 			return guess{id: found[0].id, sure: true}
 		}
 	}
@@ -385,8 +397,13 @@ func (b *Base) ticketOf(c Commit) guess {
 			return guess{id: m[1], sure: true}
 		}
 	}
-	if m := scoped.FindStringSubmatch(subject(c.Message)); m != nil && b.isTicket(m[1]) && strings.Count(m[1], "-") == 1 {
-		return guess{id: m[1], score: 0.9, why: "begins the subject of the commit; it has no file in these folders"}
+	if id := headKey(c.Message); id != "" && b.isTicket(id) && strings.Count(id, "-") == 1 {
+		return guess{id: id, score: 0.9, why: "begins the subject of the commit; it has no file in these folders"}
+	}
+	for line := range strings.Lines(c.Message) {
+		if m := ticketURL.FindStringSubmatch(strings.TrimSpace(line)); m != nil && b.isTicket(m[1]) {
+			return guess{id: m[1], score: 0.8, why: "the commit's message gives its address; it has no file in these folders"}
+		}
 	}
 	for _, merge := range c.Merges {
 		var found []string

@@ -148,6 +148,9 @@ func (w *world) onlyNumbered(p place, id string) bool {
 }
 
 func unreadable(c *check) {
+	for _, p := range c.base.Unread() {
+		c.reportAs(Note, c.where(p), p.What, p.Hint)
+	}
 	for _, p := range c.base.Problems() {
 		here := c.where(p)
 		if second.MatchString(p.What) || isTemplate(here.path) {
