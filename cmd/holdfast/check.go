@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/holdfast-sre/holdfast/internal/app"
 	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
 	"github.com/holdfast-sre/holdfast/internal/source/alertmanager"
 	"github.com/holdfast-sre/holdfast/internal/source/jaeger"
@@ -36,9 +39,11 @@ type checkCmd struct {
 func (checkCmd) Help() string {
 	return `Validates holdfast.yaml and everything that it names: catalog, runbooks with
 every expression and query, boundaries and tokens. Nothing is contacted unless
---connect is given. Every problem is printed with its place and a hint.
+--connect is given: then every source is asked whether it is ready, the remotes of
+followed repositories for their branches, and forges whether the token may push,
+which writes nothing. Every problem is printed with its place and a hint.
 
-Exit codes: 0 valid, 1 a source is not ready (--connect), 2 a problem in a file.
+Exit codes: 0 valid, 1 a source or repository is not ready (--connect), 2 a problem in a file.
 
 Examples:
   holdfast check
@@ -59,7 +64,8 @@ func (c *checkCmd) Run(e *env) error {
 	if !c.Connect {
 		return nil
 	}
-	return connect(e, f.Config)
+	err = connect(e, f.Config)
+	return errors.Join(err, connectRepositories(e, f.Config))
 }
 
 func printFolder(w io.Writer, f config.Folder) {
@@ -82,6 +88,9 @@ func printFolder(w io.Writer, f config.Folder) {
 	row("sources", sourceList(f.Config), "")
 	row("intake", plural(len(f.Config.Intake), "sender"), "")
 	row("users", fmt.Sprintf("%s, %s may approve", plural(len(f.Config.Users), "user"), approvers(f.Config)), "")
+	if n := len(f.Config.Repositories); n > 0 {
+		row("repositories", repositoryList(f.Config), "")
+	}
 	row("catalog", plural(len(f.Catalog.Names()), "service"), f.Catalog.SHA256())
 	row("runbooks", fmt.Sprintf("%s, %d approved", plural(len(books), "runbook"), approved), f.Runbooks.SHA256())
 	row("boundaries", plural(len(f.Boundaries.File().Rules), "rule"), f.Boundaries.SHA256())
@@ -117,6 +126,57 @@ func sourceList(c config.Config) string {
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// repositoryList says how many clones are followed and proposed to.
+func repositoryList(c config.Config) string {
+	followed, forges := 0, 0
+	for _, r := range c.Repositories {
+		if c.Followed(r) {
+			followed++
+		}
+		if r.Forge != nil {
+			forges++
+		}
+	}
+	return fmt.Sprintf("%d, %d followed, %d with a forge", len(c.Repositories), followed, forges)
+}
+
+// connectRepositories asks remotes and forges and prints a table.
+func connectRepositories(e *env, c config.Config) error {
+	if len(c.Repositories) == 0 {
+		return nil
+	}
+	states, err := app.AskRepositories(e.ctx, c)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout)
+	tw := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "REPOSITORY\tREMOTE\tFORGE\tREADY")
+	failed := 0
+	var hints []string
+	for _, s := range states {
+		state := "yes"
+		if s.Err != nil {
+			failed++
+			state = "no: " + plain(strings.ReplaceAll(s.Err.Error(), "\n", "; "))
+			for _, p := range problem.All(s.Err) {
+				if p.Hint != "" {
+					hints = append(hints, p.Hint)
+				}
+			}
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", plain(s.Path), cmp.Or(s.Remote, "-"), cmp.Or(s.Forge, "-"), state)
+	}
+	_ = tw.Flush()
+	for _, h := range hints {
+		fmt.Fprintf(e.stdout, "hint: %s\n", plain(h))
+	}
+	if failed > 0 {
+		return fmt.Errorf("of %d repositories %d can't be used", len(states), failed)
+	}
+	return nil
 }
 
 func approvers(c config.Config) string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/app"
+	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/document"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
@@ -29,6 +30,7 @@ type knowledgeDraftCmd struct {
 	ADR       string `name:"adr" placeholder:"ID" help:"Decision to amend; the one of the incident's trace when left out."`
 	Branch    string `placeholder:"NAME" help:"New branch for the drafts; holdfast/ID when left out."`
 	Out       string `placeholder:"DIR" help:"Write into this folder instead of a branch."`
+	Propose   bool   `help:"Also push the branch and open a pull or merge request, at the forge that the configuration names."`
 	DryRun    bool   `name:"dry-run" help:"Print what would be written, as a diff, and write nothing."`
 	Date      string `placeholder:"YYYY-MM-DD" help:"Date of the drafts; today when left out."`
 	Server    string `placeholder:"URL" help:"The server. Default: HOLDFAST_URL, or http://127.0.0.1:8080."`
@@ -44,14 +46,16 @@ TODO(human). IDs are the next free ones, also after those of earlier drafts that
 wait for review.
 
 The drafts become one commit on a new branch of the clone; working tree, current
-branch and default branch stay as they are, and nothing is pushed. A folder
-without git, or --out DIR, gets files.
+branch and default branch stay as they are. Nothing is pushed unless --propose is
+given: it opens one pull or merge request, never twice. A folder without git, or
+--out DIR, gets files.
 
 Examples:
   holdfast knowledge draft all --incident INC-2026-0042 --repo docs
   holdfast knowledge draft fix-bolt --from incident.json --repo docs --dry-run
   holdfast knowledge draft adr-amendment --from incident.json --evidence evidence.json --repo docs --adr ADR-023
-  holdfast knowledge draft playbook --from incident.json --repo docs --out drafts`
+  holdfast knowledge draft playbook --from incident.json --repo docs --out drafts
+  holdfast knowledge draft all --incident INC-2026-0042 --config holdfast.yaml --propose`
 }
 
 // Run writes the drafts.
@@ -65,6 +69,9 @@ func (c *knowledgeDraftCmd) Run(e *env) error {
 		return err
 	}
 	defer func() { _ = k.Close() }() // only read from
+	if c.Propose && (c.DryRun || c.Out != "") {
+		return usage(problem.Hinted(errors.New("--propose needs a branch"), "leave out --dry-run and --out"))
+	}
 	opts := draft.Options{ADR: c.ADR}
 	if c.Kind != "all" {
 		opts.Kinds = []draft.Kind{draft.Kind(c.Kind)}
@@ -108,6 +115,10 @@ func (c *knowledgeDraftCmd) deliver(e *env, k *app.Knowledge, rec document.Recor
 	if branch == "" {
 		branch = app.DraftBranches + strings.ToLower(rec.Incident.ID)
 	}
+	forges, err := c.forges(e, k, d)
+	if err != nil {
+		return usage(err)
+	}
 	done, err := k.BranchDrafts(e.ctx, d.Files, branch, d.Message, time.Now())
 	for _, b := range done {
 		fmt.Fprintf(e.stdout, "branch %s in %s, commit %.12s\n", b.Branch, plain(b.Clone), b.Commit)
@@ -116,8 +127,42 @@ func (c *knowledgeDraftCmd) deliver(e *env, k *app.Knowledge, rec document.Recor
 		return usage(err)
 	}
 	c.list(e, d)
-	fmt.Fprintf(e.stdout, "\nreview: git diff HEAD...%s\n", branch)
+	if !c.Propose {
+		fmt.Fprintf(e.stdout, "\nreview: git diff HEAD...%s\n", branch)
+		return nil
+	}
+	fmt.Fprintln(e.stdout)
+	for _, b := range done {
+		url, err := forges.Propose(e.ctx, b, d.Request.Title, d.Request.Body)
+		if err != nil {
+			return fmt.Errorf("propose branch %s: %w", b.Branch, err)
+		}
+		fmt.Fprintf(e.stdout, "review: %s\n", plain(url))
+	}
 	return nil
+}
+
+// forges are what the branches are proposed to; a clone without one is an error
+// before anything is written.
+func (c *knowledgeDraftCmd) forges(e *env, k *app.Knowledge, d draft.Drafts) (*app.Forges, error) {
+	if !c.Propose {
+		return nil, nil
+	}
+	cfg, err := config.Load(c.Config, e.getenv)
+	if err != nil {
+		return nil, errors.Join(err, problem.Hinted(errors.New("--propose needs a configuration that names the forge"), "give --config FILE with repositories: [{path: CLONE, forge: {…}}]"))
+	}
+	forges, err := app.NewForges(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, clone := range k.Clones(d.Files) {
+		if forges.Of(clone) == "" {
+			return nil, problem.Hinted(fmt.Errorf("no forge is configured for %s", clone),
+				fmt.Sprintf("add it to %s: repositories: [{path: %s, forge: {type: …, project: OWNER/NAME, token_file: …}}], or leave --propose out", c.Config, clone))
+		}
+	}
+	return forges, nil
 }
 
 func (c *knowledgeDraftCmd) list(e *env, d draft.Drafts) {

@@ -99,7 +99,11 @@ func (f *follower) commit(ctx context.Context, dir string) (commit, top, inside 
 		why += ": what it held last is read"
 	}
 	if why != "" && why != old.why {
-		f.log.WarnContext(ctx, "knowledge does not follow the remote", "repository", top, "why", why)
+		level := slog.LevelWarn
+		if why == git.NotFetched { // as at every first start
+			level = slog.LevelInfo
+		}
+		f.log.Log(ctx, level, "knowledge does not follow the remote", "repository", top, "why", why)
 	}
 	f.last[top] = followed{commit, why}
 	return commit, top, filepath.ToSlash(inside)

@@ -101,6 +101,12 @@ func (k *Knowledge) BranchDrafts(ctx context.Context, files []draft.File, branch
 	return out, nil
 }
 
+// Clones are those that drafts belong to.
+func (k *Knowledge) Clones(files []draft.File) []string {
+	changes, _ := inClones(k.Dirs, files)
+	return slices.Sorted(maps.Keys(changes))
+}
+
 // SaveDrafts writes drafts into a folder, those of several repositories each
 // below its name. A file that exists there is not written over.
 func SaveDrafts(dir string, files []draft.File) (err error) {

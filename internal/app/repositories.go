@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/holdfast-sre/holdfast/internal/action/forge"
 	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/source/git"
 )
 
 // repositories are the clones that the configuration names.
@@ -103,4 +107,76 @@ func proxies() []string {
 		}
 	}
 	return out
+}
+
+// Forges proposes what a command has drafted.
+type Forges struct{ repos *repositories }
+
+// NewForges reads the repositories of a configuration.
+func NewForges(cfg config.Config) (*Forges, error) {
+	r, err := newRepositories(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Forges{r}, nil
+}
+
+// Of is the project at which branches of a clone are proposed; "" = none.
+func (f *Forges) Of(clone string) string {
+	one, ok := f.repos.of(clone)
+	if !ok || one.forge == nil {
+		return ""
+	}
+	return one.forge.Project()
+}
+
+// Propose pushes a branch and opens a request for it; asked again it returns the
+// same one.
+func (f *Forges) Propose(ctx context.Context, b Branched, title, body string) (url string, err error) {
+	return f.repos.Propose(ctx, b.Clone, b.Branch, b.Commit, title, body)
+}
+
+// RepositoryState is what a configured repository answers.
+type RepositoryState struct {
+	Path   string
+	Remote string // "" = not followed
+	Forge  string // "" = none
+	Err    error  // of the remote and the forge; nil = both are well
+}
+
+// connectTime bounds the answers of one repository.
+const connectTime = 30 * time.Second
+
+// AskRepositories asks the remote of each followed repository for its branches and
+// each forge whether its token may push. It fetches and writes nothing.
+func AskRepositories(ctx context.Context, cfg config.Config) (out []RepositoryState, err error) {
+	repos, err := newRepositories(cfg)
+	if err != nil {
+		return nil, err
+	}
+	fetch := repos.fetch()
+	fetch.Timeout = connectTime
+	src, err := git.New(git.Options{Name: "git", Fetch: fetch})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	out = make([]RepositoryState, len(repos.list))
+	var g errgroup.Group
+	for i, r := range repos.list {
+		g.Go(func() error {
+			st := RepositoryState{Path: r.Path}
+			if r.followed {
+				st.Remote = r.Remote
+				st.Err = src.Reach(ctx, r.top)
+			}
+			if r.forge != nil {
+				st.Forge = r.forge.Project()
+				st.Err = errors.Join(st.Err, r.forge.Ready(ctx))
+			}
+			out[i] = st
+			return nil
+		})
+	}
+	return out, g.Wait()
 }

@@ -3,10 +3,13 @@
 package integration
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -167,6 +170,115 @@ func TestProposeToGitea(t *testing.T) {
 	t.Run("what is refused", func(t *testing.T) {
 		t.Parallel()
 		refusedByGitea(t, s)
+	})
+}
+
+// TestFollowGitea: the server fetches a private project with the forge's token, hears
+// of a push by a webhook that Gitea signs, and a command proposes drafts there.
+func TestFollowGitea(t *testing.T) {
+	t.Parallel()
+	s := servers.Gitea(t)
+	clone := giteaClone(t, s, "handbook")
+	dir := t.TempDir()
+	address := servers.FreeAddress(t)
+	const secret = "0123456789abcdef01234567"
+	for name, text := range map[string]string{
+		"forge": s.Token, "hook": secret,
+		"holdfast.yaml": "server: {listen: " + address + "}\nknowledge: [" + clone + "/docs]\n" +
+			"intake: [{name: forge, type: git, token_file: hook}]\n" +
+			"repositories: [{path: " + clone + ", fetch: 1h, forge: {type: gitea, url: " + s.URL + ", project: holdfast/handbook, token_file: forge}}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := command(t, dir, "check", ".", "--connect")
+	if want := s.URL + "/holdfast/handbook  yes"; !strings.Contains(out, want) {
+		t.Errorf("check says\n%s", out)
+	}
+	other := t.TempDir()
+	runGit(t, other, "clone", "-q", clone, "c")
+	later := filepath.Join(other, "c")
+	runGit(t, later, "remote", "set-url", "origin", s.URL+"/holdfast/handbook.git")
+	commitFile(t, later, "docs/ADR-024.md", "# ADR-024: Queue\n")
+	pushAs(t, s, later, "main")
+	serveHoldfast(t, dir, "http://"+address)
+	knownBy(t, "http://"+address, "ADR-024") // fetched at the start, signed in with the token
+	s.Call(t, "POST", "/repos/holdfast/handbook/hooks", map[string]any{
+		"type": "gitea", "active": true, "events": []string{"push"},
+		"config": map[string]string{"url": "http://" + address + "/webhook/git", "content_type": "json", "secret": secret},
+	}, nil)
+	commitFile(t, later, "docs/ADR-025.md", "# ADR-025: Retries\n")
+	pushAs(t, s, later, "main")
+	knownBy(t, "http://"+address, "ADR-025")
+	incident := filepath.Join(dir, "incident.json")
+	record := `{"id":"INC-2026-0007","title":"Queue is full","state":"resolved","severity":"SEV-2","environment":"production","services":["queue"],` +
+		`"started_at":"2026-11-01T10:00:00.000Z","resolved_at":"2026-11-01T10:20:00.000Z","trace":[{"kind":"adr","id":"ADR-023","title":"Outbox","path":"adr-023-outbox.md","line":1}]}`
+	if err := os.WriteFile(incident, []byte(record), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out = command(t, dir, "knowledge", "draft", "post-mortem", "--from", incident, "--config", "holdfast.yaml", "--propose")
+	if want := "review: " + s.URL + "/holdfast/handbook/pulls/1\n"; !strings.HasSuffix(out, want) {
+		t.Errorf("draft says\n%s", out)
+	}
+	got := pulls(t, s, "handbook")
+	if len(got) != 1 || got[0].Head.Ref != "holdfast/inc-2026-0007" || !strings.Contains(got[0].Title, "INC-2026-0007") || !strings.Contains(got[0].Body, "post-mortem") {
+		t.Errorf("requests are %+v", got)
+	}
+}
+
+// command runs holdfast in a folder and returns what it printed.
+func command(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), holdfast(t), args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("holdfast %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// serveHoldfast runs the server until the end of the test.
+func serveHoldfast(t *testing.T, dir, url string) {
+	t.Helper()
+	cmd := exec.Command(holdfast(t), "serve", "--config", "holdfast.yaml")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(dir, "cache"))
+	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	eventually(t, 30*time.Second, "the server", func() error {
+		resp, err := http.Get(url + "/health/ready")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("HTTP %d", resp.StatusCode)
+		}
+		return nil
+	})
+}
+
+// knownBy waits until the server's knowledge holds an artefact.
+func knownBy(t *testing.T, url, id string) {
+	t.Helper()
+	eventually(t, 30*time.Second, id, func() error {
+		resp, err := http.Get(url + "/api/v1/impact?subject=" + id)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("HTTP %d", resp.StatusCode)
+		}
+		return nil
 	})
 }
 

@@ -77,7 +77,7 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 		return "", fmt.Errorf("branch %s: %w", c.Branch, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	g := &git{dir: dir, objects: filepath.Join(l.git, "objects"), at: c.At}
+	g := &git{dir: dir, objects: filepath.Join(l.git, "objects"), at: c.At, fetched: c.Onto != nil}
 	if err := g.prepare(ctx, parent); err != nil {
 		return "", err
 	}
@@ -160,6 +160,7 @@ type git struct {
 	objects string // of the clone
 	beside  string // another object folder to read from; "" = none
 	at      time.Time
+	fetched bool // the parent was fetched: the working tree has no part in it
 }
 
 // prepare makes the repository, with hashes as the clone has them.
@@ -219,6 +220,9 @@ func (g *git) entry(ctx context.Context, parent string, ch Change) (string, erro
 			return "", err
 		}
 		if text, err = onto([]byte(old), ch); err != nil {
+			if g.fetched {
+				return "", fmt.Errorf("%s has changed at the remote since it was read", ch.Path)
+			}
 			return "", err
 		}
 	default:
@@ -240,7 +244,7 @@ func onto(committed []byte, ch Change) ([]byte, error) {
 	if bytes.Equal(committed, unix(ch.Old)) {
 		return unix(ch.New), nil
 	}
-	return nil, problem.Hinted(fmt.Errorf("%s has changes that are not committed, or that came meanwhile", ch.Path), "commit them or set them aside first")
+	return nil, problem.Hinted(fmt.Errorf("%s has changes that are not committed", ch.Path), "commit them or set them aside first")
 }
 
 // find is the file at a commit, "" when there is none. Every folder above it must

@@ -321,6 +321,9 @@ func (s *Source) fetchEnvironment() []string {
 	return append(append(env, environment()...), "GIT_ALLOW_PROTOCOL="+transports)
 }
 
+// NotFetched is the reason before the first fetch.
+const NotFetched = "nothing has been fetched yet"
+
 // Fetched is the commit of a branch of the remote as it was last fetched; without
 // a branch that of the one which the clone has checked out. An empty commit has a
 // reason.
@@ -339,7 +342,7 @@ func (s *Source) Fetched(ctx context.Context, repo, branch string) (commit, why 
 		return commit, "", nil
 	}
 	if m.remember().Fetched.IsZero() {
-		return "", "nothing has been fetched yet", nil
+		return "", NotFetched, nil
 	}
 	return "", "the remote has no branch " + branch, nil
 }
