@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -131,4 +132,33 @@ func FuzzFront(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A short document must not take the memory that it asks for.
+func TestHostileDocumentsStaySmall(t *testing.T) { //nolint:paralleltest // measures what the process allocates
+	for name, tt := range map[string]struct {
+		doc    string
+		refuse bool
+	}{
+		"ragged table":   {strings.Repeat("|a", 4000) + "|\n" + strings.Repeat("|-", 4000) + "|\n" + strings.Repeat("|a\n", 2000), true},
+		"escaped cells":  {strings.Repeat("|a", 4000) + "|\n" + strings.Repeat("|-", 4000) + "|\n" + strings.Repeat("|"+strings.Repeat(`\|`, 4000)+"\n", 20), true},
+		"table in quote": {"> " + strings.Repeat("|a", 4000) + "|\n> " + strings.Repeat("|-", 4000) + "|\n" + strings.Repeat("> |a\n", 2000), true},
+		"shared link":    {"[a]: <" + strings.Repeat("x", 20_000) + ".md>\n\n" + strings.Repeat("- [a]\n", 8000), false},
+		"wide table":     {strings.Repeat("|a", 40) + "|\n" + strings.Repeat("|-", 40) + "|\n" + strings.Repeat(strings.Repeat("|a", 40)+"|\n", 2000), false},
+	} {
+		doc := "# ADR-1: A\n\n" + tt.doc
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b, err := knowledge.Read(fstest.MapFS{"ADR-1.md": {Data: []byte(doc)}})
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 200<<20 {
+			t.Errorf("%s: %d bytes took %d MiB", name, len(doc), took>>20)
+		}
+		if refused := len(b.Problems()) > 0; refused != tt.refuse || knowledge.Costly([]byte(doc)) != tt.refuse {
+			t.Errorf("%s: problems %v, costly %t", name, b.Problems(), knowledge.Costly([]byte(doc)))
+		}
+	}
 }

@@ -19,22 +19,30 @@ import (
 func newMarkdown() markdown.Parser {
 	return goldmark.New(
 		goldmark.WithExtensions(extension.Table),
-		goldmark.WithParserOptions(markdown.WithInlineParsers(util.Prioritized(wikiParser{}, 150))),
+		goldmark.WithParserOptions(WikiLinks()),
 	).Parser()
 }
 
-// wikiLink is [[target]] or [[target|label]].
-type wikiLink struct {
+// WikiLinks is the option of a parser that reads wiki links.
+func WikiLinks() markdown.Option {
+	return markdown.WithInlineParsers(util.Prioritized(wikiParser{}, 150))
+}
+
+// WikiLink is [[target]] or [[target|label]].
+type WikiLink struct {
 	ast.BaseInline
-	target, label string
+	Target, Label string
 	segment       text.Segment
 }
 
-var kindWikiLink = ast.NewNodeKind("WikiLink")
+// KindWikiLink is the kind of a WikiLink.
+var KindWikiLink = ast.NewNodeKind("WikiLink")
 
-func (*wikiLink) Kind() ast.NodeKind { return kindWikiLink }
+// Kind is what goldmark tells nodes apart by.
+func (*WikiLink) Kind() ast.NodeKind { return KindWikiLink }
 
-func (n *wikiLink) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
+// Dump is for people who look for a mistake.
+func (n *WikiLink) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
 
 // maxWiki bounds the length of a wiki link.
 const maxWiki = 300
@@ -60,7 +68,7 @@ func (wikiParser) Parse(_ ast.Node, block text.Reader, _ markdown.Context) ast.N
 		label = target
 	}
 	block.Advance(end + 2)
-	return &wikiLink{target: strings.TrimSpace(target), label: strings.TrimSpace(label), segment: segment}
+	return &WikiLink{Target: strings.TrimSpace(target), Label: strings.TrimSpace(label), segment: segment}
 }
 
 // textLine is one line of a block, without markup.
@@ -84,6 +92,9 @@ func (p *parser) linesOf(block ast.Node) []textLine {
 	f.end()
 	return f.out
 }
+
+// maxDestination bounds what a link leads to: many may share a long one.
+const maxDestination = 2000
 
 // flattener makes lines of inline nodes.
 type flattener struct {
@@ -131,13 +142,15 @@ func (f *flattener) node(n ast.Node) {
 		f.open.Write(n.Value)
 	case *ast.Link:
 		f.children(n)
-		f.dest(string(n.Destination))
+		if len(n.Destination) <= maxDestination {
+			f.dest(string(n.Destination))
+		}
 	case *ast.AutoLink:
 		f.open.Write(n.Label(f.p.src))
-	case *wikiLink:
+	case *WikiLink:
 		f.at(n.segment.Start)
-		f.open.WriteString(n.label)
-		f.dest("[[" + n.target)
+		f.open.WriteString(n.Label)
+		f.dest(wikiPath + n.Target)
 	case *ast.CodeSpan:
 		start := f.open.Len()
 		f.children(n)
@@ -239,7 +252,7 @@ func tooWide(src []byte) (line int, wide bool) {
 		case cells > 1 && len(bytes.Trim(bare, "|:- \t")) == 0:
 			columns = max(columns, cells) // the dashes below the names of columns
 		default:
-			missing += max(0, columns-cells-1)
+			missing += max(0, columns-cells-1+bytes.Count(l, []byte(`\|`))) // an escaped one is text
 		}
 		if missing > maxMissing {
 			return line, true

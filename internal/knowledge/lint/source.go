@@ -255,9 +255,9 @@ func (r *reader) inline(n ast.Node) {
 		case *ast.Text:
 			first = r.lineAt(c.Segment.Start)
 		case *ast.Link:
-			r.links = append(r.links, link{text: r.plain(c), dest: string(c.Destination), no: r.lineOf(c, first)})
+			r.links = append(r.links, link{text: r.plain(c), dest: destinationOf(c.Destination), no: r.lineOf(c, first)})
 		case *ast.Image:
-			r.links = append(r.links, link{text: r.plain(c), dest: string(c.Destination), no: r.lineOf(c, first), image: true})
+			r.links = append(r.links, link{text: r.plain(c), dest: destinationOf(c.Destination), no: r.lineOf(c, first), image: true})
 		case *ast.RawHTML:
 			for i := range c.Segments.Len() {
 				seg := c.Segments.At(i)
@@ -374,3 +374,9 @@ func isTemplate(p string) bool {
 	dir := path.Dir(p)
 	return strings.Contains(path.Base(p), "template") || strings.Contains(dir+"/", "templates/") || strings.Contains(dir+"/", "template/")
 }
+
+// maxDestination bounds what is kept of a link's destination: many links may share
+// a long one.
+const maxDestination = 2000
+
+func destinationOf(dest []byte) string { return string(dest[:min(len(dest), maxDestination)]) }
