@@ -38,9 +38,11 @@ const (
 type Options struct {
 	Reader   Reader
 	Commands Commands
-	Users    *Users
-	Log      *slog.Logger
-	Version  string
+	// Knowledge is nil when no knowledge repository is configured.
+	Knowledge Knowledge
+	Users     *Users
+	Log       *slog.Logger
+	Version   string
 	// Hosts are names other than loopback under which the server is reached
 	// (the host of its public URL). Other names are refused, so that a page
 	// elsewhere can't reach this server under a name of its own.

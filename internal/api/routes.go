@@ -36,6 +36,9 @@ const (
 //	GET  /api/v1/pause
 //	POST /api/v1/pause
 //	GET  /api/v1/impact                                     what stops when a component does
+//	GET  /api/v1/knowledge                                  artefacts of the knowledge repository
+//	GET  /api/v1/knowledge/artefacts/{id}                   one artefact, rendered, with its links
+//	GET  /api/v1/knowledge/search | graph
 //	GET  /openapi.json, /openapi.yaml
 //	GET  /health/startup, /health/live, /health/ready
 //	GET  /metrics
@@ -43,6 +46,7 @@ func (a *API) Routes(mux *http.ServeMux) {
 	api := a.operations(mux)
 	a.reads(api)
 	a.impacts(api)
+	a.knowledgeReads(api)
 	a.commands(api)
 	describeHint(api)
 	mux.HandleFunc("GET /health/live", a.live)

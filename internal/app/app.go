@@ -51,7 +51,8 @@ type App struct {
 	sources  *sources
 	repos    *repositories
 	follower *follower
-	library  *library // nil when there is no knowledge repository
+	library  *library     // nil when there is no knowledge repository
+	reading  *readingRoom // so is this
 	server   *http.Server
 	listener net.Listener
 	started  atomic.Bool
@@ -94,6 +95,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if a.library = newLibrary(cfg, o.Cache, o.Log); a.library != nil {
 		a.library.follow = a.follower
 		a.onClose("library", a.library.Close)
+		a.reading = newReadingRoom(a.library, red.String)
+		a.onClose("reading room", a.reading.Close)
 	}
 	exec, err := executors(cfg.Actions)
 	if err != nil {
@@ -230,18 +233,22 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 	}
 	reader := reader{store: a.store, pause: pause, folder: o.Folder}
 	i := newImpacts(a.sources, o.Folder, a.library)
-	door := api.New(api.Options{
+	opts := api.Options{
 		Reader: reader, Commands: commands{triage: a.triage, respond: a.respond, pause: pause}, Users: users,
 		Log: o.Log, Version: o.Version, Hosts: publicHosts(cfg),
 		Checks:  map[string]func(context.Context) error{"store": a.store.Ping},
 		Started: a.started.Load, Metrics: telemetry.Handler(registry), Impacts: i.Impact,
-	})
+	}
+	if a.reading != nil {
+		opts.Knowledge = a.reading
+	}
+	door := api.New(opts)
 	mux, intake := http.NewServeMux(), http.NewServeMux()
 	door.Routes(mux)
 	if err := a.webhooks(intake, o, registry); err != nil {
 		return nil, err
 	}
-	if err := pages(mux, reader, i, o.Log); err != nil {
+	if err := pages(mux, reader, i, a.reading, o.Log); err != nil {
 		return nil, err
 	}
 	return api.NewServer(telemetry.NewHTTP(registry).Wrap(entrance(intake, door.Guard(mux))), door, o.Log), nil

@@ -269,12 +269,16 @@ func (r reader) pausedLine(ctx context.Context) string {
 	return ""
 }
 
-// pages mounts the list and the incident page.
-func pages(mux *http.ServeMux, r reader, i *impacts, log *slog.Logger) error {
-	w, err := web.New(web.Options{
+// pages mounts the pages of incidents, of the knowledge repository and of impacts.
+func pages(mux *http.ServeMux, r reader, i *impacts, reading *readingRoom, log *slog.Logger) error {
+	o := web.Options{
 		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact,
 		NotFound: func(err error) bool { return errors.Is(err, api.ErrNotFound) },
-	})
+	}
+	if reading != nil {
+		o.Knowledge = reading
+	}
+	w, err := web.New(o)
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}

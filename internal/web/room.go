@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/browse"
 	"github.com/holdfast-sre/holdfast/internal/quantity"
 )
 
@@ -86,14 +87,19 @@ type actionRow struct {
 	Undo                                              bool
 }
 
+// traceRow is one step of the chain. Href is the artefact's page, empty for code, for
+// commits, and for what the repository does not hold.
 type traceRow struct {
-	Label, Title string
-	Inferred     bool
+	Label, Href, Title string
+	Inferred           bool
+	Score              float64 // 0 = not known
+	Why                string
+	Others             []pair // IDs of what else may be meant, and their pages
 }
 
 type missingRow struct {
-	ID    string
-	Parts string
+	ID, Href string
+	Parts    string
 }
 
 type timelineRow struct {
@@ -124,8 +130,9 @@ type signalRow struct {
 	Labels                                      []pair
 }
 
-// newRoom puts what is known into the page's order.
-func newRoom(v incident.View, items []evidence.Item, now time.Time, paused string) roomPage {
+// newRoom puts what is known into the page's order; linked says that artefacts have
+// pages.
+func newRoom(v incident.View, items []evidence.Item, now time.Time, paused string, linked bool) roomPage {
 	p := roomPage{
 		Paused: paused, ID: v.ID, Title: v.Title, Severity: v.Severity.String(), State: string(v.State), Active: v.State.Active(),
 		Acked: !time.Time(v.AcknowledgedAt).IsZero(), Commander: v.Commander, Env: v.Environment,
@@ -145,7 +152,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	p.Verdict, p.Rules = verdictRows(v, now)
 	p.Options = optionRows(v)
 	p.Actions = actionRows(v, now)
-	p.Trace, p.Missing = traceRows(v)
+	p.Trace, p.Missing = traceRows(v, linked)
 	p.Similar = similarRows(v)
 	p.Charts = charts(v, items)
 	p.Timeline = timelineRows(v, now)
@@ -238,18 +245,31 @@ func actionRows(v incident.View, now time.Time) []actionRow {
 	return out
 }
 
-func traceRows(v incident.View) (steps []traceRow, missing []missingRow) {
+// traceRows are the steps of the chain, and what its decisions leave open; linked says
+// that there are pages of artefacts.
+func traceRows(v incident.View, linked bool) (steps []traceRow, missing []missingRow) {
 	for _, s := range v.Trace {
-		row := traceRow{Label: s.ID, Title: s.Title, Inferred: s.Inferred}
-		if s.Kind == "code" && s.Path != "" {
+		row := traceRow{Label: s.ID, Title: s.Title, Inferred: s.Inferred, Score: s.Score, Why: s.Why}
+		switch {
+		case s.Kind == "code" && s.Path != "":
 			row.Label = s.Path
 			if s.Line > 0 {
 				row.Label = fmt.Sprintf("%s:%d", s.Path, s.Line)
 			}
+		case linked && s.Kind != "code" && s.Kind != "commit" && s.Path != "":
+			id, _, _ := strings.Cut(s.ID, " story ")
+			row.Href = browse.LineAddress(id, s.Line)
+		}
+		for _, o := range s.Others {
+			other := pair{Key: o.ID}
+			if linked {
+				other.Value = browse.Address(o.ID, "")
+			}
+			row.Others = append(row.Others, other)
 		}
 		steps = append(steps, row)
 		if len(s.Missing) > 0 {
-			missing = append(missing, missingRow{ID: s.ID, Parts: strings.Join(s.Missing, ", ")})
+			missing = append(missing, missingRow{ID: s.ID, Href: row.Href, Parts: strings.Join(s.Missing, ", ")})
 		}
 	}
 	return steps, missing

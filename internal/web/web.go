@@ -44,7 +44,9 @@ type Reader interface {
 type Options struct {
 	Reader Reader
 	Log    *slog.Logger
-	Now    func() time.Time // nil = time.Now
+	// Knowledge answers from the knowledge repository; nil = none is configured.
+	Knowledge Knowledge
+	Now       func() time.Time // nil = time.Now
 	// NotFound reports whether an error of Reader means that there is no such
 	// incident; nil = errors.Is(err, ErrNotFound).
 	NotFound func(error) bool
@@ -92,7 +94,9 @@ func New(o Options) (*Web, error) {
 	}
 	w := &Web{o: o, assets: map[string]asset{}}
 	names := map[string]string{}
-	for name, mime := range map[string]string{"holdfast.css": "text/css; charset=utf-8", "holdfast.js": "text/javascript; charset=utf-8"} {
+	for name, mime := range map[string]string{
+		"holdfast.css": "text/css; charset=utf-8", "holdfast.js": "text/javascript; charset=utf-8", "graph.js": "text/javascript; charset=utf-8",
+	} {
 		body, err := files.ReadFile("assets/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("web: %w", err)
@@ -100,7 +104,7 @@ func New(o Options) (*Web, error) {
 		sum := sha256.Sum256(body)
 		base, ext, _ := strings.Cut(name, ".")
 		path := "/assets/" + base + "." + hex.EncodeToString(sum[:6]) + "." + ext
-		names[ext], w.assets[path] = path, asset{body: body, mime: mime}
+		names[name], w.assets[path] = path, asset{body: body, mime: mime}
 	}
 	var err error
 	w.pages, err = template.New("").Funcs(funcs(names)).ParseFS(files, "templates/*.html")
@@ -115,11 +119,17 @@ func New(o Options) (*Web, error) {
 //	GET /                    the list
 //	GET /incidents/{id}      one incident; ?part=main answers its main part alone
 //	GET /impact              what stops when a component does
+//	GET /knowledge           the knowledge repository: search, graph and list
+//	GET /knowledge/{id}      one artefact; ?at=LINE#at is a line of it
+//	GET /knowledge/files/{path...}  a file that is no artefact, or holds several
 //	GET /assets/{file}       style and script, named by their content
 func (w *Web) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", w.guard(w.list))
 	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
 	w.impactRoutes(mux)
+	mux.HandleFunc("GET /knowledge", w.guard(w.knowledge))
+	mux.HandleFunc("GET /knowledge/{id}", w.guard(w.artefact))
+	mux.HandleFunc("GET /knowledge/files/{path...}", w.guard(w.knowledgeFile))
 	mux.HandleFunc("GET /assets/{file}", w.asset)
 }
 
@@ -197,7 +207,7 @@ func (w *Web) room(rw http.ResponseWriter, r *http.Request) {
 		w.broken(rw, r, err)
 		return
 	}
-	w.render(rw, r, http.StatusOK, "room", newRoom(v, items, w.o.Now(), w.paused(r.Context())))
+	w.render(rw, r, http.StatusOK, "room", newRoom(v, items, w.o.Now(), w.paused(r.Context()), w.o.Knowledge != nil))
 }
 
 func (w *Web) paused(ctx context.Context) string {

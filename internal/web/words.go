@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge/browse"
 )
 
 // moment is a time as both clock and age.
@@ -87,11 +89,15 @@ func class(severity string) string {
 // funcs are what the templates use; names are the paths of the assets.
 func funcs(names map[string]string) template.FuncMap {
 	return template.FuncMap{
-		"asset":  func(ext string) string { return names[ext] },
-		"chance": chance,
-		"word":   word,
-		"class":  class,
-		"join":   strings.Join,
-		"last":   func(i int, n int) bool { return i == n-1 },
+		"asset":   func(name string) string { return names[name] },
+		"chance":  chance,
+		"word":    word,
+		"class":   class,
+		"join":    strings.Join,
+		"plus":    func(a, b int) int { return a + b },
+		"kind":    kindName,
+		"address": func(id string) string { return browse.Address(id, "") },
+		"depths":  func() []int { return []int{1, 2, 3, 4, 5, maxDepth} },
+		"last":    func(i int, n int) bool { return i == n-1 },
 	}
 }

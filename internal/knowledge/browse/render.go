@@ -1,0 +1,311 @@
+package browse
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	table "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
+
+// Section is a part of a document under a heading, up to the next one.
+type Section struct {
+	Heading string        `json:"heading" doc:"Empty for the text before the first."`
+	Level   int           `json:"level" doc:"1 to 6; 0 for the text before the first heading."`
+	Number  string        `json:"number" doc:"\"3.2\" when the heading is numbered."`
+	Anchor  string        `json:"anchor" doc:"The page's part after #s-."`
+	Line    int           `json:"line" doc:"Of the heading."`
+	HTML    template.HTML `json:"html" doc:"What stands below the heading; without scripts, styles, images and raw HTML."`
+	// Title says that the heading is that of the whole document, which the page
+	// shows in its head.
+	Title bool `json:"-"`
+	// Here says that the heading itself is the place that was asked for.
+	Here bool `json:"-"`
+}
+
+// Rank is the level of the heading on a page whose title is the document's.
+func (s Section) Rank() int { return min(max(s.Level, 2), 6) }
+
+// ID is what a link to the section ends with; empty for one that has none.
+func (s Section) ID() string {
+	if s.Anchor == "" {
+		return ""
+	}
+	return sectionPrefix + s.Anchor
+}
+
+// maxHTML bounds the HTML of one document in bytes.
+const maxHTML = 4 << 20
+
+// Source says which text to show, and how.
+type Source struct {
+	Repo, Path string
+	Text       []byte
+	Artefact   string // of which the file is, or holds, a part; empty for a whole file
+	At         int    // line that a reader asked for; 0 = none
+	// Within tells apart the documents of one page: their sections may be named
+	// alike. 0 is the first.
+	Within int
+}
+
+// Render makes HTML of a document. Whatever the document holds, nothing in the
+// result runs or is loaded, and its size is bounded.
+func (r *Repository) Render(src Source) (doc Document) {
+	doc = Document{Repo: src.Repo, Path: src.Path, Sections: []Section{}, Notes: []string{}}
+	// The document comes from people and the parser from elsewhere: one that trips
+	// it must not cost the page.
+	defer func() {
+		if e := recover(); e != nil {
+			doc.Sections, doc.Notes = nil, append(doc.Notes, "the text can't be shown: the parser of Markdown failed on it")
+		}
+	}()
+	body, lines := knowledge.Body(src.Text)
+	if knowledge.Costly(body) {
+		doc.Notes = append(doc.Notes, "the text is not shown: it nests or marks too much, or has tables with too many cells missing")
+		return doc
+	}
+	clean, hidden := visible(body)
+	if hidden > 0 {
+		doc.Notes = append(doc.Notes, fmt.Sprintf("%s that can't be seen, such as those that turn the direction of text, left out", count(hidden, "character")))
+	}
+	p := &printer{
+		repository: r, source: src, src: []byte(r.hide(string(clean))), offset: lines,
+		known: r.sections(src.Repo, src.Path), heading: map[ast.Node]knowledge.Section{}, anchors: map[place]map[string]string{},
+	}
+	if src.Artefact != "" {
+		p.only = r.part(src.Artefact, src.Repo, src.Path)
+		doc.Part = p.only != nil
+	}
+	p.print(&doc)
+	return doc
+}
+
+// Shown returns an artefact with the documents that it stands in; read returns the
+// text of a file. What can't be read is a note.
+func (r *Repository) Shown(id string, at int, read func(repo, path string) ([]byte, error)) (Artefact, bool) {
+	a, ok := r.Artefact(id)
+	if !ok {
+		return a, false
+	}
+	for i, place := range r.Places(a.ID) {
+		src, err := read(place.Repo, place.Path)
+		if err != nil {
+			a.Documents = append(a.Documents, Document{
+				Repo: place.Repo, Path: place.Path, Sections: []Section{}, Notes: []string{"the file can't be read: " + r.line(err.Error(), maxField)},
+			})
+			continue
+		}
+		if i == 0 {
+			_, lines := knowledge.Body(src)
+			a.Fields = r.fields(a.ID, lines)
+		} else {
+			at = 0 // a line is one of its own file
+		}
+		a.Documents = append(a.Documents, r.Render(Source{Repo: place.Repo, Path: place.Path, Text: src, Artefact: a.ID, At: at, Within: i}))
+	}
+	return a, true
+}
+
+// visible is text without control characters and those that can't be seen.
+func visible(src []byte) (out []byte, left int) {
+	out = bytes.Map(func(c rune) rune {
+		switch {
+		case c == '\n' || c == '\t':
+			return c
+		case c == '\r':
+			return -1
+		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), c == '\u2028', c == '\u2029', c == '\ufeff':
+			left++
+			return -1
+		}
+		return c
+	}, src)
+	return out, left
+}
+
+// printer makes HTML of one document.
+type printer struct {
+	repository *Repository
+	source     Source
+	src        []byte
+	offset     int // lines of the front matter
+	breaks     []int
+	known      []knowledge.Section // headings in their order
+	heading    map[ast.Node]knowledge.Section
+	only       map[int]bool                // lines of the headings that are wanted; nil = all
+	anchors    map[place]map[string]string // of files that links lead to, by their lower case
+	inLink     int
+}
+
+func (p *printer) print(doc *Document) {
+	for i, c := range p.src {
+		if c == '\n' {
+			p.breaks = append(p.breaks, i)
+		}
+	}
+	md := goldmark.New(
+		goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)), extension.Strikethrough),
+		goldmark.WithParserOptions(knowledge.WikiLinks()),
+		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(p, 100))),
+	)
+	root := md.Parser().Parse(text.NewReader(p.src))
+	p.learn(root)
+	var open *Section
+	size := 0
+	wanted := p.only == nil
+	for n := root.FirstChild(); n != nil; n = n.NextSibling() {
+		if h, ok := n.(*ast.Heading); ok {
+			s, named := p.heading[h]
+			if p.only != nil {
+				wanted = named && p.only[s.Line]
+			}
+			if wanted {
+				doc.Sections = append(doc.Sections, p.section(h, s, named))
+				open = &doc.Sections[len(doc.Sections)-1]
+			}
+			continue
+		}
+		if !wanted {
+			continue
+		}
+		if open == nil {
+			doc.Sections = append(doc.Sections, Section{Line: 1 + p.offset})
+			open = &doc.Sections[len(doc.Sections)-1]
+		}
+		var b bytes.Buffer
+		if err := md.Renderer().Render(&limited{&b, maxHTML - size}, p.src, n); err != nil {
+			doc.Notes = append(doc.Notes, fmt.Sprintf("the rest from line %d on is not shown: it is too large", p.lineOf(n)))
+			return
+		}
+		size += b.Len()
+		open.HTML += template.HTML(b.String()) //nolint:gosec // written by this package, which escapes every text
+	}
+}
+
+// learn finds the sections of headings, in their order, and the place that was
+// asked for.
+func (p *printer) learn(root ast.Node) {
+	next, best, bestLine := 0, ast.Node(nil), 0
+	// The walk has no error of its own.
+	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering || n.Type() == ast.TypeInline {
+			return ast.WalkContinue, nil
+		}
+		if h, ok := n.(*ast.Heading); ok && (h.Lines().Len() > 0 || h.HasChildren()) && next < len(p.known) {
+			p.heading[n] = p.known[next]
+			next++
+		}
+		if line := p.lineOf(n); addressable(n) && line > 0 && line <= p.source.At && line >= bestLine {
+			best, bestLine = n, line
+		}
+		return ast.WalkContinue, nil
+	})
+	if best != nil {
+		best.SetAttributeString("id", []byte(atLine))
+	}
+}
+
+// addressable reports whether the element of a block can bear an ID.
+func addressable(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.Heading, *ast.Paragraph, *ast.ListItem, *table.TableRow, *table.TableHeader:
+		return true
+	}
+	return false
+}
+
+// section opens the section of a heading.
+func (p *printer) section(h *ast.Heading, s knowledge.Section, named bool) Section {
+	out := Section{Level: h.Level, Line: p.lineOf(h)}
+	_, out.Here = h.AttributeString("id")
+	if !named {
+		return out
+	}
+	out.Heading, out.Number, out.Line = p.repository.line(s.Heading, maxTitle), s.Number, s.Line
+	out.Anchor = anchorWithin(s.Anchor, p.source.Within)
+	a, _ := p.repository.base.Artefact(p.source.Artefact)
+	out.Title = p.source.Within == 0 && a.ID != "" && s.Line == a.Line
+	return out
+}
+
+// anchorWithin is the anchor of a section of one of the documents of a page.
+func anchorWithin(anchor string, within int) string {
+	if within == 0 || anchor == "" {
+		return anchor
+	}
+	return "f" + strconv.Itoa(within) + "-" + anchor
+}
+
+// lineOf is the line on which a block begins; 0 when it is not known.
+func (p *printer) lineOf(n ast.Node) int {
+	switch n.(type) {
+	case *table.TableRow, *table.TableHeader:
+		return p.line(n.Pos())
+	}
+	for c := n; c != nil; c = c.FirstChild() {
+		if c.Type() == ast.TypeInline {
+			if t, ok := c.(*ast.Text); ok {
+				return p.line(t.Segment.Start)
+			}
+			continue
+		}
+		if c.Lines().Len() > 0 {
+			return p.line(c.Lines().At(0).Start)
+		}
+	}
+	return 0
+}
+
+func (p *printer) line(offset int) int {
+	return p.offset + 1 + before(p.breaks, offset)
+}
+
+// limited fails when more than the rest is written.
+type limited struct {
+	to   *bytes.Buffer
+	rest int
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	if len(b) > l.rest-l.to.Len() {
+		return 0, errTooLarge
+	}
+	return l.to.Write(b)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// plain is the text of an inline node and those in it.
+func plain(n ast.Node, src []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
+		if t, ok := c.(*ast.Text); ok && entering {
+			b.Write(t.Segment.Value(src))
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}
+
+// before counts the breaks before an offset.
+func before(breaks []int, offset int) int {
+	n, _ := slices.BinarySearch(breaks, offset)
+	return n
+}
