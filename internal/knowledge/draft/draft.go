@@ -176,6 +176,10 @@ func (w *writer) plan(k Kind) error {
 		if !w.known {
 			return w.without(k, "the record names no cause", "draft it when the cause is known")
 		}
+		if a, ok := w.playbookFor(); ok {
+			w.plans[k] = plan{id: a.ID, title: a.Title, repo: a.Repo, path: a.Path, within: true}
+			return nil
+		}
 	case Runbook:
 		if p, ok := w.planBook(); ok {
 			if p.within && w.noted(*p.book) {
@@ -234,6 +238,8 @@ func (w *writer) draft(k Kind) error {
 		return w.emit(k, p, parts)
 	case k == FixBolt:
 		return w.emit(k, p, w.fix())
+	case k == Playbook && p.within && !p.style.shared:
+		return w.extendPlaybook(p)
 	case k == Playbook:
 		return w.emit(k, p, w.playbook())
 	}

@@ -233,6 +233,29 @@ func TestAmendmentGetsItsOwnFileWhereOthersHave(t *testing.T) {
 	}
 }
 
+// TestTheSameCauseAgainExtendsItsPlaybookEntry: an entry a class of causes, each
+// incident an example of it.
+func TestTheSameCauseAgainExtendsItsPlaybookEntry(t *testing.T) {
+	t.Parallel()
+	for name, tail := range map[string]string{
+		"an example at the end": "## Example\n\nINC-2025-0003.\n",
+		"in the middle":         "## Example\n\nINC-2025-0003.\n\n## Links\n\n- none\n",
+		"none":                  "",
+	} {
+		w := method()
+		old := "# PLAYBOOK-004: Exhausted connection pool\n\n## Problem\n\nNo connection is left.\n\n" + tail
+		w["docs/playbooks/PLAYBOOK-004-pool.md"] = old
+		f := file(t, w.write(t, record("BOLT-020", "ADR-011"), draft.Options{}), draft.Playbook)
+		if f.ID != "PLAYBOOK-004" || !subsequence(strings.SplitAfter(strings.TrimRight(old, "\n"), "\n"), strings.SplitAfter(string(f.New), "\n")) {
+			t.Errorf("%s: %s\n%s", name, f.ID, f.New)
+		}
+		example, links := strings.Index(string(f.New), "INC-2026-0007: mailer holds 48"), strings.Index(string(f.New), "## Links")
+		if example < strings.Index(string(f.New), "## Example") || links >= 0 && links < example || strings.Count(string(f.New), "## Example") != 1 {
+			t.Errorf("%s:\n%s", name, f.New)
+		}
+	}
+}
+
 func TestIDsAreNeverReused(t *testing.T) {
 	t.Parallel()
 	w := method() // FIX-007 exists, FIX-009 is only named

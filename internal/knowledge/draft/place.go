@@ -55,7 +55,7 @@ func (w *writer) placeNew(k Kind, p plan) (plan, error) {
 		p.repo, p.style = model.Repo, learn(model, src).borrowed()
 		was := nameOf(model)
 		n.dir, n.ext, n.slugSep, n.sep, n.tail = w.siblingFolder(was.dir, k), was.ext, was.slugSep, cmp.Or(was.sep, "-"), cmp.Or(was.tail, "-")
-		n.digits = cmp.Or(was.digits, n.digits)
+		n.digits = max(was.digits, n.digits)
 		if was.prefix != "" && was.prefix == strings.ToLower(was.prefix) {
 			n.prefix = strings.ToLower(n.prefix)
 		}

@@ -2,9 +2,11 @@ package draft
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/decide"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
 )
 
 // playbook is the entry for those who build the next thing like it.
@@ -17,6 +19,35 @@ func (w *writer) playbook() []part {
 		{heading: "Checklist", match: rx(`check`), body: w.checklist()},
 		{heading: "Example", match: rx(`example|seen|reference|known use`), body: w.example()},
 	}
+}
+
+// playbookFor is the entry about the same class of causes, by its title.
+func (w *writer) playbookFor() (knowledge.Artefact, bool) {
+	for _, a := range w.samples(knowledge.Playbook) {
+		if strings.Contains(slug(a.Title, "-"), slug(w.cause.title, "-")) {
+			return a, true
+		}
+	}
+	return knowledge.Artefact{}, false
+}
+
+// extendPlaybook adds the incident to the examples of an entry.
+func (w *writer) extendPlaybook(p plan) error {
+	a, _ := w.base.Artefact(p.id)
+	own := headings(a)
+	i := slices.IndexFunc(own, func(s knowledge.Section) bool {
+		return s.Level > 1 && rx(`example|seen in|known use`).MatchString(s.Heading)
+	})
+	return w.change(Playbook, p, func(old []byte) ([]byte, error) {
+		text := w.example() + "\n" + w.notice() + "\n"
+		if i < 0 {
+			return appended(old, "## Example\n\n"+text)
+		}
+		if before := endOf(own, i); before > 0 {
+			return inserted(old, before, text)
+		}
+		return appended(old, text)
+	})
 }
 
 func (w *writer) or(text, question string) string {

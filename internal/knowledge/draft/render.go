@@ -205,6 +205,9 @@ func (w *writer) head(k Kind, p plan) []field {
 		if v.same != "" {
 			said[v.same] = true
 		}
+		if v.same == "links" { // one field for all of them
+			said["incident"], said["adr"], said["bolt"], said["prd"] = true, true, true, true
+		}
 		f.value = w.write(p, f, v)
 		out = append(out, f)
 	}
@@ -277,6 +280,8 @@ func (w *writer) value(k Kind, p plan, f field) value {
 		return of("incident", w.incident())
 	case "seen in", "examples", "see also", "references":
 		return of("incident", w.adr, w.incident())
+	case "links", "link", "related", "relates to", "refs", "traces", "traces to", "traceability":
+		return of("links", w.adr, w.bolt, w.prd, w.incident())
 	case "adr", "adrs", "decision", "decisions":
 		return of("adr", w.adr)
 	case "bolt", "bolts", "work item", "parent", "fixes", "original bolt":

@@ -71,7 +71,11 @@ func (w *writer) triage() []string {
 		}
 	}
 	for _, c := range w.top.CheckNext {
-		if len(out) < 8 {
+		switch {
+		case len(out) == 8 || slices.ContainsFunc(out, func(s string) bool { return strings.Contains(s, w.code(c)) }):
+		case strings.ContainsAny(c, "(){}=|"): // a query or a command
+			out = append(out, "Check: "+w.code(c))
+		default:
 			out = append(out, "Check: "+sentence(w.say(c)))
 		}
 	}
