@@ -33,6 +33,7 @@ const (
 	partEscalation
 	partBefore
 	partAfter
+	partAside
 )
 
 var (
@@ -50,6 +51,7 @@ var (
 		{partSteps, rx(`triage|diagnos|investigat|^checks?\b|steps|procedure`)},
 		{partIssue, rx(`^issues?$|^problems?$|^scenarios?$|^runbook$`)},
 	}
+	neutral      = rx(`^(?:impact|overview|summary|background|description|purpose|scope|context|introduction|prerequisites|references?|links|dashboards?|related|owners?|history|notes|see also|metadata)\b`)
 	groupHeading = rx(`common (?:issues|problems)|^runbooks?$|^operations?$|^operational|^troubleshooting$|known issues`)
 )
 
@@ -102,8 +104,12 @@ func issuesIn(lines []line, title string) []issue {
 		if l.heading != "" {
 			p := partOf(l.heading)
 			switch {
+			case title != "" && strings.HasSuffix(l.heading, title): // of the document
+				open(title, l.place)
 			case p != partNone && p != partIssue && now != nil:
 				part = p
+			case neutral.MatchString(l.heading):
+				part = partAside
 			case p == partNone || p == partIssue || strings.Contains(l.heading, ":"):
 				h := rx(`^(?:runbook|issue|problem|scenario)\s*(?:\d+)?\s*[:–—-]\s*`).ReplaceAllString(l.heading, "")
 				if groupHeading.MatchString(h) || h == "" {
@@ -130,6 +136,9 @@ func issuesIn(lines []line, title string) []issue {
 			p = q
 		}
 		switch {
+		case p == partAside:
+			now.prose = append(now.prose, l.text)
+			continue
 		case p == partNone && l.item:
 			p = partSteps
 		case p == partNone:
@@ -251,6 +260,8 @@ var (
 // step makes a question of a line, if it names what to ask.
 func (w *bookWriter) step(l line) {
 	switch {
+	case conditional.MatchString(l.text):
+		w.relief(l)
 	case w.queries(l):
 	case deployWords.MatchString(l.text):
 		w.changes(l)
@@ -313,6 +324,9 @@ func (w *bookWriter) queries(l line) bool {
 		return true
 	}
 	for _, f := range w.refs(l, l.text) {
+		if sel, ok := w.promQL.selector(f.text); !ok || !likely(f.text) && !w.known(sel.Name) {
+			continue // a column, a setting, an error
+		}
 		if q, about := w.oneNumber(f.text, l.text); q != "" {
 			w.ask(l, q, about, "")
 			done = true
@@ -471,10 +485,11 @@ func (w *bookWriter) trigger() {
 const noAlert = "TODO-which-alert"
 
 func (w *bookWriter) finish() {
+	var said []string
 	for _, t := range w.issue.prose {
-		w.said = append(w.said, shown(t))
+		said = append(said, shown(t))
 	}
-	w.book.Description = limited(strings.Join(w.said, "\n"))
+	w.book.Description = limited(strings.Join(append(said, w.said...), "\n"))
 	text, err := w.book.Print()
 	if err == nil {
 		text, err = commented(text, append([]string{

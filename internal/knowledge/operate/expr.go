@@ -144,6 +144,9 @@ func (r *reader) choose(s statement) (made, string, string) {
 			return r.number(s, behind[0].text, "", nil)
 		}
 	}
+	if behind := r.refs(s.line, s.tail); len(refs) == 0 && len(behind) == 1 && inBrackets(s.tail, behind[0]) { // "the index is older than 15 min (index_age_seconds)"
+		return r.number(s, behind[0].text, strings.Join(append([]string{quantileRE.FindString(s.subject)}, meanRE.FindString(s.subject)), " "), nil)
+	}
 	switch {
 	case len(refs) == 1 && s.cmp.unit == "ratio" && ofRE.MatchString(s.tail):
 		return r.share(s, refs)
@@ -159,6 +162,11 @@ func (r *reader) choose(s statement) (made, string, string) {
 		return made{}, "it names several metrics, and not how they are put together; write the query", ""
 	}
 	return r.byWords(s)
+}
+
+func inBrackets(text string, at ref) bool {
+	before, after := strings.TrimRight(text[:at.from], " `"), strings.TrimLeft(text[at.to:], " `")
+	return strings.HasSuffix(before, "(") && strings.HasPrefix(after, ")")
 }
 
 // queryIn is the PromQL in a subject: code, or the subject as a whole.
@@ -192,12 +200,28 @@ func (r *reader) query(s statement, q string) (made, string, string) {
 	}
 	e := r.promQL.expr(q)
 	m := made{expr: compare(grouped(e, q), s.cmp.op, v), metrics: metricsIn(e)}
+	if bare := bareCounters(e); bare != "" {
+		m.assumed = append(m.assumed, bare+" stands as it is: since its start, not of late")
+	}
 	words := strings.ReplaceAll(s.subject, q, "")
 	if len(wordsOf(words)) == 0 {
 		words = m.metrics[0]
 	}
 	m.name = alertNameOf(words, suffix(s.cmp.op, v))
 	return m, "", ""
+}
+
+// bareCounters is a counter of a query that no function makes a rate of.
+func bareCounters(e parser.Expr) (name string) {
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok && typeOf(v.Name) == "counter" && name == "" {
+			if _, ranged := path[len(path)-1].(*parser.MatrixSelector); !ranged {
+				name = v.Name
+			}
+		}
+		return nil
+	})
+	return name
 }
 
 // grouped puts a query in brackets where an operator would bind tighter.
@@ -282,6 +306,9 @@ func (r *reader) number(s statement, text, words string, assumed []string) (made
 		out.assumed = append(out.assumed, "read as a histogram: a percentile is asked of it, and the text gives no type")
 		m.Type = "histogram"
 	}
+	if m.Type == "" && q == 0 && rx(`(?:duration|latency|time)_(?:seconds|ms|milliseconds)$`).MatchString(m.Name) && !strings.Contains(m.Name, "timestamp") {
+		return made{}, "is it a gauge or a histogram? Write its type, or the percentile", ""
+	}
 	switch m.Type {
 	case "histogram", "summary":
 		return r.distribution(s, sel, m, q, words, out)
@@ -299,7 +326,7 @@ func unread(words string, m Metric) string {
 		words = words[i+1:] // what stands before a colon is a title
 	}
 	rest := without(wordsOf(words), metricWords(m)...)
-	rest = without(rest, "rate", "percentile", "latency", "metric", "average", "mean", "avg", "max", "maximum", "min", "minimum", "sum", "p99", "too", "high", "low", "age", "old", "time")
+	rest = without(rest, "rate", "percentile", "latency", "metric", "average", "mean", "avg", "max", "maximum", "min", "minimum", "sum", "p99", "too", "increas", "increase", "percentage", "high", "low", "age", "old", "time")
 	if len(rest) == 0 {
 		return ""
 	}

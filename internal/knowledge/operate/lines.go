@@ -105,6 +105,9 @@ func linesOf(a knowledge.Artefact, name func(file string) string) (watch, steps 
 			steps = append(steps, all...)
 		case mode == 1:
 			watch = append(watch, all...)
+			if book { // the alert that a runbook is for
+				steps = append(steps, all...)
+			}
 		default:
 			watch = append(watch, introduced(all)...)
 		}
@@ -219,18 +222,18 @@ func (c *cutter) end() {
 	}
 }
 
-var sentenceEnd = regexp.MustCompile(`[.;]\s+(?:[A-Z` + "`" + `])`)
+var sentenceEnd = regexp.MustCompile(`\.\s+[A-Z` + "`" + `]|;\s+\S`)
 
 // sentences cuts text where one ends.
 func sentences(text string) []string {
 	var out []string
 	for {
 		m := sentenceEnd.FindStringIndex(text)
-		if m == nil {
-			break
+		if m == nil || text[m[0]] == ';' && len(comparisons(text[:m[0]])) == 0 {
+			break // what is behind a semicolon may be about what is before it
 		}
 		out = append(out, strings.TrimSpace(text[:m[0]+1]))
-		text = text[m[1]-1:]
+		text = strings.TrimSpace(text[m[0]+1:])
 	}
 	return append(out, strings.TrimSpace(text))
 }

@@ -112,7 +112,9 @@ func (r *reader) metrics(lines []line) {
 		}
 		found := r.refs(l, l.text)
 		for _, f := range found {
-			r.declare(l, f.text)
+			if l.role == measures || len(l.cells) > 0 || likely(f.text) || typeWord.MatchString(typeText(l, f.text)) || len(comparisons(r.masked(l, l.text))) > 0 {
+				r.declare(l, f.text)
+			}
 		}
 		if len(found) == 0 && l.role == measures && l.item && len(l.cells) == 0 {
 			r.unnamed(l)
@@ -124,6 +126,12 @@ func (r *reader) metrics(lines []line) {
 		}
 	}
 }
+
+// likely reports whether a name is a metric's by Prometheus' naming convention, and
+// no column, setting or class.
+func likely(name string) bool { return strings.Contains(name, "{") || conventional.MatchString(name) }
+
+var conventional = regexp.MustCompile(`_(?:total|seconds|bytes|ratio|percent|count|bucket|sum|info|milliseconds|ms)$`)
 
 // unnamed lists an item among the metrics that names none.
 func (r *reader) unnamed(l line) {

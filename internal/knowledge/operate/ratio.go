@@ -125,8 +125,8 @@ func (r *reader) byWords(s statement) (made, string, string) {
 	if danger.MatchString(s.subject) {
 		return made{}, "it names no metric, and what it compares is not a value as it stands", ""
 	}
-	if s.cmp.unit == "ratio" && !goodRE.MatchString(s.subject) && !badRE.MatchString(s.subject) && goodRE.MatchString(s.tail) && ofRE.MatchString(s.tail) {
-		s.subject = strings.TrimSpace(s.subject + " " + rx(`\b(?:over|in|within|during|per)\b.*$`).ReplaceAllString(s.tail, "")) // "99.9 % of cancels succeed"
+	if s.cmp.unit == "ratio" && !goodRE.MatchString(s.subject) && !badRE.MatchString(s.subject) && (goodRE.MatchString(s.tail) || badRE.MatchString(s.tail)) && ofRE.MatchString(s.tail) {
+		s.subject = strings.TrimSpace(s.subject + " " + rx(`\b(?:for|over|in|within|during|per)\b.*$|[→(\[].*$`).ReplaceAllString(s.tail, "")) // "99.9 % of cancels succeed"
 	}
 	words := wordsOf(quantileRE.ReplaceAllString(s.subject, " "))
 	if s.cmp.unit == "ratio" && (badRE.MatchString(s.subject) || goodRE.MatchString(s.subject)) {
@@ -143,7 +143,7 @@ func (r *reader) byWords(s statement) (made, string, string) {
 	var fits []Metric
 	for _, m := range r.candidates() {
 		mw := metricWords(m)
-		if m.Type == "histogram" || m.Type == "summary" || q > 0 && strings.HasSuffix(m.Name, "_seconds") {
+		if m.Type == "histogram" || m.Type == "summary" {
 			mw = append(mw, "latency")
 		}
 		if covers(mw, telling) && (q == 0 || m.Type != "counter" && m.Type != "gauge") {

@@ -148,7 +148,7 @@ func (w *bookWriter) escalation(l line) {
 		return
 	}
 	known := false
-	if rx(`(?:multiple|several|more than one|other) (?:\w+ )?services`).MatchString(text) {
+	if rx(`(?:multiple|several|more than one|other) (?:\w+ )?services?\b`).MatchString(text) {
 		add("double(size(incident.services)) > 1.0")
 		known = true
 	}

@@ -207,6 +207,7 @@ func (r *reader) compared(s statement, text string) {
 			one.subject = made.subject
 		}
 		one.hold, one.window, _ = spans(masked[c.to:end])
+		one.window = cmp.Or(one.window, s.window)
 		before := text[:c.from]
 		if i > 0 {
 			before = text[all[i-1].to:c.from]
@@ -286,12 +287,17 @@ func (s *statement) severe(after, before string) {
 	if m := severityHead.FindString(before); m != "" {
 		s.severity, s.priority = severityOf(m)
 	}
+	if m := severityTail.FindString(strings.TrimRight(before, " :–—-")); m != "" {
+		if label, priority := severityOf(m); label != "" {
+			s.severity, s.priority = label, priority
+		}
+	}
 	if label, priority := severityOf(after); label != "" {
 		s.severity, s.priority = label, priority
 	}
 }
 
-var severityHead = rx(`^\W*(?:sev(?:erity)?[\s-]?[1-5]|p[1-5]|critical|crit|page[sr]?|wake|urgent|warning|warn|ticket|notify|info|low|high|medium)\b`)
+var severityHead = rx(`^\W*(?:(?:an?|we)\s+)?(?:sev(?:erity)?[\s-]?[1-5]|p[1-5]|critical|crit|page[sr]?|wake|urgent|warning|warn|ticket|notify|info|low|high|medium)\b`)
 
 // wants reports whether a line says what should be: a target, of which the
 // opposite is worth an alert.
@@ -347,7 +353,7 @@ func (r *reader) nothing(l line) {
 	r.left(Rules, l, "no threshold: it compares nothing with a number", "")
 }
 
-var emptyText = rx(`^\W*(?:none|n/?a|tbd|todo|to be (?:done|defined)|-)?\W*$`)
+var emptyText = rx(`^\W*no (?:alerts?|pages?)\b.*$|^\W*(?:none|n/?a|tbd|todo|to be (?:done|defined)|-)?\W*$`)
 
 // boardLine lists what a dashboard should hold in words.
 func (r *reader) boardLine(l line) {
@@ -359,7 +365,8 @@ func (r *reader) boardLine(l line) {
 // columns of tables of metrics and alerts.
 var (
 	columnSeverity = rx(`severity|priority|urgency|\blevel\b|^sev$|action|response|channel|notif|route`)
-	columnFor      = rx(`^for$|duration|^window$|period|sustain`)
+	columnFor      = rx(`^for$|duration|sustain|pending`)
+	columnWindow   = rx(`window|period|over`)
 	columnLevel    = rx(`^\W*(?:warn(?:ing)?|crit(?:ical)?|page|ticket|info|sev-?\d|p[1-5])\b`)
 	columnLimit    = rx(`threshold|condition|trigger|limit|when|alert|target|objective|\bslos?\b|goal|budget|value|expr|query|promql|rule`)
 	columnTarget   = rx(`target|objective|\bslos?\b|goal`)
@@ -369,9 +376,11 @@ var (
 // row makes rules of a row of a table.
 func (r *reader) row(l line) {
 	base := statement{line: l}
-	subject := l.cells[0].text
-	if i := slices.IndexFunc(l.cells, func(c cell) bool { return rx(`metric|series|indicator|\bslis?\b|signal|measure`).MatchString(c.head) }); i > 0 {
-		subject = l.cells[i].text
+	subject := r.subjectOf(l)
+	for _, c := range l.cells {
+		if m := rx(`^\W*` + spanWords + `\W*$`).FindStringSubmatch(c.text); m != nil && columnWindow.MatchString(c.head) {
+			base.window = spanOf(m[1], m[2])
+		}
 	}
 	if l.role == dashboards && len(comparisons(r.masked(l, l.text))) == 0 {
 		r.boardLine(l)
@@ -384,12 +393,19 @@ func (r *reader) row(l line) {
 		return
 	}
 	made, asked := 0, false
-	for i, c := range l.cells {
-		if c.text == subject && i == 0 || columnText.MatchString(c.head) || columnSeverity.MatchString(c.head) && len(comparisons(r.masked(l, c.text))) == 0 {
+	for _, c := range l.cells {
+		if c.text == subject || columnWindow.MatchString(c.head) && !columnLimit.MatchString(c.head) || columnText.MatchString(c.head) || columnSeverity.MatchString(c.head) && len(comparisons(r.masked(l, c.text))) == 0 {
 			continue
 		}
 		limits := columnLimit.MatchString(c.head) || columnLevel.MatchString(c.head)
 		if all := comparisons(r.masked(l, c.text)); len(all) == 0 {
+			if columnTarget.MatchString(c.head) && promised(subject+" "+c.text) != nil {
+				one := base
+				one.role = targets
+				r.compared(one, subject+" "+c.text)
+				made++
+				continue
+			}
 			if limits && rx(`\d`).MatchString(c.text) && !columnFor.MatchString(c.head) && r.rowName(l) != c.text {
 				asked = true
 			}
@@ -405,7 +421,11 @@ func (r *reader) row(l line) {
 			one.line.severity, _ = severityOf(c.head)
 		}
 		made++
-		r.cellRule(one, subject, c)
+		for _, part := range partsOf(c.text) {
+			if len(comparisons(r.masked(l, part))) > 0 {
+				r.cellRule(one, subject, cell{c.head, part})
+			}
+		}
 	}
 	switch {
 	case made > 0:
@@ -418,6 +438,33 @@ func (r *reader) row(l line) {
 			r.left(Rules, l, "it names no metric and compares nothing with a number", "")
 		}
 	}
+}
+
+// subjectOf is what a row is about: the cell that names a metric, else the first.
+func (r *reader) subjectOf(l line) string {
+	for _, c := range l.cells {
+		if refs := r.refs(l, c.text); len(refs) > 0 && len(comparisons(r.masked(l, c.text))) == 0 && !columnText.MatchString(c.head) {
+			return c.text
+		}
+	}
+	for _, c := range l.cells {
+		if rx(`metric|series|indicator|\bslis?\b|measure`).MatchString(c.head) {
+			return c.text
+		}
+	}
+	return l.cells[0].text
+}
+
+// partsOf cuts a cell with several percentiles: "p95 < 200 ms, p99 < 500 ms".
+func partsOf(text string) []string {
+	var out []string
+	for _, p := range regexp.MustCompile(`[,;]\s+|\s+/\s+`).Split(text, -1) {
+		if !quantileRE.MatchString(p) || len(comparisons(p)) != 1 {
+			return []string{text}
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // cellRule makes a rule of one cell: its own subject, or that of the row.

@@ -60,8 +60,9 @@ var comparing = []struct{ word, op string }{
 	{"equals", "=="},
 	{"equal to", "=="},
 	{"stays at", "=="},
-	{"is at", "=="},
+	{"is at", ">="},
 	{"is", "=="},
+	{"at", ">="},
 }
 
 var (
@@ -72,7 +73,7 @@ var (
 	thousands = regexp.MustCompile(`^-?\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?$`)
 )
 
-const number = `(-?\d[\d,_]*(?:\.\d+)?(?:e[-+]?\d+)?|zero|one|two|three|four|five|ten)`
+const number = `(\d{1,3}(?:[ \x{00a0}\x{202f}]\d{3})+\b|-?\d[\d,_]*(?:\.\d+)?(?:e[-+]?\d+)?|zero|one|two|three|four|five|ten)`
 
 func comparingWords() string {
 	var out []string
@@ -114,6 +115,12 @@ func comparisons(text string) []comparison {
 		}
 		c.value, c.written = v, num
 		c.measure(text)
+		if (c.word == "at" || c.word == "is at" || c.word == "stays at") && (c.unit == "seconds" || v == 0) { // a time of day, or none left
+			if c.unit == "seconds" {
+				continue
+			}
+			c.op = "=="
+		}
 		out = append(out, c)
 	}
 	symbol := slices.ContainsFunc(out, func(c comparison) bool { return opOf(c.word) == c.word || strings.ContainsAny(c.word, "≥≤≠=") })
@@ -152,6 +159,7 @@ func numberOf(s string) (float64, bool) {
 	if v, ok := words[strings.ToLower(s)]; ok {
 		return v, true
 	}
+	s = strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "").Replace(s)
 	if strings.ContainsAny(s, ",_") {
 		if !thousands.MatchString(strings.Trim(s, ",_")) {
 			return 0, false // 0,5 may be half or a list

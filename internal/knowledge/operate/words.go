@@ -10,7 +10,7 @@ import (
 // same are words that mean one thing in the names of metrics and in prose.
 var same = map[string]string{
 	"db": "database", "conn": "connection", "conns": "connection", "req": "request", "reqs": "request", "msg": "message", "msgs": "message",
-	"err": "error", "errs": "error", "fail": "error", "failed": "error", "failing": "error", "fails": "error", "failure": "error", "failures": "error", "failed_": "error",
+	"err": "error", "errs": "error", "fail": "error", "failed": "error", "failing": "error", "fails": "error", "failure": "error", "failures": "error", "rejected": "error", "rejects": "error", "rejections": "error", "dropped": "error",
 	"wait": "pending", "waiting": "pending", "waits": "pending", "queued": "pending", "backlog": "pending", "unprocessed": "pending", "unpublished": "pending",
 	"duration": "latency", "latencies": "latency", "slow": "latency", "millis": "latency",
 	"mem": "memory", "evt": "event", "cancellation": "cancel", "cancellations": "cancel", "canceled": "cancel", "cancelled": "cancel", "cancelling": "cancel",
