@@ -15,3 +15,7 @@ else
 fi
 HOLDFAST_TEST_WITHOUT="$missing" go test -tags bench -count=1 -run "^$test\$" -timeout 60m -v ./test/bench |
 	grep -vE '^(=== |PASS$|ok )'
+if [[ ${1:-} == knowledge ]]; then
+	echo "a running server, from a change of one of 10,000 artefacts until it is found (aim < 100 ms):"
+	go test ./internal/app -run '^$' -bench LibraryAfterOneChange -benchtime 30x | grep '^Benchmark'
+fi

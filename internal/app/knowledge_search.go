@@ -100,11 +100,19 @@ func indexed(base *knowledge.Base, f knowledge.File) string {
 		return ""
 	}
 	sum := fnv.New64a()
+	var line []byte
+	add := func(words ...string) {
+		line = line[:0]
+		for _, w := range words {
+			line = append(append(line, w...), ' ')
+		}
+		_, _ = sum.Write(append(line, '\n')) // never fails
+	}
 	for _, a := range f.Artefacts {
-		fmt.Fprintln(sum, base.IDIn(f.Repo, f.Path, a.ID), a.Kind)
+		add(base.IDIn(f.Repo, f.Path, a.ID), string(a.Kind))
 		for _, l := range a.Links {
 			if to, ok := base.Resolve(f.Repo, f.Path, l); ok {
-				fmt.Fprintln(sum, to.To)
+				add(to.To)
 			}
 		}
 	}

@@ -153,8 +153,24 @@ func (n *naming) prefixOf(k Kind) string {
 	return best
 }
 
+// isKey reports whether an ID is written as it is looked up, as most are.
+func isKey(id string) bool {
+	for i := range len(id) {
+		switch c := id[i]; {
+		case isUpper(c) || c >= '1' && c <= '9' || c == '-':
+		case c == '0' && i > 0 && (isDigit(id[i-1]) || isUpper(id[i-1])): // no leading zero
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // key is an ID as it is looked up: ADR-7, adr-007 and ADR-0007 are the same.
 func key(id string) string {
+	if isKey(id) {
+		return id
+	}
 	id, at, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(id)), "@")
 	parts := strings.Split(id, "-")
 	for i, p := range parts {

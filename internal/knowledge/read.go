@@ -59,6 +59,11 @@ func (f fileRead) version() string {
 	return fmt.Sprintf("%d-%d", f.size, f.at.UnixNano())
 }
 
+// same reports whether the file is known not to have changed since.
+func (f fileRead) same(old fileRead) bool {
+	return !f.at.IsZero() && f.size == old.size && f.at.Equal(old.at)
+}
+
 // NewReader returns a reader for repositories that name their artefacts by s.
 func NewReader(s Scheme) *Reader {
 	return &Reader{naming: compile(s), md: newMarkdown(), files: map[fileKey]fileRead{}}
@@ -128,7 +133,7 @@ func (r *Reader) parse(all []*listed) {
 	}
 	for _, f := range all {
 		old, known := r.files[f.key()]
-		if known && f.version() != "" && old.version() == f.version() {
+		if known && f.same(old) {
 			f.doc = old.doc
 			continue
 		}
@@ -483,7 +488,8 @@ func (b *Base) resolveLinks(a *Artefact) {
 		seen[k] = true
 		out = append(out, l)
 		if l.To != "" && l.To != a.ID {
-			b.incoming[key(l.To)] = append(b.incoming[key(l.To)], Incoming{a.ID, l})
+			to := key(l.To)
+			b.incoming[to] = append(b.incoming[to], Incoming{a.ID, l})
 		}
 	}
 	a.Links = out
