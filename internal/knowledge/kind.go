@@ -153,36 +153,26 @@ func (n *naming) prefixOf(k Kind) string {
 	return best
 }
 
-// isKey reports whether an ID is written as it is looked up, as most are.
-func isKey(id string) bool {
-	for i := range len(id) {
-		switch c := id[i]; {
-		case isUpper(c) || c >= '1' && c <= '9' || c == '-':
-		case c == '0' && i > 0 && (isDigit(id[i-1]) || isUpper(id[i-1])): // no leading zero
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// key is an ID as it is looked up: ADR-7, adr-007 and ADR-0007 are the same.
+// key is an ID as it is looked up: ADR-7, adr-007 and ADR-0007 are the same. What
+// stands behind an @ is kept as it is, in upper case.
 func key(id string) string {
-	if isKey(id) {
-		return id
-	}
-	id, at, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(id)), "@")
-	parts := strings.Split(id, "-")
-	for i, p := range parts {
-		if trimmed := strings.TrimLeft(p, "0"); p != "" && strings.Trim(p, "0123456789") == "" {
-			parts[i] = trimmed
-			if trimmed == "" {
-				parts[i] = "0"
+	id = strings.ToUpper(strings.TrimSpace(id)) // mostly the same string
+	head, at, _ := strings.Cut(id, "@")
+	out, same := make([]byte, 0, maxID), true
+	for part := range strings.SplitSeq(head, "-") {
+		if number := strings.TrimLeft(part, "0"); number != part && isDigits(part) {
+			if number == "" {
+				number = "0"
 			}
+			part, same = number, false
 		}
+		out = append(append(out, part...), '-')
 	}
-	if at != "" {
-		return strings.Join(parts, "-") + "@" + at
+	switch {
+	case same && (at != "" || len(head) == len(id)):
+		return id
+	case at == "":
+		return string(out[:len(out)-1])
 	}
-	return strings.Join(parts, "-")
+	return string(out[:len(out)-1]) + "@" + at
 }
