@@ -48,17 +48,8 @@ func newSite(t *testing.T, kind forge.Type, secure bool) *site {
 	if kind == forge.GitLab {
 		s.project = "shop/team/booking"
 	}
-	root := t.TempDir()
-	s.bare = filepath.Join(root, filepath.FromSlash(s.project)+".git")
-	run(t, root, "init", "-q", "--bare", "-b", "main", s.bare)
-	run(t, s.bare, "config", "http.receivepack", "true")
-	s.clone = filepath.Join(root, "clone")
-	run(t, root, "init", "-q", "-b", "main", s.clone)
-	write(t, filepath.Join(s.clone, "docs/adr.md"), "# ADR-1\n")
-	run(t, s.clone, "add", "-A")
-	run(t, s.clone, "commit", "-q", "-m", "first")
-	run(t, s.clone, "push", "-q", s.bare, "main")
-	s.commit = s.draft("docs/FIX-001.md")
+	root, commit := repositories(t)
+	s.bare, s.clone, s.commit = filepath.Join(root, "bare.git"), filepath.Join(root, "clone"), commit
 	mux := http.NewServeMux()
 	mux.Handle("/"+s.project+".git/", s.gitServer(root))
 	mux.HandleFunc("/", s.answer)
@@ -69,6 +60,49 @@ func newSite(t *testing.T, kind forge.Type, secure bool) *site {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// made are the repositories that every test gets a copy of: git takes its time.
+var made struct {
+	sync.Mutex
+	dir, commit string
+	backend     string // git's server
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(made.dir)
+	os.Exit(code)
+}
+
+// repositories are a bare one, a clone with one commit that both have, and a commit
+// of drafts on top that only the clone has.
+func repositories(t *testing.T) (root, commit string) {
+	t.Helper()
+	made.Lock()
+	defer made.Unlock()
+	if made.dir == "" {
+		dir, err := os.MkdirTemp("", "holdfast-forge-test-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &site{t: t, bare: filepath.Join(dir, "bare.git"), clone: filepath.Join(dir, "clone")}
+		run(t, dir, "init", "-q", "--template=", "--bare", "-b", "main", s.bare)
+		run(t, s.bare, "config", "http.receivepack", "true")
+		run(t, dir, "init", "-q", "--template=", "-b", "main", s.clone)
+		write(t, filepath.Join(s.clone, "docs/adr.md"), "# ADR-1\n")
+		run(t, s.clone, "add", "-A")
+		run(t, s.clone, "commit", "-q", "-m", "first")
+		run(t, s.clone, "push", "-q", s.bare, "main")
+		made.backend = filepath.Join(strings.TrimSpace(run(t, dir, "--exec-path")), "git-http-backend")
+		made.commit = s.draft("docs/FIX-001.md")
+		made.dir = dir
+	}
+	root = t.TempDir()
+	if err := os.CopyFS(root, os.DirFS(made.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return root, made.commit
 }
 
 // draft makes a commit of Holdfast on top of main, on no branch.
@@ -87,7 +121,7 @@ func (s *site) draft(file string) string {
 // could see it.
 func (s *site) gitServer(root string) http.Handler {
 	backend := &cgi.Handler{
-		Path: strings.TrimSpace(run(s.t, root, "--exec-path")) + "/git-http-backend", Root: "/",
+		Path: made.backend, Root: "/",
 		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=holdfast"},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +137,7 @@ func (s *site) gitServer(root string) http.Handler {
 			s.pushed++
 			s.mu.Unlock()
 		}
+		r.URL.Path = "/bare.git" + strings.TrimPrefix(r.URL.Path, "/"+s.project+".git")
 		backend.ServeHTTP(w, r)
 	})
 }
