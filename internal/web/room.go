@@ -153,7 +153,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	p.Options = optionRows(v)
 	p.Actions = actionRows(v, now)
 	p.Trace, p.Missing = traceRows(v, linked)
-	p.Similar = similarRows(v)
+	p.Similar = similarRows(v, linked)
 	p.Charts = charts(v, items)
 	p.Timeline = timelineRows(v, now)
 	p.Signals = signalRows(v, now)
