@@ -81,6 +81,7 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 	f.measured = diagnose.Impact(in)
 	f.trace = r.traceBack(ctx, s, f)
 	f.similar = r.recall(ctx, s, f)
+	r.checkGaps(&f)
 	return f
 }
 
