@@ -260,6 +260,9 @@ func (p *page) item(lead, what string, more ...string) {
 		return
 	}
 	const indent = 14
+	if len(lead) >= indent {
+		lead += " "
+	}
 	p.line("%s", strings.TrimRight(fmt.Sprintf("%-*s%s", indent, lead, p.fit(plain(what), indent)), " "))
 	for _, m := range more {
 		if m != "" {

@@ -96,6 +96,22 @@ func (d Downtime) Length() time.Duration { return d.length }
 
 var downtimeRE = regexp.MustCompile(`(?i)down ?time|unavailab|outage|interrupt|\bRTO\b|recovery time|maintenance window|(fail ?-?over|restart|reboot|switch ?over|migration|upgrade) (takes|needs|lasts|completes)`)
 
+// lasts is the length in the clause of a text that speaks of being away: what lasts
+// elsewhere in the sentence is something else.
+func lasts(text string) []string {
+	if !downtimeRE.MatchString(text) {
+		return nil
+	}
+	for _, clause := range clauseEnd.Split(text, -1) {
+		if m := lengthRE.FindStringSubmatch(clause); m != nil && downtimeRE.MatchString(clause) {
+			return m
+		}
+	}
+	return nil
+}
+
+var clauseEnd = regexp.MustCompile(`[.;,]\s`)
+
 // downtime is the length of the action, else what an artefact states: a line of
 // one that names the subject or one of its services, with a length. Lines about
 // the same verb come first, then the longest.
@@ -108,8 +124,8 @@ func (w *world) downtime(sub Subject, a Action) Downtime {
 	}
 	var all []stated
 	for _, l := range w.linesAbout(sub) {
-		m := lengthRE.FindStringSubmatch(l.text)
-		if m == nil || !downtimeRE.MatchString(l.text) {
+		m := lasts(l.text)
+		if m == nil {
 			continue
 		}
 		all = append(all, stated{Claim{Kind: "downtime", Text: shown(l.text), Where: l.where}, lengthOf(m[1], m[2]), a.Verb != "" && verbOf(l.text) == a.Verb})

@@ -11,6 +11,7 @@ package impact
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -163,6 +164,9 @@ func (w *world) missing(r Report) []string {
 	}
 	if len(w.in.Base.Artefacts()) == 0 {
 		out = append(out, "no artefacts: requirements, claims of fallbacks and metrics are unknown")
+	}
+	if r.Subject.Kind == "named" && fold(strings.TrimPrefix(strings.ToLower(r.Subject.Asked), "the ")) != fold(r.Subject.Name) {
+		out = append(out, fmt.Sprintf("nothing is called %q: what names %q is taken", r.Subject.Asked, r.Subject.Name))
 	}
 	out = append(out, w.unseen()...)
 	if len(w.in.Traffic) == 0 {

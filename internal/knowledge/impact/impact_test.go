@@ -302,3 +302,43 @@ func FuzzAnalyse(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsWrittenElsewhereThanInFields(t *testing.T) {
+	t.Parallel()
+	b := base(t, map[string]string{
+		"services.md":       "# Services\n\n| Service | Team | Tier | Depends on | Data store |\n| --- | --- | --- | --- | --- |\n| match | Dispatch | 1 | geo-index | Redis (`dispatch-redis`) |\n| surge | Market | 2 | match | - |\n",
+		"overview.md":       "# Overview\n\n```mermaid\ngraph LR\n  P[Rider portal] --> match\n  match -->|events| notifier\n```\n\n```mermaid\nflowchart TD\n  A[Alert fires] --> B{Stable?}\n```\n",
+		"runbooks/redis.md": "# Runbook: dispatch-redis\n\n**Owner**: Dispatch night team\n\n## Restart\n\nDowntime: about 3 minutes. Retries go on for 30 minutes.\n",
+		"adr/ADR-1.md":      "# ADR-1: Positions\n\n**Status**: accepted\n\n## Decision\n\nheat-map reads positions from dispatch-redis. The table `ride_slots` is kept there.\nnightly-job never reads from dispatch-redis.\n",
+		"bolts/BOLT-1.md":   "# BOLT-1: Heat map\n\n**ADR**: ADR-1\n**Service**: heat-map\n",
+		"bolts/BOLT-2.md":   "# BOLT-2: Night\n\n**Service**: nightly-job\n",
+	})
+	needs := func(subject string) map[string]string {
+		out := map[string]string{}
+		for _, s := range analyse(t, impact.Input{Subject: subject, Base: b}).Services {
+			out[s.Name] = strings.Join(s.Basis, ", ")
+		}
+		return out
+	}
+	want := map[string]string{
+		"dispatch-redis": "", "match": "services.md:5", "heat-map": "a sentence, adr/ADR-1.md:7",
+		"surge": "services.md:6, services.md:5", "Rider portal": "diagram overview.md:5, services.md:5",
+	}
+	if diff := cmp.Diff(want, needs("dispatch-redis")); diff != "" {
+		t.Errorf("who needs it (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, needs("match database")); diff != "" {
+		t.Errorf("who needs the database of a service (-want +got):\n%s", diff)
+	}
+	r := analyse(t, impact.Input{Subject: "dispatch-redis", Base: b})
+	if r.Downtime.Seconds != 180 || len(r.Downtime.Stated) != 1 || r.Services[0].Owner != "Dispatch night team" {
+		t.Errorf("downtime %+v, owner %q", r.Downtime, r.Services[0].Owner)
+	}
+	if s := analyse(t, impact.Input{Subject: "table ride_slots", Base: b}).Subject; len(s.Services) != 1 || s.Services[0] != "heat-map" {
+		t.Errorf("a table belongs to %+v", s)
+	}
+	missing := analyse(t, impact.Input{Subject: "slots of ride_slots table", Base: base(t, map[string]string{"adr/ADR-1.md": "# ADR-1: x\n\nslots of ride_slots are kept\n"})}).Missing
+	if !strings.Contains(strings.Join(missing, "\n"), `nothing is called "slots of ride_slots table"`) {
+		t.Errorf("missing %q", missing)
+	}
+}

@@ -87,11 +87,17 @@ func (w *world) origins(sub Subject, services []Service) []origin {
 func (w *world) requirements(sub Subject, services []Service, d Downtime) []Requirement {
 	found := map[string]*Requirement{}
 	var order []string
+	passed := map[string]bool{} // by a chain that began below
 	for _, o := range w.origins(sub, services) {
+		if passed[o.id] {
+			continue // it is about more than what led there
+		}
 		if sub.Kind == "artefact" && !slices.Contains(sub.artefacts, o.id) && !anyOf(o.services, sub.Services) {
 			continue
 		}
-		w.follow(o, found, &order)
+		for _, id := range w.follow(o, found, &order) {
+			passed[id] = true
+		}
 	}
 	out := []Requirement{}
 	slices.Sort(order)
@@ -107,9 +113,8 @@ func anyOf(of, in []string) bool {
 	return slices.ContainsFunc(of, func(s string) bool { return slices.Contains(in, s) })
 }
 
-// follow adds what one origin leads to.
-func (w *world) follow(o origin, found map[string]*Requirement, order *[]string) {
-	var chain []string
+// follow adds what one origin leads to, and returns the way.
+func (w *world) follow(o origin, found map[string]*Requirement, order *[]string) (chain []string) {
 	var r *Requirement
 	inferred := false
 	for _, s := range w.in.Base.TraceFrom(o.id, "") {
@@ -119,7 +124,7 @@ func (w *world) follow(o origin, found map[string]*Requirement, order *[]string)
 		case string(knowledge.PRD):
 			a, ok := w.in.Base.Artefact(s.ID)
 			if !ok {
-				return // named and not there
+				return chain // named and not there
 			}
 			if r = found[a.ID]; r == nil {
 				r = &Requirement{ID: a.ID, Title: a.Title, Where: w.linesOf(a)[0].where, Stories: []Story{}, KPIs: []KPI{}, Inferred: true}
@@ -139,6 +144,7 @@ func (w *world) follow(o origin, found map[string]*Requirement, order *[]string)
 			}
 		}
 	}
+	return chain
 }
 
 // at is the place of a step.

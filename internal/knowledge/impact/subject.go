@@ -37,11 +37,17 @@ func (w *world) subject(asked string) (Subject, error) {
 	if a, ok := w.in.Base.Artefact(asked); ok {
 		return w.artefact(s, a), nil
 	}
+	if found, ok := w.storeOf(s); ok {
+		return found, nil
+	}
 	for _, name := range forms(asked) {
 		for _, k := range w.names {
 			if slices.ContainsFunc(w.services[k].aliases, func(a string) bool { return fold(a) == fold(name) }) {
 				s.Name, s.Kind, s.Services = w.services[k].Name, "service", []string{w.services[k].Name}
 				w.place(&s, w.services[k].aliases)
+				if storeWord(asked) && !storeWord(s.Name) && fold(name) != fold(asked) {
+					s.Why = "no artefact and no catalog names its database, so the service itself is taken"
+				}
 				return s, nil
 			}
 		}
@@ -54,6 +60,48 @@ func (w *world) subject(asked string) (Subject, error) {
 		}
 	}
 	return s, w.unknown(asked)
+}
+
+// storeWord reports whether a name ends in a word for a database.
+func storeWord(name string) bool {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
+	return len(words) > 0 && slices.Contains([]string{"database", "databases", "db", "datastore", "store", "postgres", "postgresql", "mysql", "mariadb", "mongo", "mongodb", "redis", "cassandra", "sql"}, words[len(words)-1])
+}
+
+// storeOf finds what "the order-service database" means where nothing is called so:
+// the databases that this service uses.
+func (w *world) storeOf(s Subject) (Subject, bool) {
+	for _, name := range forms(s.Asked) {
+		if w.services[fold(name)] != nil && storeWord(name) {
+			return s, false // it is called so
+		}
+	}
+	if !storeWord(s.Asked) {
+		return s, false
+	}
+	for _, name := range forms(s.Asked)[1:] {
+		k := fold(name)
+		if w.services[k] == nil {
+			continue
+		}
+		for _, to := range w.names {
+			if storeWord(to) && slices.ContainsFunc(w.services[to].callers, func(e edge) bool { return e.from == k }) {
+				s.Services = append(s.Services, w.services[to].Name)
+			}
+		}
+		if len(s.Services) == 0 {
+			return s, false
+		}
+		s.Name, s.Kind, s.Why = s.Services[0], "service", "the database that "+w.services[k].Name+" uses"
+		if len(s.Services) > 1 {
+			s.Name, s.Kind, s.Why, s.Ambiguous = s.Asked, "named", "the databases that "+w.services[k].Name+" uses", s.Services
+		}
+		for _, n := range s.Services {
+			w.place(&s, w.services[fold(n)].aliases)
+		}
+		return s, true
+	}
+	return s, false
 }
 
 // forms are the ways in which a name may be meant, the whole first: "the bookings
@@ -163,10 +211,12 @@ func (w *world) owners(s *Subject) {
 		if !slices.Contains(s.artefacts, d.ID) {
 			continue
 		}
-		for _, k := range w.names {
+		for k := range d.about {
+			about[w.services[k].Name] = true
+		}
+		for k := range d.named {
 			switch {
 			case d.about[k]:
-				about[w.services[k].Name] = true
 			case len(w.mentions(d, k)) > 0:
 				mentioned[w.services[k].Name] = true
 			}
@@ -175,6 +225,11 @@ func (w *world) owners(s *Subject) {
 	if s.Why == "" {
 		s.Why = "the artefacts that name it are about them"
 	}
+	if len(about) == 0 && s.Kind != "artefact" {
+		if about = w.builders(s.artefacts); len(about) > 0 {
+			s.Why = "what implements the artefacts that name it is about them"
+		}
+	}
 	if len(about) == 0 {
 		about, s.Why = mentioned, "named in the same artefacts"
 	}
@@ -182,6 +237,23 @@ func (w *world) owners(s *Subject) {
 	if s.Kind != "artefact" && len(s.Services) > 1 {
 		s.Ambiguous = s.Services
 	}
+}
+
+// builders are the services of the work items and units that refer to artefacts.
+func (w *world) builders(artefacts []string) map[string]bool {
+	out := map[string]bool{}
+	for _, id := range artefacts {
+		for _, in := range w.in.Base.Incoming(id) {
+			i := slices.IndexFunc(w.documents, func(d document) bool { return d.ID == in.From })
+			if i < 0 || !slices.Contains([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.Unit}, w.documents[i].Kind) {
+				continue
+			}
+			for k := range w.documents[i].about {
+				out[w.services[k].Name] = true
+			}
+		}
+	}
+	return out
 }
 
 // unknown is the error for what nothing names.

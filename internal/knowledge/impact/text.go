@@ -64,7 +64,12 @@ func (w *world) linesOf(a knowledge.Artefact) []line {
 
 // fold makes names that differ in case and separators only equal.
 func fold(name string) string {
-	return strings.Trim(strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(strings.TrimSpace(name))), "-`*\"'")
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r == '_' || r == ' ' {
+			return '-'
+		}
+		return r
+	}, strings.ToLower(strings.TrimSpace(name))), "-`*\"'")
 }
 
 // find is where a text names something, as a whole word in any case and with any

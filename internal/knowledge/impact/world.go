@@ -53,6 +53,7 @@ type document struct {
 	knowledge.Artefact
 	lines  []line
 	folded string          // its whole text, for a quick look
+	named  map[string]bool // by folded name: services whose names may stand in it
 	about  map[string]bool // by folded name: a field, the title or the code says so
 }
 
@@ -71,24 +72,81 @@ func newWorld(in Input) *world {
 		}
 	}
 	for _, a := range in.Base.Artefacts() {
-		d := document{Artefact: a, lines: w.linesOf(a), about: map[string]bool{}}
-		var b strings.Builder
-		for _, l := range d.lines {
-			b.WriteString(fold(l.text) + "\n")
+		w.documents = append(w.documents, w.document(a))
+	}
+	others := w.prose()
+	each := func(fn func(*document)) {
+		for i := range w.documents {
+			fn(&w.documents[i])
 		}
-		d.folded = b.String()
-		w.documents = append(w.documents, d)
+		for i := range others {
+			fn(&others[i])
+		}
 	}
-	for i := range w.documents {
-		w.stated(&w.documents[i])
-	}
+	each(w.stated)
+	each(w.tables)
+	each(w.ownedBy)
+	each(w.diagrams)
+	each(w.look())
+	each(w.sentences)
 	w.observed()
-	w.names = slices.Sorted(maps.Keys(w.services))
+	each(w.look())
 	for i := range w.documents {
 		w.titled(&w.documents[i])
 		w.coded(&w.documents[i])
 	}
 	return w
+}
+
+func (w *world) document(a knowledge.Artefact) document {
+	d := document{Artefact: a, lines: w.linesOf(a), about: map[string]bool{}}
+	var b strings.Builder
+	for _, l := range d.lines {
+		b.WriteString(fold(l.text) + "\n")
+	}
+	d.folded = b.String()
+	return d
+}
+
+// look returns what finds, for each document, the services whose names may stand
+// in it: one pass over its words, whatever the number of services.
+func (w *world) look() func(*document) {
+	w.names = slices.Sorted(maps.Keys(w.services))
+	begins := map[[2]string]map[string]string{} // folded names of services by their first two words
+	for _, k := range w.names {
+		for _, alias := range w.services[k].aliases {
+			name := fold(alias)
+			first := append(words(name), "", "")
+			key := [2]string{first[0], first[1]}
+			if begins[key] == nil {
+				begins[key] = map[string]string{}
+			}
+			begins[key][name] = k
+		}
+	}
+	return func(d *document) {
+		d.named = map[string]bool{}
+		all := append(words(d.folded), "")
+		seen := make(map[[2]string]bool, 2*len(all))
+		for i := range len(all) - 1 {
+			for _, key := range [][2]string{{all[i], ""}, {all[i], all[i+1]}} {
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				for name, k := range begins[key] {
+					if strings.Contains(d.folded, name) {
+						d.named[k] = true
+					}
+				}
+			}
+		}
+	}
+}
+
+// words of a folded text.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' && r < 'a' || r > 'z' && r < 0x80 })
 }
 
 // add makes sure that a service is known, and returns its folded name.
@@ -191,10 +249,7 @@ func (w *world) stated(d *document) {
 			k := w.add(name)
 			own = append(own, k)
 			d.about[k] = true
-			if n := w.services[k]; !n.known && n.Owner == "" {
-				n.Owner = d.Field("owner", "team", "owned by")
-				n.OnCall = catalog.Contact{Name: d.Field("on-call", "on call", "oncall", "on_call"), Channel: d.Field("channel", "slack")}
-			}
+			w.contacts(k, d)
 		}
 	}
 	for _, k := range own {
@@ -203,6 +258,10 @@ func (w *world) stated(d *document) {
 			switch {
 			case slices.Contains(needFields(), name):
 				for _, to := range w.needs(value, listed) {
+					w.connect(k, w.add(to), l.where.String())
+				}
+			case slices.Contains(storeFields(), name) && !listed:
+				for _, to := range w.storesIn(value) {
 					w.connect(k, w.add(to), l.where.String())
 				}
 			case slices.Contains(neededFields(), name):
@@ -276,7 +335,7 @@ func isNone(name string) bool {
 
 // titled adds the services that the title names.
 func (w *world) titled(d *document) {
-	for _, k := range w.names {
+	for k := range d.named {
 		for _, alias := range w.services[k].aliases {
 			if distinct(alias) && d.Title != "" && find(d.Title, alias, false) >= 0 {
 				d.about[k] = true
@@ -313,13 +372,10 @@ func (w *world) coded(d *document) {
 func (w *world) mentions(d document, k string) []line {
 	var out []line
 	n := w.services[k]
-	if n == nil {
+	if n == nil || !d.named[k] {
 		return nil
 	}
 	for _, alias := range n.aliases {
-		if !strings.Contains(d.folded, fold(alias)) {
-			continue
-		}
 		for _, l := range d.lines {
 			if l.names(alias) {
 				out = append(out, l)
