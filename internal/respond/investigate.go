@@ -172,7 +172,7 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 		return err
 	}
 	s.progress.Hypotheses, s.progress.Abnormal = f.diagnose.Hypotheses, len(f.diagnose.Abnormal)
-	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses) {
+	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses, len(s.firing()) > 0) {
 		s.inc.Diagnosed(f.diagnose)
 		if len(f.trace) > 0 {
 			s.inc.Trace = f.trace
@@ -205,12 +205,20 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 
 // confirmedStays reports whether a cause that facts confirmed stays what is shown: a
 // system on its way back looks like something else, and the record must name
-// what broke it. The verdict always rests on the latest ranking.
-func confirmedStays(shown, latest []diagnose.Hypothesis) bool {
-	if len(shown) == 0 || shown[0].Basis != diagnose.BasisRunbook {
+// what broke it. So does, once nothing fires any more, one that was surer. The
+// verdict always rests on the latest ranking.
+func confirmedStays(shown, latest []diagnose.Hypothesis, firing bool) bool {
+	switch {
+	case len(shown) == 0:
 		return false
+	case len(latest) == 0:
+		return shown[0].Basis == diagnose.BasisRunbook || !firing
+	case shown[0].Basis == diagnose.BasisRunbook:
+		return latest[0].Basis != diagnose.BasisRunbook
 	}
-	return len(latest) == 0 || latest[0].Basis != diagnose.BasisRunbook
+	was, _ := diagnose.Diagnosis{Hypotheses: shown}.Top()
+	is, _ := diagnose.Diagnosis{Hypotheses: latest}.Top()
+	return !firing && latest[0].Basis != diagnose.BasisRunbook && was.Probability > is.Probability
 }
 
 // tellFindings puts evidence and diagnosis on the timeline; a later round that

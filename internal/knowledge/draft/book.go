@@ -289,7 +289,7 @@ func (w *writer) questions() []question {
 		}
 		it := w.rec.Evidence[i]
 		m, err := evidence.Decode[evidence.Metric](it)
-		if err != nil || m.Value == m.Usual {
+		if err != nil || !worsenedMetric(m) {
 			continue
 		}
 		what := strings.TrimSpace(it.Service + " " + cmp.Or(m.Resource, string(m.Signal)))
@@ -307,6 +307,15 @@ func (w *writer) questions() []question {
 		}
 	}
 	return out
+}
+
+// worsenedMetric reports whether a metric moved the way that hurts: less traffic,
+// more of anything else.
+func worsenedMetric(m evidence.Metric) bool {
+	if m.Signal == evidence.Traffic {
+		return m.Value < 0.8*m.Usual
+	}
+	return m.Value > 1.2*m.Usual
 }
 
 // loads reports whether the format takes the question.

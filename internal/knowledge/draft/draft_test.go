@@ -282,6 +282,13 @@ func TestWhatTheRecordDoesNotSayIsAsked(t *testing.T) {
 	if !strings.Contains(fix, "TODO(human): what was the root cause?") {
 		t.Errorf("no question about the cause:\n%s", fix)
 	}
+	guess := record("", "")
+	guess.Incident.Hypotheses[0].Probability, guess.Incident.Trace = 0.1, nil
+	for _, f := range method().write(t, guess, draft.Options{}).Files {
+		if f.Kind == draft.Playbook || f.Kind == draft.FixBolt && !strings.Contains(string(f.New), "TODO(human): what was the root cause?") {
+			t.Errorf("a cause of .10 is written about:\n%s", f.New)
+		}
+	}
 	if _, err := draft.Write(method().base(t), method().read, rec, draft.Options{Kinds: []draft.Kind{draft.Amendment}}); err == nil {
 		t.Error("an amendment of nothing")
 	}

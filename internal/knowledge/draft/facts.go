@@ -30,9 +30,15 @@ type facts struct {
 	gap             bool     // missing is what the decision says nothing about; otherwise topics that it names
 }
 
+// leading is the probability from which a cause is one to write about.
+const leading = 0.5
+
 func newFacts(base *knowledge.Base, rec document.Record, adr string) facts {
 	f := facts{rec: rec}
 	f.top, f.known = diagnose.Diagnosis{Hypotheses: rec.Incident.Hypotheses}.Top()
+	if _, confirmed := f.confirmed(); f.top.Probability < leading && !confirmed {
+		f.top, f.known = diagnose.Hypothesis{}, false // a guess among others teaches nothing
+	}
 	f.cause = causeOf(f.top.CauseClass)
 	for _, s := range rec.Incident.Trace {
 		f.step(base, s)
