@@ -144,6 +144,10 @@ func TestTheChainOfAnArtefactIsHighlighted(t *testing.T) {
 	if n := strings.Count(body, `class="edge on"`); n != 3 {
 		t.Errorf("%d lines on the chain", n)
 	}
+	_, _, body = page(h, "/knowledge?chain=BOLT-044") // BOLT-045 hangs on the same decision
+	if n := strings.Count(body, `class="edge on"`); n != 3 {
+		t.Errorf("%d lines on the chain of BOLT-044", n)
+	}
 	if _, _, body = page(h, "/knowledge?chain=ADR-9"); !strings.Contains(body, "There is no artefact ADR-9") || strings.Contains(body, "node on") {
 		t.Error("a chain of nothing")
 	}
