@@ -102,8 +102,15 @@ func (c *candidate) keys() []voteKey {
 }
 
 // evidence lists what speaks for (sign > 0) or against the candidate: the
-// heaviest vote first, each item once.
+// heaviest vote first, each item once. An item with votes of both kinds stands
+// where they sum up to, and nowhere else.
 func (c *candidate) evidence(w Weights, sign float64) []string {
+	net := map[string]float64{}
+	for _, k := range c.keys() {
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(c.votes[k].evidence))) {
+			net[id] += w.LogOdds[k.feature] * c.votes[k].scale
+		}
+	}
 	keys := slices.DeleteFunc(c.keys(), func(k voteKey) bool { return w.LogOdds[k.feature]*sign <= 0 })
 	weight := func(k voteKey) float64 { return math.Abs(w.LogOdds[k.feature] * c.votes[k].scale) }
 	slices.SortStableFunc(keys, func(a, b voteKey) int { return cmp.Compare(weight(b), weight(a)) })
@@ -111,7 +118,7 @@ func (c *candidate) evidence(w Weights, sign float64) []string {
 	for _, k := range keys {
 		ids := slices.Sorted(slices.Values(c.votes[k].evidence))
 		for _, id := range ids {
-			if id != "" && !slices.Contains(out, id) {
+			if id != "" && net[id]*sign > 0 && !slices.Contains(out, id) {
 				out = append(out, id)
 			}
 		}
