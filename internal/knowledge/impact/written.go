@@ -91,7 +91,7 @@ func storeFields() []string {
 }
 
 // products name a kind of software, not one that runs.
-var products = regexp.MustCompile(`(?i)^(postgres(ql)?|mysql|mariadb|redis|valkey|mongo(db)?|kafka|rabbitmq|nats|sqlite|dynamodb|s3|elasticsearch|opensearch|cassandra|memcached|oracle|spanner|bigquery|snowflake|none)$`)
+var products = regexp.MustCompile(`(?i)^(postgres(ql)?|mysql|mariadb|redis|valkey|mongo(db)?|kafka|rabbit(mq)?|nats|sqlite|dynamo(db)?|s3|elasticsearch|opensearch|cassandra|memcached|oracle|spanner|bigquery|snowflake|none)$`)
 
 // storesIn reads the names of databases, queues and caches: what stands in brackets
 // behind a product too, as in "Redis (dispatch-redis)".
