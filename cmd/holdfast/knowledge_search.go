@@ -74,11 +74,14 @@ func (c *knowledgeSearchCmd) Run(e *env) error {
 		return err
 	}
 	defer func() { _ = k.Close() }() // only read from
-	ix, err := k.Index(e.ctx)
+	ix, note, err := k.Index(e.ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = ix.Close() }() // can be made again
+	if note != "" {
+		fmt.Fprintf(e.stderr, "note: %s\n", plain(note))
+	}
 	out, err := c.find(e, ix)
 	if err != nil {
 		return usage(err)

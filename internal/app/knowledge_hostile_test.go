@@ -146,7 +146,7 @@ func TestHostileFoldersAreReadAllTheSame(t *testing.T) {
 
 func (h hostileFolder) searches(t *testing.T, k *Knowledge) {
 	t.Helper()
-	ix, err := k.Index(t.Context())
+	ix, _, err := k.Index(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

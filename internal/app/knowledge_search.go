@@ -18,14 +18,34 @@ import (
 )
 
 // Index returns the full-text index of the folders, brought up to date: what did
-// not change since the last time is not indexed again. Without a cache folder it
-// is made anew in memory. Close it.
-func (k *Knowledge) Index(ctx context.Context) (*search.Index, error) {
-	ix, err := search.Open(ctx, indexFile(k.cache, k.Dirs))
+// not change since the last time is not indexed again. Without a cache folder, or
+// with one that is of no use, which note tells, it is made anew in memory. Close it.
+func (k *Knowledge) Index(ctx context.Context) (ix *search.Index, note string, err error) {
+	ix, instead, err := openIndex(ctx, indexFile(k.cache, k.Dirs), k.Base)
+	if instead != nil {
+		note = "the index is not kept: " + instead.Error()
+	}
+	return ix, note, err
+}
+
+// openIndex opens the index in a file and brings it up to date. Where that fails,
+// as on a full disk, it is made in memory, and instead says why.
+func openIndex(ctx context.Context, file string, base *knowledge.Base) (ix *search.Index, instead, err error) {
+	ix, err = openedIndex(ctx, file, base)
+	if err == nil || file == "" || ctx.Err() != nil {
+		return ix, nil, err
+	}
+	instead = err
+	ix, err = openedIndex(ctx, "", base)
+	return ix, instead, err
+}
+
+func openedIndex(ctx context.Context, file string, base *knowledge.Base) (*search.Index, error) {
+	ix, err := search.Open(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	if err := bring(ctx, ix, k.Base); err != nil {
+	if err := bring(ctx, ix, base); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: %w", err), ix.Close())
 	}
 	return ix, nil

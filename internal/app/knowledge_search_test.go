@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,7 +30,7 @@ func found(t *testing.T, dir, cache string, s knowledge.Scheme, query string) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	ix, err := k.Index(t.Context())
+	ix, _, err := k.Index(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestDamagedIndexIsMadeAnew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ix, err := k.Index(t.Context())
+		ix, _, err := k.Index(t.Context())
 		if err != nil {
 			t.Errorf("page %d: %v", page, err)
 		} else if err := ix.Close(); err != nil {
@@ -145,5 +146,27 @@ func TestWhatALinkLeadsToIsIndexedAgain(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"adr.md"}, found(t, dir, cache, plain, "okapi")); diff != "" {
 		t.Errorf("okapi after the change:\n%s", diff)
+	}
+}
+
+// A cache that can't be written to, as on a full disk, costs time and no answer.
+func TestSearchWithoutACacheFolder(t *testing.T) {
+	t.Parallel()
+	dir, cache := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	write(t, filepath.Join(dir, "adr", "outbox.md"), "# ADR-023: Outbox\n\nzebra\n")
+	write(t, cache, "no folder")
+	k, err := OpenKnowledge([]string{dir}, knowledge.DefaultScheme(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ix, note, err := k.Index(t.Context())
+	if err != nil || !strings.Contains(note, "the index is not kept: ") {
+		t.Fatalf("note %q, error %v", note, err)
+	}
+	if err := errors.Join(ix.Close(), k.Close()); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"adr/outbox.md"}, found(t, dir, cache, knowledge.DefaultScheme(), "zebra")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -138,23 +138,33 @@ func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, er
 	}
 	l.indexing.Lock()
 	defer l.indexing.Unlock()
-	switch {
-	case l.closed:
+	if l.closed {
 		return nil, nil, errors.New("index: closed")
-	case l.index == nil:
-		ix, err := search.Open(ctx, indexFile(l.cache, l.named()))
-		if err != nil {
+	}
+	if l.indexed == base {
+		return l.index, base, nil
+	}
+	if l.index != nil {
+		err := bring(ctx, l.index, base)
+		if err == nil {
+			l.indexed = base
+			return l.index, base, nil
+		}
+		if ctx.Err() != nil {
 			return nil, nil, fmt.Errorf("index: %w", err)
 		}
-		l.index = ix
+		l.log.WarnContext(ctx, "knowledge index is opened again", "error", errors.Join(err, l.index.Close()))
+		l.index, l.indexed = nil, nil
 	}
-	if l.indexed != base {
-		if err := bring(ctx, l.index, base); err != nil {
-			return nil, nil, fmt.Errorf("index: %w", err)
-		}
-		l.indexed = base
+	ix, instead, err := openIndex(ctx, indexFile(l.cache, l.named()), base)
+	if instead != nil {
+		l.log.WarnContext(ctx, "knowledge index is not kept", "error", instead)
 	}
-	return l.index, base, nil
+	if err != nil {
+		return nil, nil, err
+	}
+	l.index, l.indexed = ix, base
+	return ix, base, nil
 }
 
 // commitOf is the commit at which Base has a folder; "" = its files.
