@@ -15,7 +15,7 @@ import (
 
 func TestImpact(t *testing.T) {
 	t.Parallel()
-	answer := func(_ context.Context, subject, action string) (impact.Report, error) {
+	answer := func(ctx context.Context, subject, action string) (impact.Report, error) {
 		switch subject {
 		case "nowhere":
 			return impact.Report{}, &problem.Problem{What: `nothing is known about "nowhere"`, Hint: "did you mean?"}
@@ -24,7 +24,7 @@ func TestImpact(t *testing.T) {
 		case "broken":
 			return impact.Report{}, errors.New("dial 10.0.0.7")
 		}
-		return impact.Analyse(impact.Input{Subject: subject, Action: impact.ParseAction(action), Calls: []impact.Call{{From: "shop", To: subject, Seen: "jaeger"}}, Now: start})
+		return impact.Analyse(ctx, impact.Input{Subject: subject, Action: impact.ParseAction(action), Calls: []impact.Call{{From: "shop", To: subject, Seen: "jaeger"}}, Now: start})
 	}
 	h, _ := serve(t, newWorld(), func(o *api.Options) { o.Impacts = answer })
 	code, head, body := do(h, ask("GET", "/api/v1/impact?subject=shop-db&action=restart+5+min", "", ""))

@@ -46,7 +46,7 @@ func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (_ impact.Repo
 		in.Prefix[f.Name] = prefixOf(k.Dirs[f.Name], f.Name)
 	}
 	if k.configured == nil {
-		return impact.Analyse(in)
+		return impact.Analyse(ctx, in)
 	}
 	f := *k.configured
 	in.Catalog, in.Freezes = f.Catalog, freezes(f.Boundaries, f.Config.Environment)
@@ -81,18 +81,18 @@ func freezes(b *boundary.Set, environment string) []impact.Window {
 // impact asks the sources what an analysis needs: first who calls whom, then the
 // traffic of those that are affected.
 func (s *sources) impact(ctx context.Context, in impact.Input) (impact.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, impactDeadline)
+	asking, cancel := context.WithTimeout(ctx, impactDeadline) // sources that are slow leave the analysis its time
 	defer cancel()
-	first, err := impact.Analyse(in)
+	first, err := impact.Analyse(ctx, in)
 	known := err == nil
-	in.Calls, in.Seen, in.Live = s.callers(ctx, in.Catalog, names(first.Services), in.Now)
+	in.Calls, in.Seen, in.Live = s.callers(asking, in.Catalog, names(first.Services), in.Now)
 	if len(in.Calls) > 0 || !known {
-		if first, err = impact.Analyse(in); err != nil {
+		if first, err = impact.Analyse(ctx, in); err != nil {
 			return impact.Report{}, err
 		}
 	}
-	in.Traffic = s.traffic(ctx, in.Catalog, names(first.Services), in.Now)
-	return impact.Analyse(in)
+	in.Traffic = s.traffic(asking, in.Catalog, names(first.Services), in.Now)
+	return impact.Analyse(ctx, in)
 }
 
 func names(services []impact.Service) []string {

@@ -38,11 +38,11 @@ func impacts(t *testing.T) func(*web.Options) {
 		past = append(past, evidence.Point{At: noon.Add(-d), Value: 20})
 	}
 	return func(o *web.Options) {
-		o.Impacts = func(_ context.Context, subject, action string) (impact.Report, error) {
+		o.Impacts = func(ctx context.Context, subject, action string) (impact.Report, error) {
 			if subject == "broken" {
 				return impact.Report{}, errors.New("secret of the inside")
 			}
-			return impact.Analyse(impact.Input{
+			return impact.Analyse(ctx, impact.Input{
 				Subject: subject, Action: impact.ParseAction(action), Now: noon, Base: base, Catalog: cat,
 				Calls:   []impact.Call{{From: "nightly-report", To: "ledger-db", Seen: "jaeger: 3 calls in 1 h"}, {From: "ledger", To: "ledger-db", Seen: "jaeger: 40 calls in 1 h"}},
 				Seen:    []impact.Source{{Name: "jaeger", Traces: true}},

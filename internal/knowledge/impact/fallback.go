@@ -50,17 +50,23 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 	if s.Distance > 0 {
 		needs = s.Path[1]
 	}
-	for _, d := range w.documents {
+	for _, d := range w.naming[fold(s.Name)] {
+		if w.ended() != nil || len(out) == maxClaims {
+			break
+		}
 		if d.Superseded() {
 			continue
 		}
 		about := d.about[fold(s.Name)]
-		if !about && len(w.mentions(d, fold(s.Name))) == 0 {
+		if !about && !w.says(d, fold(s.Name)) {
 			continue
 		}
-		for _, l := range d.lines {
-			m, ok := mechanismIn(l.text, s.Distance == 0)
-			if !ok || s.Distance == 0 && !m.own && !about || !w.speaksOf(d, l, s, needs, about) {
+		for i, way := range d.mechanisms() {
+			m, ok, l := way.others, way.of, d.lines[i]
+			if s.Distance == 0 {
+				m, ok = way.own, way.any
+			}
+			if !ok || s.Distance == 0 && !m.own && !about || !w.speaksOf(*d, l, s, needs, about) {
 				continue
 			}
 			c := Claim{Kind: m.name, Text: shown(l.text), Where: l.where, Absent: denied(l.text, m.re)}
@@ -73,6 +79,27 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 		out = append(out, Claim{Kind: "restart-safe", Text: "the catalog declares that it loses nothing when it is restarted", Where: Place{Path: "catalog"}})
 	}
 	return out
+}
+
+// way is the first mechanism that a line names, and the first of those that are not
+// of what stops.
+type way struct {
+	own, others mechanism
+	any, of     bool
+}
+
+// mechanisms are those of each line; it looks once.
+func (d *document) mechanisms() []way {
+	if d.ways == nil {
+		d.ways = make([]way, len(d.lines))
+		for i, l := range d.lines {
+			x := &d.ways[i]
+			if x.own, x.any = mechanismIn(l.text, true); x.any {
+				x.others, x.of = mechanismIn(l.text, false)
+			}
+		}
+	}
+	return d.ways
 }
 
 // mechanismIn is the first mechanism that a text names; those of what stops only

@@ -9,6 +9,7 @@
 package impact
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,9 +134,12 @@ type Service struct {
 }
 
 // Analyse answers what stops when the subject does. It fails for a subject that
-// nothing names, with the nearest names.
-func Analyse(in Input) (Report, error) {
-	w := newWorld(in)
+// nothing names, with the nearest names, and when the context ends.
+func Analyse(ctx context.Context, in Input) (Report, error) {
+	w := newWorld(ctx.Err, in)
+	if err := ctx.Err(); err != nil {
+		return Report{}, fmt.Errorf("impact of %s: %w", in.Subject, err)
+	}
 	sub, err := w.subject(in.Subject)
 	if err != nil {
 		return Report{}, err
@@ -153,6 +157,9 @@ func Analyse(in Input) (Report, error) {
 	r.Escalate = w.escalate(r.Services)
 	r.Quiet = w.quiet(r.Services, r.Downtime)
 	r.Missing = w.missing(r)
+	if err := ctx.Err(); err != nil { // what was left out is not known
+		return Report{}, fmt.Errorf("impact of %s: %w", in.Subject, err)
+	}
 	return r, nil
 }
 

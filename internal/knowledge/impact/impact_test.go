@@ -48,7 +48,7 @@ func analyse(t *testing.T, in impact.Input) impact.Report {
 	if in.Now.IsZero() {
 		in.Now = noon
 	}
-	r, err := impact.Analyse(in)
+	r, err := impact.Analyse(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestNoWindowIsQuieterThanTheQuietest(t *testing.T) {
 		}
 		hours := rapid.IntRange(1, 24).Draw(rt, "hours")
 		in := impact.Input{Subject: "api", Catalog: cat, Now: noon, Action: impact.Action{Length: time.Duration(hours) * time.Hour}, Traffic: map[string]impact.Traffic{"api": {Profile: p}}}
-		r, err := impact.Analyse(in)
+		r, err := impact.Analyse(t.Context(), in)
 		if err != nil || r.Quiet.Window == nil {
 			rt.Fatalf("no window: %v %s", err, r.Quiet.Why)
 		}
@@ -281,7 +281,7 @@ func TestRevenueIsReadInManyForms(t *testing.T) {
 
 func TestWhatNothingNamesIsAnErrorWithTheNearestName(t *testing.T) {
 	t.Parallel()
-	_, err := impact.Analyse(impact.Input{Subject: "shelv", Catalog: services(t, catalog.Service{Name: "shelf"}), Now: noon})
+	_, err := impact.Analyse(t.Context(), impact.Input{Subject: "shelv", Catalog: services(t, catalog.Service{Name: "shelf"}), Now: noon})
 	all := problem.All(err)
 	if len(all) != 1 || all[0].Hint != `did you mean "shelf"?` {
 		t.Errorf("got %+v", all)
@@ -297,7 +297,7 @@ func FuzzAnalyse(f *testing.F) {
 			t.Skip()
 		}
 		in := impact.Input{Subject: subject, Action: impact.ParseAction(action), Base: b, Now: noon}
-		if r, err := impact.Analyse(in); err == nil && (r.Services == nil || r.Missing == nil) {
+		if r, err := impact.Analyse(t.Context(), in); err == nil && (r.Services == nil || r.Missing == nil) {
 			t.Error("a list is nil")
 		}
 	})

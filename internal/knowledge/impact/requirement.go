@@ -61,7 +61,15 @@ type origin struct {
 // work items before decisions before others, so that chains are whole.
 func (w *world) origins(sub Subject, services []Service) []origin {
 	var out []origin
-	for _, d := range w.documents {
+	keys := make([]string, len(services))
+	for i, s := range services {
+		keys[i] = fold(s.Name)
+	}
+	for i := range w.documents {
+		d := &w.documents[i]
+		if w.ended() != nil {
+			return nil
+		}
 		if d.Kind == knowledge.Incident {
 			continue // what once happened serves no requirement
 		}
@@ -70,8 +78,8 @@ func (w *world) origins(sub Subject, services []Service) []origin {
 			o.order = 9
 		}
 		own := slices.Contains(sub.artefacts, d.ID)
-		for _, s := range services {
-			if d.about[fold(s.Name)] || len(w.mentions(d, fold(s.Name))) > 0 {
+		for i, s := range services {
+			if d.about[keys[i]] || w.says(d, keys[i]) {
 				o.services = append(o.services, s.Name)
 			}
 		}
@@ -89,6 +97,9 @@ func (w *world) requirements(sub Subject, services []Service, d Downtime) []Requ
 	var order []string
 	passed := map[string]bool{} // by a chain that began below
 	for _, o := range w.origins(sub, services) {
+		if w.ended() != nil {
+			return []Requirement{}
+		}
 		if passed[o.id] {
 			continue // it is about more than what led there
 		}

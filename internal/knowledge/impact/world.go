@@ -16,6 +16,8 @@ type world struct {
 	services  map[string]*node // by folded name
 	names     []string         // folded, sorted
 	documents []document
+	ended     func() error           // is not nil when nobody waits any more
+	naming    map[string][]*document // by folded name of a service: may name it, or are about it
 }
 
 // node is a service with what needs it.
@@ -55,10 +57,12 @@ type document struct {
 	folded string          // its whole text, for a quick look
 	named  map[string]bool // by folded name: services whose names may stand in it
 	about  map[string]bool // by folded name: a field, the title or the code says so
+	said   map[string]bool // by folded name: whether a line names it, as far as asked
+	ways   []way           // by line, once asked
 }
 
-func newWorld(in Input) *world {
-	w := &world{in: in, services: map[string]*node{}}
+func newWorld(ended func() error, in Input) *world {
+	w := &world{in: in, ended: ended, naming: map[string][]*document{}, services: map[string]*node{}}
 	for _, s := range in.Catalog.Services() {
 		n := &node{Service: s, known: true, aliases: []string{s.Name}}
 		if s.Title != "" && distinct(s.Title) && fold(s.Title) != fold(s.Name) {
@@ -72,11 +76,17 @@ func newWorld(in Input) *world {
 		}
 	}
 	for _, a := range in.Base.Artefacts() {
+		if ended() != nil {
+			return w
+		}
 		w.documents = append(w.documents, w.document(a))
 	}
 	others := w.prose()
 	each := func(fn func(*document)) {
 		for i := range w.documents {
+			if ended() != nil {
+				return
+			}
 			fn(&w.documents[i])
 		}
 		for i := range others {
@@ -92,8 +102,21 @@ func newWorld(in Input) *world {
 	w.observed()
 	each(w.look())
 	for i := range w.documents {
-		w.titled(&w.documents[i])
-		w.coded(&w.documents[i])
+		if ended() != nil {
+			return w
+		}
+		d := &w.documents[i]
+		d.said = map[string]bool{}
+		w.titled(d)
+		w.coded(d)
+		for k := range d.named {
+			w.naming[k] = append(w.naming[k], d)
+		}
+		for k := range d.about {
+			if !d.named[k] {
+				w.naming[k] = append(w.naming[k], d)
+			}
+		}
 	}
 	return w
 }
@@ -383,6 +406,19 @@ func (w *world) mentions(d document, k string) []line {
 		}
 	}
 	return out
+}
+
+// says reports whether a line of a document names a service; it looks once.
+func (w *world) says(d *document, k string) bool {
+	if !d.named[k] {
+		return false
+	}
+	said, ok := d.said[k]
+	if !ok {
+		said = len(w.mentions(*d, k)) > 0
+		d.said[k] = said
+	}
+	return said
 }
 
 // affected lists the services themselves and all that need them, the nearest
