@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -188,6 +189,53 @@ func TestWhatWasReadStays(t *testing.T) {
 	}
 	if got := look(); got != commit {
 		t.Errorf("a remote that is gone: %q", got)
+	}
+}
+
+// fetchedLibrary is the library of a house and another folder, with what the remote
+// holds fetched.
+func (h house) fetchedLibrary(dirs ...string) *library {
+	h.t.Helper()
+	cfg, err := config.Load(h.file, func(string) (string, bool) { return "", false })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	repos, err := newRepositories(cfg)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	src, err := git.New(git.Options{Name: "git", Cache: h.t.TempDir(), Fetch: repos.fetch()})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := src.Refresh(h.t.Context(), h.clone, time.Now()); err != nil {
+		h.t.Fatal(err)
+	}
+	l := newTestLibrary(h.t, "", dirs...)
+	l.follow = newFollower(src, repos, slog.New(slog.DiscardHandler))
+	return l
+}
+
+// TestTheFoldersAreReadForAllWhoAsk: whoever asks first may go away.
+func TestTheFoldersAreReadForAllWhoAsk(t *testing.T) {
+	t.Parallel()
+	h, remote := followedHouse(t)
+	h.push(remote, "docs/ADR-024-queue.md", "# ADR-024: Queue\n")
+	l := h.fetchedLibrary(filepath.Join(h.clone, "docs"), t.TempDir())
+	if _, err := l.Base(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	l.Changed()
+	for _, ctx := range []context.Context{gone, t.Context()} {
+		base, err := l.Base(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := base.Artefact("ADR-024"); !ok {
+			t.Error("a folder is gone because somebody who asked for it is")
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func (l *library) state(ctx context.Context) (base *knowledge.Base, failed, err 
 	if l.base != nil && l.read == changed && time.Since(l.readAt) < rereadAfter {
 		return l.base, l.failed, nil
 	}
-	base, failed = l.readFolders(ctx)
+	base, failed = l.readFolders(context.WithoutCancel(ctx)) // for all who ask; git bounds its calls itself
 	if failed != nil {
 		l.log.WarnContext(ctx, "knowledge folder can't be read", "error", failed)
 	}

@@ -340,6 +340,7 @@ func TestDraftsThatCanNotBeOnABranch(t *testing.T) {
 		state  incident.DraftState
 		files  int
 		say    string
+		after  bool // another incident that holds IDs
 	}{
 		"work that is not committed": {
 			spoil: func(h house) {
@@ -360,6 +361,10 @@ func TestDraftsThatCanNotBeOnABranch(t *testing.T) {
 			change: func(i *incident.Incident) { i.Severity, i.Hypotheses = severity.SEV4, nil },
 			state:  incident.DraftsStored, say: "nothing to write: no cause is known, nothing was done, and it is SEV-4",
 		},
+		"nothing learnt while others hold IDs": {
+			change: func(i *incident.Incident) { i.Severity, i.Hypotheses = severity.SEV4, nil },
+			state:  incident.DraftsStored, say: "nothing to write: no cause is known", after: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -368,6 +373,9 @@ func TestDraftsThatCanNotBeOnABranch(t *testing.T) {
 				tt.spoil(h)
 			}
 			a, _ := h.serve(nil)
+			if tt.after {
+				drafted(t, a.Store(), resolve(t, a, nil), 1)
+			}
 			inc, events := drafted(t, a.Store(), resolve(t, a, tt.change), 1)
 			d := inc.Drafts[0]
 			if d.State != tt.state || len(d.Files) != tt.files || len(d.Branches) != 0 || !strings.Contains(strings.Join(events, "\n"), tt.say) {
@@ -380,7 +388,7 @@ func TestDraftsThatCanNotBeOnABranch(t *testing.T) {
 					t.Errorf("draft-fix-bolt: %s, %v\n%s", path, err, body)
 				}
 			}
-			if tt.spoil == nil && h.git("for-each-ref", "--format=%(refname:short)", "refs/heads") != "main" {
+			if tt.spoil == nil && !tt.after && h.git("for-each-ref", "--format=%(refname:short)", "refs/heads") != "main" {
 				t.Error("the clone was written to")
 			}
 		})

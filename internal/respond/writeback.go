@@ -175,7 +175,7 @@ func (r *Responder) storeDrafts(id string, resolved time.Time, d draft.Drafts, s
 			return err
 		}
 		others := held.others(id, s.now)
-		if slices.ContainsFunc(others, func(t reservation) bool { return !slices.Contains(seen, t) }) {
+		if len(d.Files) > 0 && slices.ContainsFunc(others, func(t reservation) bool { return !slices.Contains(seen, t) }) {
 			return fmt.Errorf("drafts of %s: another incident took IDs at the same time", id)
 		}
 		round := incident.Drafting{At: s.now, ResolvedAt: resolved, State: incident.DraftsStored, Notes: d.Notes}
