@@ -25,9 +25,43 @@ func plainFolderNames() []string {
 	}
 }
 
+// lived is what tells the home of an artefact, homeNumber an ID in a collection, and
+// ownNumber one in those of an owner.
+type (
+	lived struct {
+		repo, path string
+		kind       Kind
+	}
+	homeNumber struct {
+		key string
+		home
+	}
+	ownNumber struct{ key, repo, owner string }
+)
+
 // homeOf is the collection of an artefact; ok is false for one in no folder of its
 // kind.
 func (b *Base) homeOf(a Artefact) (home, bool) {
+	if h, known := b.lives[lived{a.Repo, a.Path, a.Kind}]; known {
+		return h, h != home{}
+	}
+	return b.findHome(a)
+}
+
+// settle remembers the home of an artefact: it is asked for at each ID that others
+// have, too.
+func (b *Base) settle(a Artefact) {
+	b.lives[lived{a.Repo, a.Path, a.Kind}], _ = b.findHome(a)
+}
+
+// inhabit notes which artefact has an ID in a collection.
+func (b *Base) inhabit(i int, a Artefact) {
+	if h, ok := b.homeOf(a); ok {
+		b.atHome[homeNumber{key(a.ID), h}] = i
+	}
+}
+
+func (b *Base) findHome(a Artefact) (home, bool) {
 	parts := strings.Split(path.Dir(a.Path), "/")
 	for i, dir := range slices.Backward(parts) {
 		k, ok := b.naming.scheme.Folders[folderName(dir)]
@@ -161,6 +195,7 @@ func (b *Base) share(first int, a Artefact) int {
 	k := key(a.ID)
 	b.all = append(b.all, a)
 	b.shared[k] = append(b.shared[k], len(b.all)-1)
+	b.inhabit(len(b.all)-1, a)
 	hx, _ := b.homeOf(b.all[first])
 	hy, _ := b.homeOf(a)
 	b.collide[[2]home{hx, hy}]++
@@ -169,9 +204,8 @@ func (b *Base) share(first int, a Artefact) int {
 
 // sameHome is the artefact with an ID in the collection of another one.
 func (b *Base) sameHome(first int, a Artefact) (int, bool) {
-	h, ok := b.homeOf(a)
-	for _, i := range append([]int{first}, b.shared[key(a.ID)]...) {
-		if x, _ := b.homeOf(b.all[i]); ok && x == h {
+	if h, ok := b.homeOf(a); ok {
+		if i, ok := b.atHome[homeNumber{key(a.ID), h}]; ok {
 			return i, true
 		}
 	}
@@ -181,18 +215,31 @@ func (b *Base) sameHome(first int, a Artefact) (int, bool) {
 // nearby finds what an ID means that several collections use, for something at a
 // path: that of the same collection, or of the innermost owner around it.
 func (b *Base) nearby(id, repo, at string) (int, bool) {
-	is := b.shared[key(id)]
-	best, found := 0, -1
-	for _, i := range is {
-		h, _ := b.homeOf(b.all[i])
-		if h.repo != repo || h.owner != "" && !inside(at, h.owner) {
-			continue
+	if len(b.shared[key(id)]) == 0 {
+		return 0, false
+	}
+	for owner := at; ; owner = parentOf(owner) {
+		is := b.owned[ownNumber{key(id), repo, owner}]
+		for _, i := range slices.Backward(is) {
+			if h, _ := b.homeOf(b.all[i]); inside(at, h.folder) {
+				return i, true
+			}
 		}
-		if n := len(h.owner); n > found || n == found && inside(at, h.folder) {
-			best, found = i, n
+		if len(is) > 0 {
+			return is[0], true
+		}
+		if owner == "" {
+			return 0, false
 		}
 	}
-	return best, found >= 0
+}
+
+// parentOf is the folder around a path; "" = the folder of the repository.
+func parentOf(p string) string {
+	if i := strings.LastIndexByte(p, '/'); i >= 0 {
+		return p[:i]
+	}
+	return ""
 }
 
 // IDIn is the ID by which an artefact is known that has this one in its file.

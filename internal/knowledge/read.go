@@ -297,7 +297,10 @@ type Base struct {
 	// key of it, and collide how many IDs two collections share.
 	shared  map[string][]int
 	collide map[[2]home]int
-	here    *fileKey // from where IDs are looked at; nil = from nowhere
+	lives   map[lived]home      // homes that were found
+	atHome  map[homeNumber]int  // which artefact has an ID in a collection
+	owned   map[ownNumber][]int // and which have it in those of an owner
+	here    *fileKey            // from where IDs are looked at; nil = from nowhere
 }
 
 // File is a Markdown file and the artefacts in it as they stand there: amendments
@@ -335,7 +338,8 @@ type Incoming struct {
 }
 
 func newBase(n *naming) *Base {
-	return &Base{naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{}}
+	return &Base{naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{},
+		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{}}
 }
 
 // add keeps what a file holds. Artefacts that stand in other files are only
@@ -359,6 +363,7 @@ func (b *Base) add(folder string, doc document) {
 // second one with the same ID is reported.
 func (b *Base) keep(a Artefact) {
 	at := fileKey{a.Repo, a.Path}
+	b.settle(a)
 	i, twice := b.byKey[key(a.ID)]
 	if twice {
 		j, same := b.sameHome(i, a)
@@ -372,6 +377,7 @@ func (b *Base) keep(a Artefact) {
 		i = len(b.all)
 		b.all = append(b.all, a)
 		b.byKey[key(a.ID)] = i
+		b.inhabit(i, a)
 	}
 	b.named(at, i, a)
 	if !twice {
@@ -382,6 +388,7 @@ func (b *Base) keep(a Artefact) {
 		b.all[i] = merge(old, a)
 	case isAmendment(old):
 		b.all[i] = merge(a, old)
+		b.inhabit(i, a)
 	default:
 		b.report(a.Repo, a.Path, a.Line, fmt.Sprintf("%s is also the ID of %s", a.ID, old.Path), "give one of them another ID")
 	}
@@ -464,6 +471,10 @@ func (b *Base) reindex() {
 		plain, _, _ := strings.Cut(a.ID, "@")
 		if is, ok := b.shared[key(plain)]; ok {
 			b.shared[key(plain)] = append(is, i)
+			if h, ok := b.homeOf(a); ok {
+				own := ownNumber{key(plain), h.repo, h.owner}
+				b.owned[own] = append(b.owned[own], i)
+			}
 		}
 	}
 	b.byKey = moved

@@ -310,6 +310,9 @@ func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
 	return guess{}
 }
 
+// reach is how far back denied can see, in bytes, and a little more.
+const reach = 160
+
 var denied = regexp.MustCompile(`(?i)\b(?:not|unrelated|instead|unlike|without)\b[^.;\n]{0,30}$`)
 
 // spoken is the first artefact that prose names, unless it says that it is not
@@ -320,7 +323,7 @@ func (b *Base) spoken(text string, w wanted) mention {
 			continue
 		}
 		for _, s := range b.naming.ids(line) {
-			if m := b.spanned(s, line, w); m.id != "" && (m.exact || m.there) && !denied.MatchString(line[:s.from]) {
+			if m := b.spanned(s, line, w); m.id != "" && (m.exact || m.there) && !denied.MatchString(line[max(0, s.from-reach):s.from]) {
 				return m
 			}
 		}
