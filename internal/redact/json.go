@@ -15,7 +15,7 @@ func (r *Redactor) JSON(b json.RawMessage) json.RawMessage {
 		return b
 	}
 	if !json.Valid(b) {
-		return quote(r.String(string(b)))
+		return quote(r.Text(string(b)))
 	}
 	w := newWalker(r, string(b), 0)
 	w.value(false)

@@ -186,8 +186,14 @@ func TestJSON(t *testing.T) {
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
-	if got := string(r.JSON(json.RawMessage(`{broken a@example.com`))); got != `"{broken [e-mail]"` {
-		t.Errorf("broken JSON became %s", got)
+	for in, want := range map[string]string{
+		`{broken a@example.com`:           `"{broken [e-mail]"`,
+		`{"db_password":["hunter2","x"`:   `"{\"db_password\":[secret]"`,
+		`{"n":1,"secret":{"value":"abcd"`: `"{\"n\":1,\"secret\":[secret]"`,
+	} {
+		if got := string(r.JSON(json.RawMessage(in))); got != want {
+			t.Errorf("broken JSON %s became %s, want %s", in, got, want)
+		}
 	}
 }
 

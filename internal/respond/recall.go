@@ -47,7 +47,7 @@ func (r *Responder) recall(ctx context.Context, s snapshot, f findings) []incide
 	}
 	all = slices.Clone(all[:min(len(all), maxRecalled)])
 	for i := range all {
-		hide := r.Redactor.String
+		hide := r.Redactor.Text
 		all[i].Title, all[i].Section, all[i].Why, all[i].Path = hide(all[i].Title), hide(all[i].Section), hide(all[i].Why), hide(all[i].Path)
 	}
 	return all

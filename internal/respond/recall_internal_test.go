@@ -46,7 +46,7 @@ func TestRecallAsksWithWhatIsNewAndHidesSecrets(t *testing.T) {
 		asked = q
 		var all []incident.Like
 		for i := range 5 {
-			all = append(all, incident.Like{ID: fmt.Sprint("A-", i), Title: "password=hunter2hunter2", Why: "token=abcdef0123456789abcdef"})
+			all = append(all, incident.Like{ID: fmt.Sprint("A-", i), Title: "password=hunter2hunter2", Section: `{"db_password":["hunter2","x"]}`, Why: "token=abcdef0123456789abcdef"})
 		}
 		return all, errors.New("the repository is away")
 	})

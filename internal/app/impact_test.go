@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/holdfast-sre/holdfast/internal/boundary"
+	"github.com/holdfast-sre/holdfast/internal/catalog"
+	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
+)
+
+// A reader who leaves while the sources are asked must not leave an answer without
+// them to the next one.
+func TestImpactOfAReaderWhoLeftIsNotKept(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	var left atomic.Bool
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !left.Swap(true) {
+			close(asked)
+			<-r.Context().Done()
+			return
+		}
+		fmt.Fprint(w, `{"data":[]}`)
+	}))
+	defer srv.Close()
+	cat, err := catalog.New(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := &sources{prometheus: map[string]*prometheus.Source{}, ready: map[string]func(context.Context) error{}}
+	if err := live.add(config.Source{Name: "jaeger", Type: config.Jaeger, URL: srv.URL}, cat, nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "docs")
+	write(t, filepath.Join(dir, "ADR-001.md"), "# ADR-001: X\n\n**Service**: booking-api\n")
+	i := newImpacts(live, config.Folder{Catalog: cat, Boundaries: new(boundary.Set)}, newTestLibrary(t, t.TempDir(), dir))
+	if _, err := i.input(t.Context()); err != nil { // the documents are read
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := i.Impact(ctx, "booking-api", ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left got %v", err)
+	}
+	r, err := i.Impact(t.Context(), "booking-api", "")
+	if err != nil || strings.Contains(strings.Join(r.Missing, "\n"), "cancel") {
+		t.Errorf("the next one: %q, %v", r.Missing, err)
+	}
+}
