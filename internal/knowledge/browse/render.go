@@ -2,6 +2,7 @@ package browse
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/yuin/goldmark/util"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/outside"
 )
 
 // Section is a part of a document under a heading, up to the next one.
@@ -81,9 +83,10 @@ func (r *Repository) Render(src Source) (doc Document) {
 		doc.Notes = append(doc.Notes, fmt.Sprintf("%s that can't be seen, such as those that turn the direction of text, left out", count(hidden, "character")))
 	}
 	p := &printer{
-		repository: r, source: src, src: []byte(r.hide(string(clean))), offset: lines,
-		known: r.sections(src.Repo, src.Path), heading: map[ast.Node]knowledge.Section{}, anchors: map[place]map[string]string{},
+		repository: r, source: src, known: r.sections(src.Repo, src.Path),
+		heading: map[ast.Node]knowledge.Section{}, anchors: map[place]map[string]string{},
 	}
+	p.hidden(string(clean), lines+1)
 	if src.Artefact != "" {
 		p.only = r.part(src.Artefact, src.Repo, src.Path)
 		doc.Part = p.only != nil
@@ -118,18 +121,27 @@ func (r *Repository) Shown(id string, at int, read func(repo, path string) ([]by
 	return a, true
 }
 
-// visible is text without control characters and those that can't be seen.
+// visible is text without control characters and those that can't be seen. Where a
+// line begins, a mark stands for one: what comes behind it is no heading.
 func visible(src []byte) (out []byte, left int) {
+	begins := true // no letter on this line yet
 	out = bytes.Map(func(c rune) rune {
 		switch {
-		case c == '\n' || c == '\t':
+		case c == '\n':
+			begins = true
+			return c
+		case c == '\t':
 			return c
 		case c == '\r':
 			return -1
 		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), c == '\u2028', c == '\u2029', c == '\ufeff':
 			left++
+			if begins {
+				return unicode.ReplacementChar
+			}
 			return -1
 		}
+		begins = begins && !unicode.IsLetter(c)
 		return c
 	}, src)
 	return out, left
@@ -139,8 +151,8 @@ func visible(src []byte) (out []byte, left int) {
 type printer struct {
 	repository *Repository
 	source     Source
-	src        []byte
-	offset     int // lines of the front matter
+	src        []byte // without secrets
+	pieces     []piece
 	breaks     []int
 	known      []knowledge.Section // headings in their order
 	heading    map[ast.Node]knowledge.Section
@@ -149,12 +161,84 @@ type printer struct {
 	inLink     int
 }
 
-func (p *printer) print(doc *Document) {
+// piece is a part of the text whose lines are those of the file, counted from its
+// first: without its secrets a text may have fewer.
+type piece struct {
+	offset, line int
+	section      int // in known, when it begins with its heading; -1 = none
+}
+
+// hidden takes the secrets out of text, whose first line is the given one, section
+// by section: one that seems to reach over a heading must not take it along.
+func (p *printer) hidden(text string, line int) {
+	known, section, from, begins := p.known, -1, 0, line
+	var out bytes.Buffer
+	cut := func(to int) {
+		p.pieces = append(p.pieces, piece{out.Len(), begins, section})
+		out.WriteString(p.repository.hiddenSection(text[from:to], section >= 0))
+		from, begins = to, line
+	}
+	for at := 0; at < len(text); line++ {
+		for len(known) > 0 && known[0].Line < line {
+			known = known[1:]
+		}
+		if len(known) > 0 && known[0].Line == line {
+			cut(at)
+			section = len(p.known) - len(known)
+		}
+		end := strings.IndexByte(text[at:], '\n')
+		if end < 0 {
+			break
+		}
+		at += end + 1
+	}
+	cut(len(text))
+	p.src = out.Bytes()
 	for i, c := range p.src {
 		if c == '\n' {
 			p.breaks = append(p.breaks, i)
 		}
 	}
+}
+
+// hiddenSection takes the secrets out of a section. Its heading stays one, also
+// where what underlines it would be taken for a password.
+func (r *Repository) hiddenSection(text string, headed bool) string {
+	body := strings.TrimRight(text, "\n")
+	end := text[len(body):]
+	if !headed {
+		return r.hide(body) + end
+	}
+	heading, rest := cutLine(body)
+	under, below := cutLine(rest)
+	if underline(under) {
+		rest = below
+	} else {
+		under = ""
+	}
+	first, below := cutLine(r.hide(heading + rest))
+	if rest != "" && below == "" {
+		first, below = r.hide(strings.TrimRight(heading, "\n"))+"\n", r.hide(rest)
+	}
+	return first + under + below + end
+}
+
+// cutLine cuts a text behind its first line.
+func cutLine(s string) (line, rest string) {
+	i := strings.IndexByte(s, '\n') + 1
+	if i == 0 {
+		return s, ""
+	}
+	return s[:i], s[i:]
+}
+
+// underline reports whether a line makes a heading of the one before.
+func underline(line string) bool {
+	line = strings.TrimSpace(line)
+	return line != "" && (strings.Trim(line, "=") == "" || strings.Trim(line, "-") == "")
+}
+
+func (p *printer) print(doc *Document) {
 	md := goldmark.New(
 		goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)), extension.Strikethrough),
 		goldmark.WithParserOptions(knowledge.WikiLinks()),
@@ -162,8 +246,21 @@ func (p *printer) print(doc *Document) {
 	)
 	root := md.Parser().Parse(text.NewReader(p.src))
 	p.learn(root)
-	var open *Section
-	size := 0
+	var html bytes.Buffer // of the last section
+	open, total := -1, 0
+	ended := func() {
+		if open >= 0 {
+			doc.Sections[open].HTML = template.HTML(html.String()) //nolint:gosec // written by this package, which escapes every text
+		}
+		total += html.Len()
+		html.Reset()
+	}
+	begin := func(s Section) {
+		ended()
+		open = len(doc.Sections)
+		doc.Sections = append(doc.Sections, s)
+	}
+	defer ended()
 	wanted := p.only == nil
 	for n := root.FirstChild(); n != nil; n = n.NextSibling() {
 		if h, ok := n.(*ast.Heading); ok {
@@ -172,40 +269,37 @@ func (p *printer) print(doc *Document) {
 				wanted = named && p.only[s.Line]
 			}
 			if wanted {
-				doc.Sections = append(doc.Sections, p.section(h, s, named))
-				open = &doc.Sections[len(doc.Sections)-1]
+				begin(p.section(h, s, named))
 			}
 			continue
 		}
 		if !wanted {
 			continue
 		}
-		if open == nil {
-			doc.Sections = append(doc.Sections, Section{Line: 1 + p.offset})
-			open = &doc.Sections[len(doc.Sections)-1]
+		if open < 0 {
+			begin(Section{Line: p.line(0)})
 		}
-		var b bytes.Buffer
-		if err := md.Renderer().Render(&limited{&b, maxHTML - size}, p.src, n); err != nil {
+		size := html.Len()
+		if err := md.Renderer().Render(&limited{&html, maxHTML - total}, p.src, n); err != nil {
+			html.Truncate(size)
 			doc.Notes = append(doc.Notes, fmt.Sprintf("the rest from line %d on is not shown: it is too large", p.lineOf(n)))
 			return
 		}
-		size += b.Len()
-		open.HTML += template.HTML(b.String()) //nolint:gosec // written by this package, which escapes every text
 	}
 }
 
 // learn finds the sections of headings, in their order, and the place that was
 // asked for.
 func (p *printer) learn(root ast.Node) {
-	next, best, bestLine := 0, ast.Node(nil), 0
+	var headings []*ast.Heading
+	best, bestLine := ast.Node(nil), 0
 	// The walk has no error of its own.
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering || n.Type() == ast.TypeInline {
 			return ast.WalkContinue, nil
 		}
-		if h, ok := n.(*ast.Heading); ok && (h.Lines().Len() > 0 || h.HasChildren()) && next < len(p.known) {
-			p.heading[n] = p.known[next]
-			next++
+		if h, ok := n.(*ast.Heading); ok {
+			headings = append(headings, h)
 		}
 		if line := p.lineOf(n); addressable(n) && line > 0 && line <= p.source.At && line >= bestLine {
 			best, bestLine = n, line
@@ -215,6 +309,55 @@ func (p *printer) learn(root ast.Node) {
 	if best != nil {
 		best.SetAttributeString("id", []byte(atLine))
 	}
+	p.name(headings)
+}
+
+// name finds the sections of headings by their lines, and by their words where a
+// file has changed since it was read.
+func (p *printer) name(headings []*ast.Heading) {
+	at := make([]int, len(headings))
+	found := 0
+	for i, h := range headings {
+		if at[i] = p.beginsAt(h); at[i] >= 0 {
+			p.heading[h] = p.known[at[i]]
+			found++
+		}
+	}
+	if found == len(p.known) {
+		return
+	}
+	next := 0
+	for i, h := range headings {
+		switch {
+		case at[i] >= 0:
+			next = at[i] + 1
+		case next < len(p.known) && p.words(h) == p.repository.line(p.known[next].Heading, maxTitle):
+			p.heading[h] = p.known[next]
+			next++
+		}
+	}
+}
+
+// beginsAt is the section, of known, whose first line a heading stands on; -1 = none.
+func (p *printer) beginsAt(h *ast.Heading) int {
+	offset := offsetOf(h)
+	if offset < 0 {
+		return -1
+	}
+	in := p.pieces[p.pieceAt(offset)]
+	if before(p.breaks, offset) != before(p.breaks, in.offset) {
+		return -1
+	}
+	return in.section
+}
+
+// words is the text of a heading.
+func (p *printer) words(h *ast.Heading) string { return outside.Line(plain(h, p.src), maxTitle) }
+
+// pieceAt is the piece that an offset lies in.
+func (p *printer) pieceAt(offset int) int {
+	i, _ := slices.BinarySearchFunc(p.pieces, offset+1, func(x piece, end int) int { return cmp.Compare(x.offset, end) })
+	return max(i-1, 0)
 }
 
 // addressable reports whether the element of a block can bear an ID.
@@ -231,6 +374,7 @@ func (p *printer) section(h *ast.Heading, s knowledge.Section, named bool) Secti
 	out := Section{Level: h.Level, Line: p.lineOf(h)}
 	_, out.Here = h.AttributeString("id")
 	if !named {
+		out.Heading = p.words(h)
 		return out
 	}
 	out.Heading, out.Number, out.Line = p.repository.line(s.Heading, maxTitle), s.Number, s.Line
@@ -250,26 +394,36 @@ func anchorWithin(anchor string, within int) string {
 
 // lineOf is the line on which a block begins; 0 when it is not known.
 func (p *printer) lineOf(n ast.Node) int {
+	offset := offsetOf(n)
+	if offset < 0 {
+		return 0
+	}
+	return p.line(offset)
+}
+
+// offsetOf is where a block begins, on its line; -1 when it is not known.
+func offsetOf(n ast.Node) int {
 	switch n.(type) {
 	case *table.TableRow, *table.TableHeader:
-		return p.line(n.Pos())
+		return n.Pos()
 	}
 	for c := n; c != nil; c = c.FirstChild() {
 		if c.Type() == ast.TypeInline {
 			if t, ok := c.(*ast.Text); ok {
-				return p.line(t.Segment.Start)
+				return t.Segment.Start
 			}
 			continue
 		}
 		if c.Lines().Len() > 0 {
-			return p.line(c.Lines().At(0).Start)
+			return c.Lines().At(0).Start
 		}
 	}
-	return 0
+	return -1
 }
 
 func (p *printer) line(offset int) int {
-	return p.offset + 1 + before(p.breaks, offset)
+	in := p.pieces[p.pieceAt(offset)]
+	return in.line + before(p.breaks, offset) - before(p.breaks, in.offset)
 }
 
 // limited fails when more than the rest is written.
