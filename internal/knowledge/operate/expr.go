@@ -17,6 +17,7 @@ type made struct {
 	name    string
 	metrics []string // that it asks
 	assumed []string
+	hold    time.Duration // that it must hold, read of a window
 }
 
 // usualWindow is that of a rate when the text gives none.
@@ -50,6 +51,9 @@ func (r *reader) expression(s statement) (m made, why, candidate string) {
 	if s.wanted {
 		s.cmp.op = negated(s.cmp.op)
 		m.assumed = append(m.assumed, fmt.Sprintf("a target, turned round: it fires when %q is missed", shown(strings.TrimSpace(s.cmp.word+" "+s.cmp.written))))
+	}
+	if why := s.cmp.unclear(); why != "" {
+		return made{}, why, ""
 	}
 	if s.cmp.unit == "x" {
 		return made{}, "a multiple: of what? Write the query", ""
@@ -336,6 +340,9 @@ func unread(words string, m Metric) string {
 // inUnit turns the number of a statement into the unit of a metric.
 func inUnit(s statement, name string) (v float64, why string) {
 	v = s.cmp.value
+	if why := s.cmp.unknownUnit(name); why != "" {
+		return 0, why
+	}
 	has := func(ends string) bool { return rx(`(?:^|_)(?:` + ends + `)(?:_|$)`).MatchString(name) }
 	switch s.cmp.unit {
 	case "seconds":
@@ -428,6 +435,9 @@ func windowOf(s statement) (time.Duration, string) {
 // counter compares how fast something is counted.
 func (r *reader) counter(s statement, sel *parser.VectorSelector, m Metric, words string, out made) (made, string, string) {
 	text := sel.String()
+	if why := s.cmp.unknownUnit(m.Name); why != "" {
+		return made{}, why, ""
+	}
 	switch {
 	case s.cmp.unit == "ratio":
 		return r.shareOf(s, text, out)
@@ -476,9 +486,12 @@ func (r *reader) gauge(s statement, sel *parser.VectorSelector, m Metric, words 
 	q := text
 	window := s.window
 	switch {
-	case strings.HasSuffix(m.Name, "_timestamp_seconds") && s.cmp.unit == "seconds":
-		q = "time() - " + text
-		out.name = alertNameOf(strings.TrimSuffix(m.Name, "_timestamp_seconds")+" age", suffix(s.cmp.op, v))
+	case strings.HasSuffix(m.Name, "_timestamp_seconds"):
+		var end string
+		if q, end, why = moment(s, m.Name, text); why != "" {
+			return made{}, why, ""
+		}
+		out.name = alertNameOf(strings.TrimSuffix(m.Name, "_timestamp_seconds")+end, suffix(s.cmp.op, v))
 	case meanRE.MatchString(words) && window > 0:
 		q, window = fmt.Sprintf("avg_over_time(%s[%s])", text, promSpan(window)), 0
 	case meanRE.MatchString(words):
@@ -492,12 +505,32 @@ func (r *reader) gauge(s statement, sel *parser.VectorSelector, m Metric, words 
 		q = agg + "(" + text + ")"
 	}
 	if window > 0 {
-		out.assumed = append(out.assumed, fmt.Sprintf("\"over %s\" is read as the time that it must hold", promSpan(window)))
-		out.expr = compare(q, s.cmp.op, v)
-		return out, "", ""
+		out.held(window)
 	}
 	out.expr = compare(q, s.cmp.op, v)
 	return out, "", ""
+}
+
+// held reads a window as the time that a value must hold.
+func (m *made) held(window time.Duration) {
+	m.hold = window
+	m.assumed = append(m.assumed, fmt.Sprintf("\"over %s\" is read as the time that it must hold", promSpan(window)))
+}
+
+var ahead = rx(`(?:^|_)(?:expir[a-z]*|expiry|not_?after|valid_(?:until|to)|until)(?:_|$)`)
+
+// moment asks how long ago a moment is, or how long until one that a name says to
+// be ahead. Which of the two, the text must leave no doubt.
+func moment(s statement, name, text string) (q, end, why string) {
+	switch less := s.cmp.op[0] == '<'; {
+	case s.cmp.unit != "seconds":
+		return "", "", "a moment, compared with a number: how long ago? Write the query"
+	case less && ahead.MatchString(name):
+		return text + " - time()", " left", ""
+	case s.cmp.op[0] == '>' && !ahead.MatchString(name):
+		return "time() - " + text, " age", ""
+	}
+	return "", "", "how long ago, or how long until? Write the query"
 }
 
 func withMatcher(v *parser.VectorSelector, name, value string) string {

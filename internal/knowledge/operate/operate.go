@@ -80,6 +80,7 @@ type Rule struct {
 	// Labels and Annotations are those of a rule that the document gives as YAML.
 	Labels, Annotations map[string]string
 	given               bool // as YAML
+	fromWindow          bool // For is read of a window
 	artefact            string
 	about               []string
 	limit               *limit

@@ -104,6 +104,31 @@ func TestALineBecomesARule(t *testing.T) {
 		"warning at 80 `queue_depth`":                                           "queue_depth >= 80 | warning",
 		"Waiting — `queue_depth` — page if > 10 000 for 5 min":                  "queue_depth > 10000 | for 5m | critical",
 		"We page when the run is older than 5 h (`last_run_timestamp_seconds`)": "time() - last_run_timestamp_seconds > 18000 | critical",
+		// a moment: how long ago, or how long until
+		"`certmanager_certificate_expiration_timestamp_seconds` < 7 days → page": "certmanager_certificate_expiration_timestamp_seconds - time() < 604800 | critical",
+		"`licence_valid_until_timestamp_seconds` < 1 month":                      "licence_valid_until_timestamp_seconds - time() < 2592000 | warning",
+		"`last_run_timestamp_seconds` < 2 hours":                                 "left: how long ago, or how long until? Write the query",
+		"`certmanager_certificate_expiration_timestamp_seconds` > 30 days":       "left: how long ago, or how long until? Write the query",
+		"`last_run_timestamp_seconds` > 600":                                     "left: a moment, compared with a number: how long ago? Write the query",
+		// over a window, a value must hold for it
+		"`queue_depth` > 1000 over 10 minutes → page":      "queue_depth > 1000 | for 10m | critical",
+		"`queue_depth` > 1000 within 5 min":                "queue_depth > 1000 | for 5m | warning",
+		"`queue_depth` > 1000 over 10 minutes for 1 hour":  "queue_depth > 1000 | for 1h | warning",
+		"`pool_connections_active` > 80 % over 15 minutes": "sum(pool_connections_active) / sum(pool_connections_max) > 0.8 | for 15m | warning",
+		// which words are a severity
+		"`queue_depth` > 1000 for 10m: do not page":              "queue_depth > 1000 | for 10m | warning",
+		"`queue_depth` > 1000 for 10m, don’t wake anybody, info": "queue_depth > 1000 | for 10m | info",
+		"`queue_depth` > 1000 (no page, a ticket)":               "queue_depth > 1000 | warning",
+		"do not page when `queue_depth` > 1000":                  "queue_depth > 1000 | warning",
+		"`queue_depth` > 1000 for 10m: connections run low":      "queue_depth > 1000 | for 10m | warning",
+		"`heap_used_bytes` > 1 GiB: high memory use":             "heap_used_bytes > 1073741824 | warning",
+		"High memory use: `heap_used_bytes` > 1 GiB":             "heap_used_bytes > 1073741824 | warning",
+		"`queue_depth` > 10: the landing page is slow":           "queue_depth > 10 | warning",
+		"Critical path: `queue_depth` > 10":                      "queue_depth > 10 | warning",
+		"`queue_depth` > 10 → high":                              "queue_depth > 10 | critical",
+		"`queue_depth` > 10 (severity: low)":                     "queue_depth > 10 | info",
+		"`queue_depth` > 10 for 5m → Slack #ops":                 "queue_depth > 10 | for 5m | warning",
+		"High: `queue_depth` > 10":                               "queue_depth > 10 | critical",
 		// rates, shares, percentiles
 		"We page when more than 2 % of jobs fail for 5 minutes":      "sum(rate(jobs_failed_total[5m])) / sum(rate(jobs_total[5m])) > 0.02 | for 5m | critical",
 		"`jobs_failed_total` > 5 per minute":                         "sum(rate(jobs_failed_total[5m])) * 60 > 5 | warning",
@@ -144,6 +169,19 @@ func TestALineBecomesARule(t *testing.T) {
 		"the broker is down":                                   "left: no threshold: it compares nothing with a number",
 		"see version 1.2.3":                                    "left: no threshold: it compares nothing with a number",
 		"none":                                                 "",
+		// a number that is not read whole
+		"`heap_used_bytes` > 2 Gi":          "heap_used_bytes > 2147483648 | warning",
+		"`heap_used_bytes` > 500Mi → page":  "heap_used_bytes > 524288000 | critical",
+		"`heap_used_bytes` > 1000 for 5m":   "heap_used_bytes > 1000 | for 5m | warning",
+		"`heap_used_bytes` > 2 blocks":      "left: in which unit is the number? \"blocks\" is none that is known",
+		"`queue_depth` > 500Zi":             "left: in which unit is the number? \"Zi\" is none that is known",
+		"`queue_depth` > 10 jobs for 5m":    "queue_depth > 10 | for 5m | warning",
+		"`queue_depth` > 2 × 1000":          "left: a range or a calculation: write one number",
+		"`queue_depth` > 10^6":              "left: a range or a calculation: write one number",
+		"`queue_depth` > 100-200":           "left: a range or a calculation: write one number",
+		"`queue_depth` > 100–200 for 5m":    "left: a range or a calculation: write one number",
+		"`heap_used_bytes` > 100 MB - 2 GB": "left: a range or a calculation: write one number",
+		"`queue_depth` > 1/3":               "left: a range or a calculation: write one number",
 	}
 	for text, want := range tests {
 		t.Run(text, func(t *testing.T) {

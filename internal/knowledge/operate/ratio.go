@@ -114,6 +114,8 @@ func (r *reader) ratio(s statement, part, whole string, assumed []string) (made,
 		if _, note := windowOf(s); note != "" {
 			m.assumed = append(m.assumed, note)
 		}
+	} else if s.window > 0 {
+		m.held(s.window)
 	}
 	m.name = alertNameOf(a.Name+" ratio", suffix(s.cmp.op, s.cmp.value))
 	return m, "", ""

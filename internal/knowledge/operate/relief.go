@@ -86,7 +86,7 @@ func (w *bookWriter) condition(l line, text string) (string, bool) {
 		w.changes(l)
 		return "facts.changes > 0.0", true
 	}
-	if len(all) != 1 {
+	if len(all) != 1 || all[0].unclear() != "" {
 		return "", false
 	}
 	c := all[0]

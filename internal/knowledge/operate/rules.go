@@ -284,13 +284,11 @@ func (r *reader) levels(text string, all []comparison) bool {
 // or from what stands above it.
 func (s *statement) severe(after, before string) {
 	s.severity = s.line.severity
-	if m := severityHead.FindString(before); m != "" {
-		s.severity, s.priority = severityOf(m)
+	if end := headEnd(before); end > 0 {
+		s.severity, s.priority = severityIn(before, 0, end, false)
 	}
-	if m := severityTail.FindString(strings.TrimRight(before, " :–—-")); m != "" {
-		if label, priority := severityOf(m); label != "" {
-			s.severity, s.priority = label, priority
-		}
+	if at := tailStart(strings.TrimRight(before, " :–—-")); at >= 0 {
+		s.severity, s.priority = severityIn(before, at, len(before), false)
 	}
 	if label, priority := severityOf(after); label != "" {
 		s.severity, s.priority = label, priority
@@ -326,15 +324,43 @@ func (r *reader) clean(subject string) string {
 	for range 3 {
 		s = lead.ReplaceAllString(s, "")
 		s = leadIf.ReplaceAllString(s, "")
-		s = severityHead.ReplaceAllString(s, "")
+		s = s[headEnd(s):]
 		s = strings.TrimLeft(s, " :–—-*[]().,→`\"")
 	}
 	s = strings.TrimRight(s, " :–—-*,(`\"→")
-	if m := severityTail.FindStringIndex(s); m != nil { // "Queue depth: warning above 2000"
-		s = strings.TrimRight(s[:m[0]], " :–—-*,(`\"→")
+	if at := tailStart(s); at >= 0 { // "Queue depth: warning above 2000"
+		s = strings.TrimRight(s[:at], " :–—-*,(`\"→")
 	}
 	return s
 }
+
+// headEnd is where a severity that a text begins with ends, 0 when it begins with
+// none.
+func headEnd(text string) int {
+	m := severityHead.FindStringIndex(text)
+	if m == nil {
+		return 0
+	}
+	if label, _ := severityIn(text, 0, m[1], false); label == "" {
+		return 0
+	}
+	return m[1]
+}
+
+// tailStart is where a severity that a text ends with begins, -1 when it ends with
+// none.
+func tailStart(text string) int {
+	m := severityTail.FindStringIndex(text)
+	if m == nil {
+		return -1
+	}
+	if label, _ := severityIn(text, m[0], m[1], false); label == "" && !alertTail.MatchString(text) {
+		return -1
+	}
+	return m[0]
+}
+
+var alertTail = rx(`\balerts?(?:\s+(?:at|when|if))?$`)
 
 var severityTail = rx(`[\s:,(–—-]+(?:warn(?:ing)?|crit(?:ical)?|page|ticket|alert(?:s)?|sev-?\d|p[1-5])(?:\s+(?:at|when|if))?$`)
 
@@ -365,6 +391,7 @@ func (r *reader) boardLine(l line) {
 // columns of tables of metrics and alerts.
 var (
 	columnSeverity = rx(`severity|priority|urgency|\blevel\b|^sev$|action|response|channel|notif|route`)
+	columnBySelf   = rx(`severity|priority|urgency|\blevel\b|^sev$|channel|notif|route`) // holds nothing but a severity
 	columnFor      = rx(`^for$|duration|sustain|pending`)
 	columnWindow   = rx(`window|period|over`)
 	columnLevel    = rx(`^\W*(?:warn(?:ing)?|crit(?:ical)?|page|ticket|info|sev-?\d|p[1-5])\b`)
@@ -484,7 +511,7 @@ func (r *reader) cellRule(s statement, subject string, c cell) {
 		st := statement{line: s.line, hold: 0, severity: r.Rules[i].Severity, priority: r.Rules[i].Priority}
 		r.besides(&st)
 		u := &r.Rules[i]
-		if st.hold > 0 && u.For == "" {
+		if st.hold > 0 && (u.For == "" || u.fromWindow) {
 			u.For = promSpan(st.hold)
 			u.Assumed = slices.DeleteFunc(u.Assumed, func(a string) bool { return a == assumedAtOnce })
 		}
@@ -519,7 +546,7 @@ func (r *reader) besides(s *statement) {
 			}
 		case columnSeverity.MatchString(c.head) || rx(`^alert`).MatchString(c.head):
 			if len(comparisons(c.text)) == 0 && (s.severity == "" || s.severity == "warning") {
-				if label, priority := severityOf(c.text); label != "" {
+				if label, priority := severityIn(c.text, 0, len(c.text), columnBySelf.MatchString(c.head)); label != "" {
 					s.severity, s.priority = label, priority
 				}
 			}
@@ -548,8 +575,11 @@ func (r *reader) rule(s statement) {
 		Expr: made.expr, Severity: s.severity, Priority: s.priority, Text: shown(cmp.Or(s.said, s.text)), Place: s.place,
 		Assumed: made.assumed, about: made.metrics, limit: limitOf(e),
 	}
-	if s.hold > 0 {
-		u.For = promSpan(s.hold)
+	if s.hold == 0 {
+		u.fromWindow = made.hold > 0
+	}
+	if hold := max(s.hold, made.hold); hold > 0 {
+		u.For = promSpan(hold)
 	} else {
 		u.Assumed = append(u.Assumed, assumedAtOnce)
 	}

@@ -89,6 +89,11 @@ func (s *solver) comparison(e *parser.BinaryExpr, hold bool) error {
 	if hasTime(left) && op == ">" || hasTime(left) && op == ">=" {
 		return s.age(left, limit, hold)
 	}
+	if b, ok := unparen(left).(*parser.BinaryExpr); ok && b.Op == parser.SUB && isTime(b.RHS) {
+		if sel, ok := innerSelector(b.LHS); ok { // "x - time()": as far ahead all the time
+			return s.add(ramp{labels: sample(sel.LabelMatchers), start: v, step: 1})
+		}
+	}
 	return s.value(left, v)
 }
 
@@ -165,7 +170,11 @@ func hasTime(e parser.Expr) bool {
 	if !ok || b.Op != parser.SUB {
 		return false
 	}
-	c, ok := unparen(b.LHS).(*parser.Call)
+	return isTime(b.LHS)
+}
+
+func isTime(e parser.Expr) bool {
+	c, ok := unparen(e).(*parser.Call)
 	return ok && c.Func.Name == "time"
 }
 

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,9 @@ type comparison struct {
 	per      time.Duration
 	written  string // the value as it is written
 	word     string // the comparison as it is written
+	behind   string // a word behind the number that is no unit
+	attached bool   // to the number
+	more     bool   // the number is the first of a range or a calculation
 }
 
 // words that compare, the longer before those that they hold.
@@ -170,9 +174,46 @@ func numberOf(s string) (float64, bool) {
 	return v, err == nil
 }
 
+var (
+	moreRE   = rx(`^\s*(?:[×^*+/±–-]|\.\.+|…|to\b)\s*\d`)
+	glueRE   = rx(`^(?:for|in|over|within|during|and|or|per|an?|every|each|at|on|to|when|if|then|than|of|is|are|was|we|i|it|this|that|the|will|must|should|shall|can|do|does|not|no|never|because|since|while|until|unless|by|from|with|without|as|but|so|continuously|sustained|consecutively|lasting|across|last|longer|means?|alerts?|alarms?|fires?|triggers?|escalates?|sends?|opens?|raises?|calls?|free|used|total|left|old|ago|remain(?:s|ing)?|critical|crit|fatal|page[srd]?|paging|wakes?|urgent|emergency|pagerduty|opsgenie|high|warning|warns?|tickets?|notify|notifies|notification|slack|e|email|chat|medium|info|informational|notice|low|sev|severity|p)$`)
+	inName   = rx(`(?:^|_)(?:seconds?|secs?|milliseconds|millis|msec|ms|microseconds|micros|us|minutes|hours|days|bytes?|bits?|kb|mb|gb|kib|mib|gib|kilobytes|megabytes|gigabytes|ratio|fraction|percent|pct|percentage)(?:_|$)`)
+	wordOnly = regexp.MustCompile(`^[a-zA-Zµμ]+`)
+)
+
+// unclear says why the number of a comparison is not read whole.
+func (c comparison) unclear() string {
+	switch {
+	case c.more:
+		return "a range or a calculation: write one number"
+	case c.attached:
+		return fmt.Sprintf("in which unit is the number? %q is none that is known", c.behind)
+	}
+	return ""
+}
+
+// unknownUnit asks for the unit of a number that is compared with a metric whose
+// name has one, when a word that is none follows it.
+func (c comparison) unknownUnit(name string) string {
+	if c.unit != "" || c.behind == "" || !inName.MatchString(name) {
+		return ""
+	}
+	return fmt.Sprintf("in which unit is the number? %q is none that is known", c.behind)
+}
+
+// follow keeps the word behind a number that has no unit.
+func (c *comparison) follow(rest string) {
+	word := wordOnly.FindString(strings.TrimLeft(rest, " \u00a0\u202f"))
+	if word != "" && !glueRE.MatchString(word) {
+		c.behind, c.attached = word, strings.HasPrefix(rest, word)
+	}
+}
+
 // measure reads the unit behind the number.
 func (c *comparison) measure(text string) {
 	rest := text[c.to:]
+	c.more = moreRE.MatchString(rest)
+	c.follow(rest)
 	if m := unitRE.FindStringSubmatchIndex(rest); m != nil {
 		word := rest[m[2]:m[3]]
 		if scale, unit, ok := unitOf(word); ok {
@@ -180,6 +221,10 @@ func (c *comparison) measure(text string) {
 			c.to += m[1]
 			c.written += text[c.to-m[1] : c.to]
 			rest = text[c.to:]
+			c.behind, c.attached = "", false
+			if unit == "" {
+				c.follow(rest)
+			}
 		}
 		if strings.EqualFold(word, "rps") || strings.EqualFold(word, "qps") || strings.EqualFold(word, "tps") {
 			c.per, c.unit = time.Second, ""
@@ -189,7 +234,9 @@ func (c *comparison) measure(text string) {
 		c.per = spanOf("1", rest[m[2]:m[3]])
 		c.written += rest[:m[1]]
 		c.to += m[1]
+		c.attached = false // "5req/s"
 	}
+	c.more = c.more || moreRE.MatchString(text[c.to:])
 }
 
 // scaled multiplies without the dust of binary fractions: 0.1 % is 0.001.
@@ -229,13 +276,13 @@ func unitOf(word string) (scale float64, unit string, ok bool) {
 		return 1e9, "bytes", true
 	case "tb":
 		return 1e12, "bytes", true
-	case "kib":
+	case "kib", "ki":
 		return 1 << 10, "bytes", true
-	case "mib":
+	case "mib", "mi":
 		return 1 << 20, "bytes", true
-	case "gib":
+	case "gib", "gi":
 		return 1 << 30, "bytes", true
-	case "tib":
+	case "tib", "ti":
 		return 1 << 40, "bytes", true
 	case "thousand":
 		return 1e3, "", true
@@ -272,6 +319,8 @@ func spanOf(count, unit string) time.Duration {
 		d = 24 * time.Hour
 	case "w", "week", "weeks":
 		d = 7 * 24 * time.Hour
+	case "month", "months":
+		d = 30 * 24 * time.Hour
 	}
 	if n <= 0 || n > 1e5 {
 		return 0
@@ -317,24 +366,46 @@ var (
 	priorityRE = regexp.MustCompile(`\d`)
 )
 
+// Words of the severity that are also words of other things count only where they
+// stand alone: as a label, behind an arrow, in brackets, or in a column of their own.
+var (
+	weakWord    = rx(`^(?:high|medium|low|info|slack|chat|e-?mail)$`)
+	aloneBefore = rx(`(?:^\W*|[→(\[,;:=–—|]|[-=]>|\s-|\b(?:severity|priority|urgency|level)[\s:=]*)[\s"'*]*$`)
+	aloneBehind = rx(`^["'*]*(?:\s+(?:severity|priority|urgency|level|alerts?|alarms?|channel|notifications?)\b|\s+#\S+)*["'*]*\s*(?:$|[)(\],;.:→|–—/]|\s-|[-=]>)`)
+	denied      = rx(`(?:\b(?:not|never|nobody|cannot)|n['’]t)\s+(?:(?:an?|to|be|been|get|yet|ever|even|send|open|raise|create|worth|need|any)\s+){0,2}$|\b(?:no|without)\s+(?:(?:an?|any|longer|more|need\s+to)\s+)?$|\b(?:instead\s+of|rather\s+than)\s+(?:an?\s+)?$`)
+	nounBefore  = rx(`\b(?:landing|home|web|status|error|product|search|login|start)[\s-]+$`)
+	nounBehind  = rx(`^[\s-]+(?:loads?|views?|size|cache|faults?|render(?:s|ing)?|paths?|sections?|errors?)\b`)
+)
+
 // severityOf is the severity label that a word of a text means, and the level that
 // the text gives by number.
-func severityOf(text string) (label, priority string) {
-	m := severityRE.FindStringSubmatch(text)
-	switch {
-	case m == nil:
-		return "", ""
-	case m[1] != "":
-		n := priorityRE.FindString(m[1])
-		priority = "SEV-" + n
-		if m[1][0] == 'p' || m[1][0] == 'P' {
-			priority = "P" + n
+func severityOf(text string) (label, priority string) { return severityIn(text, 0, len(text), false) }
+
+// severityIn looks between two places of a text. bySelf: the text holds nothing
+// else, as a cell in a column of severities does.
+func severityIn(text string, from, to int, bySelf bool) (label, priority string) {
+	for _, m := range severityRE.FindAllStringSubmatchIndex(text[:min(to, len(text))], -1) {
+		before, word, behind := text[max(0, m[0]-80):m[0]], text[m[0]:m[1]], text[m[1]:]
+		if m[0] < from || denied.MatchString(before) || nounBehind.MatchString(behind) || nounBefore.MatchString(before) && m[4] >= 0 {
+			continue
 		}
-		return map[string]string{"1": "critical", "2": "critical", "3": "warning", "4": "info", "5": "info"}[n], priority
-	case m[2] != "":
-		return "critical", ""
-	case m[3] != "":
-		return "warning", ""
+		if weakWord.MatchString(word) && !bySelf && !(aloneBefore.MatchString(before) && aloneBehind.MatchString(behind)) {
+			continue
+		}
+		switch {
+		case m[2] >= 0:
+			n := priorityRE.FindString(word)
+			priority = "SEV-" + n
+			if word[0] == 'p' || word[0] == 'P' {
+				priority = "P" + n
+			}
+			return map[string]string{"1": "critical", "2": "critical", "3": "warning", "4": "info", "5": "info"}[n], priority
+		case m[4] >= 0:
+			return "critical", ""
+		case m[6] >= 0:
+			return "warning", ""
+		}
+		return "info", ""
 	}
-	return "info", ""
+	return "", ""
 }
