@@ -167,7 +167,11 @@ func (l *library) onto(ctx context.Context, top string) (*gitbranch.Onto, error)
 		if err != nil {
 			return nil, fmt.Errorf("what was fetched for %s: %w", top, err)
 		}
-		return &gitbranch.Onto{Commit: commit, Objects: objects}, nil
+		branches, err := l.follow.git.FetchedBranches(ctx, at, DraftBranches)
+		if err != nil {
+			return nil, fmt.Errorf("branches that were fetched for %s: %w", top, err)
+		}
+		return &gitbranch.Onto{Commit: commit, Objects: objects, Branches: branches}, nil
 	}
 	return nil, nil
 }

@@ -35,7 +35,7 @@ const DraftBranches = "holdfast/"
 // of earlier drafts are not given again.
 func (k *Knowledge) Draft(ctx context.Context, rec document.Record, opts draft.Options) (draft.Drafts, error) {
 	opts.Home = k.folders[0].Name
-	notes := taken(ctx, slices.Sorted(maps.Values(k.Dirs)), k.scheme, "", &opts)
+	notes := taken(ctx, slices.Sorted(maps.Values(k.Dirs)), k.scheme, "", checkedOut, &opts)
 	k.shelf = newShelf(k.runbooks(), openDir, k.folders, k.scheme)
 	opts.Books = k.shelf.books
 	d, err := draft.Write(k.Base, k.shelf.reading(k.document), rec, opts)

@@ -48,7 +48,7 @@ func (s *scribe) Draft(ctx context.Context, rec document.Record, o draft.Options
 	}
 	dirs := s.library.named()
 	o.Home = folderNames(s.library.dirs)[0]
-	notes := taken(ctx, slices.Sorted(maps.Values(dirs)), s.scheme, branchOf(rec.Incident.ID), &o)
+	notes := taken(ctx, slices.Sorted(maps.Values(dirs)), s.scheme, branchOf(rec.Incident.ID), s.library.onto, &o)
 	open := func(dir string) (opened, error) { return s.library.follow.open(ctx, dir) }
 	folders, done, err := openFolders(s.library.dirs, open)
 	defer done()
@@ -103,7 +103,7 @@ func firstFree(ctx context.Context, clone string, c gitbranch.Commit) (incident.
 			return incident.DraftBranch{Repository: clone, Branch: c.Branch, Commit: sha}, nil
 		}
 		switch {
-		case errors.Is(err, gitbranch.ErrLocked):
+		case errors.Is(err, gitbranch.ErrLocked), errors.Is(err, gitbranch.ErrEnded):
 			return incident.DraftBranch{}, fmt.Errorf("%w: %w", respond.ErrBusy, err)
 		case !errors.Is(err, gitbranch.ErrExists) || n > maxRounds:
 			return incident.DraftBranch{}, err
@@ -139,10 +139,16 @@ func (s *scribe) Propose(ctx context.Context, b incident.DraftBranch, title, bod
 	return url, err
 }
 
+// ontoOf says on which commit the drafts for a clone are written; nil = what is
+// checked out.
+type ontoOf func(ctx context.Context, top string) (*gitbranch.Onto, error)
+
+func checkedOut(context.Context, string) (*gitbranch.Onto, error) { return nil, nil }
+
 // taken adds the IDs and amendments that wait on branches of earlier drafts, but
 // for those of a branch of its own and its later rounds. A clone whose branches
 // can't be read is a note: an ID may then be given twice.
-func taken(ctx context.Context, dirs []string, s knowledge.Scheme, own string, o *draft.Options) (notes []string) {
+func taken(ctx context.Context, dirs []string, s knowledge.Scheme, own string, onto ontoOf, o *draft.Options) (notes []string) {
 	if o.Amended == nil {
 		o.Amended = map[string]int{}
 	}
@@ -153,9 +159,10 @@ func taken(ctx context.Context, dirs []string, s knowledge.Scheme, own string, o
 		}
 	}
 	for _, top := range tops {
-		all, err := gitbranch.Drafted(ctx, top, DraftBranches)
-		if err != nil {
-			notes = append(notes, fmt.Sprintf("which IDs wait on branches of %s is not known: %v", top, err))
+		on, err := onto(ctx, top)
+		all, e := gitbranch.Drafted(ctx, top, DraftBranches, on)
+		if err := errors.Join(err, e); err != nil {
+			notes = append(notes, fmt.Sprintf("which IDs wait on branches of %s is not known for certain: %v", top, err))
 		}
 		byBranch := map[string]map[string][]byte{}
 		for _, d := range all {

@@ -16,6 +16,8 @@ import (
 type Onto struct {
 	Commit  string // full hash
 	Objects string // object folder that holds it
+	// Branches are those that were fetched with it, with their commits.
+	Branches map[string]string
 }
 
 // maxKnown bounds the references that say what the clone holds already.
@@ -27,10 +29,8 @@ func (g *git) bring(ctx context.Context, l layout, o Onto) error {
 	if !hash.MatchString(o.Commit) {
 		return fmt.Errorf("%q is no commit", o.Commit)
 	}
-	if text, err := l.read("shallow", 1<<20); err == nil { // the history ends where the clone's does
-		if err := os.WriteFile(filepath.Join(g.dir, "shallow"), []byte(text), 0o600); err != nil {
-			return fmt.Errorf("folder for git: %w", err)
-		}
+	if err := g.endAsIn(l); err != nil {
+		return err
 	}
 	known, err := l.known()
 	if err != nil {
@@ -55,6 +55,18 @@ func (g *git) bring(ctx context.Context, l layout, o Onto) error {
 	_, err = g.runOn(ctx, pack, "index-pack", "--stdin")
 	if err := errors.Join(err, pack.Close()); err != nil {
 		return fmt.Errorf("commit %.12s: %w", o.Commit, err)
+	}
+	return nil
+}
+
+// endAsIn lets the history end where the clone's does.
+func (g *git) endAsIn(l layout) error {
+	text, err := l.read("shallow", 1<<20)
+	if err != nil {
+		return nil //nolint:nilerr // a whole history
+	}
+	if err := os.WriteFile(filepath.Join(g.dir, "shallow"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("folder for git: %w", err)
 	}
 	return nil
 }

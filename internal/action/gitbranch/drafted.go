@@ -1,6 +1,7 @@
 package gitbranch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,8 @@ import (
 	"strings"
 )
 
-// maxBranches bounds the branches that are looked into.
+// maxBranches bounds the branches that are looked into; those that are merged do
+// not count.
 const maxBranches = 200
 
 // Draft is a document as it stands on a branch that waits for review.
@@ -33,19 +35,18 @@ const (
 
 // Drafted reads the documents that branches add or change whose names begin with
 // a prefix, such as "holdfast/": drafts that wait for review have taken IDs too.
-func Drafted(ctx context.Context, clone, prefix string) (out []Draft, err error) {
+// They are compared with what the clone has checked out, or with onto, whose
+// branches count too. Where not everything can be read, what was found is
+// returned with an error that says so.
+func Drafted(ctx context.Context, clone, prefix string, onto *Onto) (out []Draft, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	l, err := open(clone)
 	if err != nil {
 		return nil, err
 	}
-	tips, err := l.tips(prefix)
+	tips, err := l.tips(prefix, onto)
 	if err != nil || len(tips) == 0 {
-		return nil, err
-	}
-	head, err := l.head()
-	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "holdfast-branch-")
@@ -54,18 +55,75 @@ func Drafted(ctx context.Context, clone, prefix string) (out []Draft, err error)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	g := &git{dir: dir, objects: filepath.Join(l.git, "objects")}
+	var head string
+	if onto != nil {
+		head, g.beside = onto.Commit, onto.Objects
+	} else if head, err = l.head(); err != nil {
+		return nil, err
+	}
 	if err := g.prepare(ctx, head); err != nil {
 		return nil, err
 	}
+	if err := g.endAsIn(l); err != nil {
+		return nil, err
+	}
+	tips, err = g.waiting(ctx, head, tips)
+	if err != nil {
+		return nil, err
+	}
+	return g.documents(ctx, head, tips)
+}
+
+// documents reads the branches, the first ones first, as far as the limits go.
+func (g *git) documents(ctx context.Context, head string, tips []tip) (out []Draft, err error) {
+	if len(tips) > maxBranches {
+		err = fmt.Errorf("%d branches wait, and only the %d newest are read", len(tips), maxBranches)
+		tips = tips[:maxBranches]
+	}
+	for i, t := range tips {
+		found, e := g.changed(ctx, head, t)
+		if e != nil && err == nil {
+			err = e
+		}
+		if ctx.Err() != nil {
+			return out, err
+		}
+		if out = append(out, found...); len(out) >= maxDrafted {
+			return out[:maxDrafted], fmt.Errorf("more than %d documents wait: only the %d newest of %d branches are read", maxDrafted, i+1, len(tips))
+		}
+	}
+	return out, err
+}
+
+// waiting are the branches that are not merged into the head, the newest first.
+func (g *git) waiting(ctx context.Context, head string, tips []tip) ([]tip, error) {
+	var asked strings.Builder
 	for _, t := range tips {
-		found, err := g.changed(ctx, head, t)
-		if err != nil {
-			return nil, err
+		asked.WriteString(t.sha + "\n")
+	}
+	there, err := g.run(ctx, asked.String(), "cat-file", "--batch-check=%(objectname)")
+	if err != nil {
+		return nil, err
+	}
+	bySHA := map[string][]tip{}
+	var out []tip // without their commits, so that reading them says it
+	lines := strings.Split(there, "\n")
+	asked.Reset()
+	for i, t := range tips {
+		if i >= len(lines) || lines[i] != t.sha {
+			out = append(out, t)
+			continue
 		}
-		out = append(out, found...)
-		if len(out) > maxDrafted {
-			return out[:maxDrafted], nil
-		}
+		bySHA[t.sha] = append(bySHA[t.sha], t)
+		asked.WriteString(t.sha + "\n")
+	}
+	list, err := g.run(ctx, asked.String()+"^"+head+"\n", "rev-list", "--date-order", "--stdin")
+	if err != nil { // a history that was cut: all of them, what has the highest name first
+		slices.Reverse(tips)
+		return tips, nil //nolint:nilerr // reading them says it
+	}
+	for sha := range strings.FieldsSeq(list) {
+		out = append(out, bySHA[sha]...)
 	}
 	return out, nil
 }
@@ -107,7 +165,7 @@ func (g *git) changed(ctx context.Context, head string, t tip) ([]Draft, error) 
 			d.Text = []byte(text)
 		}
 		if out = append(out, d); len(out) == maxDrafted {
-			break
+			return out, nil // Drafted says so
 		}
 	}
 	return out, nil
@@ -116,21 +174,17 @@ func (g *git) changed(ctx context.Context, head string, t tip) ([]Draft, error) 
 // tip is a branch and its commit.
 type tip struct{ branch, sha string }
 
-// tips are the branches under a prefix, here and on remotes, each commit once.
-func (l layout) tips(prefix string) ([]tip, error) {
+// tips are the branches under a prefix, here, on remotes and of onto, each commit
+// of a branch once.
+func (l layout) tips(prefix string, onto *Onto) ([]tip, error) {
 	packed, err := l.packed()
 	if err != nil {
 		return nil, err
 	}
-	var out []tip
-	add := func(ref, sha string) {
-		name := strings.TrimPrefix(ref, "refs/heads/")
-		if remote, ok := strings.CutPrefix(ref, "refs/remotes/"); ok {
-			_, name, _ = strings.Cut(remote, "/")
-		}
-		known := slices.ContainsFunc(out, func(t tip) bool { return t.sha == sha })
-		if strings.HasPrefix(name, prefix) && name != ref && hash.MatchString(sha) && len(out) < maxBranches && !known {
-			out = append(out, tip{name, sha})
+	all := map[tip]bool{}
+	add := func(name, sha string) {
+		if strings.HasPrefix(name, prefix) && hash.MatchString(sha) {
+			all[tip{name, sha}] = true
 		}
 	}
 	root, err := os.OpenRoot(l.git)
@@ -143,7 +197,7 @@ func (l layout) tips(prefix string) ([]tip, error) {
 			if err == nil && d.Type().IsRegular() && strings.Contains(p, "/"+prefix) {
 				if sha, err := l.small(p); err == nil {
 					delete(packed, p)
-					add(p, sha)
+					add(branchOf(p), sha)
 				}
 			}
 			return nil //nolint:nilerr // a reference that can't be read has taken nothing
@@ -152,8 +206,32 @@ func (l layout) tips(prefix string) ([]tip, error) {
 			return nil, err
 		}
 	}
-	for _, ref := range slices.Sorted(maps.Keys(packed)) {
-		add(ref, packed[ref])
+	for ref, sha := range packed {
+		add(branchOf(ref), sha)
 	}
-	return out, nil
+	if onto != nil {
+		for name, sha := range onto.Branches {
+			add(name, sha)
+		}
+	}
+	if len(all) > maxKnown {
+		return nil, fmt.Errorf("clone %s: %d branches begin with %s, and at most %d are looked at", l.top, len(all), prefix, maxKnown)
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b tip) int {
+		return cmp.Or(cmp.Compare(a.branch, b.branch), cmp.Compare(a.sha, b.sha))
+	}), nil
+}
+
+// branchOf is the name of a branch by its reference, here or on a remote; "" = it is
+// none.
+func branchOf(ref string) string {
+	if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return name
+	}
+	remote, ok := strings.CutPrefix(ref, "refs/remotes/")
+	_, name, _ := strings.Cut(remote, "/")
+	if !ok {
+		return ""
+	}
+	return name
 }

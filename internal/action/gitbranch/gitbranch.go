@@ -61,8 +61,12 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 		if !errors.Is(err, ErrExists) {
 			return "", err
 		}
-		if sha, same := written(ctx, l, c); same {
+		sha, same, unread := written(ctx, l, c)
+		if same {
 			return sha, nil
+		}
+		if ctx.Err() != nil || errors.Is(unread, ErrEnded) { // it may be ours: no second branch
+			return "", unread
 		}
 		return "", err
 	}
@@ -98,57 +102,61 @@ var ErrExists = errors.New("it is not written over")
 // ErrLocked says that another git process holds the branch at the moment.
 var ErrLocked = errors.New("locked by another git process")
 
+// ErrEnded says that somebody else ended git before it was done.
+var ErrEnded = errors.New("git was ended by a signal")
+
 // maxAfter bounds the commits that people may have put on top of ours.
 const maxAfter = 50
 
 // written finds the commit on the branch that is there: our author, the same
 // message and the same files.
-func written(ctx context.Context, l layout, c Commit) (sha string, ok bool) {
+func written(ctx context.Context, l layout, c Commit) (sha string, ok bool, err error) {
 	tip, err := l.tip("refs/heads/" + c.Branch)
 	if err != nil {
-		return "", false
+		return "", false, err
 	}
 	dir, err := os.MkdirTemp("", "holdfast-branch-")
 	if err != nil {
-		return "", false
+		return "", false, err
 	}
 	defer func() { ok = ok && os.RemoveAll(dir) == nil }()
 	g := &git{dir: dir, objects: filepath.Join(l.git, "objects"), at: c.At}
 	if err := g.prepare(ctx, tip); err != nil {
-		return "", false
+		return "", false, err
 	}
 	for range maxAfter {
 		text, err := g.run(ctx, "", "cat-file", "commit", tip)
 		if err != nil {
-			return "", false
+			return "", false, err
 		}
 		head, message, _ := strings.Cut(text, "\n\n")
 		if strings.Contains(head, "\nauthor "+author+" <"+email+"> ") && message == c.Message {
-			return tip, g.holds(ctx, tip, c.Changes)
+			ok, err := g.holds(ctx, tip, c.Changes)
+			return tip, ok, err
 		}
 		if _, rest, found := strings.Cut(head, "\nparent "); found {
 			tip, _, _ = strings.Cut(rest, "\n")
 		}
 		if !hash.MatchString(tip) {
-			return "", false
+			break
 		}
 	}
-	return "", false
+	return "", false, nil
 }
 
 // holds reports whether the files of a commit are those of the changes.
-func (g *git) holds(ctx context.Context, commit string, changes []Change) bool {
+func (g *git) holds(ctx context.Context, commit string, changes []Change) (bool, error) {
 	for _, ch := range changes {
 		_, blob, err := g.find(ctx, commit, ch.Path)
 		if err != nil || blob == "" {
-			return false
+			return false, err
 		}
 		text, err := g.run(ctx, "", "cat-file", "blob", blob)
 		if err != nil || text != string(ch.New) && text != string(unix(ch.New)) {
-			return false
+			return false, err
 		}
 	}
-	return true
+	return true, nil
 }
 
 // unix is a text with line ends as git stores them under core.autocrlf.
@@ -313,9 +321,16 @@ func (g *git) runOn(ctx context.Context, stdin io.Reader, args ...string) (strin
 	}
 	cmd.Stdin = stdin
 	cmd.WaitDelay = time.Second
+	endWithChildren(cmd)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("git %s: %w", args[0], ctx.Err())
+		}
+		if x, ok := errors.AsType[*exec.ExitError](err); ok && x.ExitCode() < 0 {
+			return "", fmt.Errorf("%w: %s: %w", ErrEnded, args[0], err)
+		}
 		line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
 		return "", fmt.Errorf("git %s: %s (%w)", args[0], strings.ToValidUTF8(strings.TrimPrefix(line, "fatal: "), "\uFFFD"), err)
 	}

@@ -1,7 +1,9 @@
 package gitbranch_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,7 +122,7 @@ func TestDraftedReadsWhatWaits(t *testing.T) {
 	git(t, dir, "merge", "-q", "-m", "merge", "holdfast/merged")
 	git(t, dir, "pack-refs", "--all")
 	git(t, dir, "update-ref", "refs/remotes/origin/holdfast/a", "holdfast/a")
-	got, err := gitbranch.Drafted(t.Context(), dir, "holdfast/")
+	got, err := gitbranch.Drafted(t.Context(), dir, "holdfast/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +136,116 @@ func TestDraftedReadsWhatWaits(t *testing.T) {
 	}
 	shallow := filepath.Join(t.TempDir(), "shallow")
 	git(t, dir, "clone", "-q", "--depth=2", "--no-single-branch", "file://"+dir, shallow)
-	if got, err = gitbranch.Drafted(t.Context(), shallow, "holdfast/"); err != nil || len(got) == 0 {
+	if got, err = gitbranch.Drafted(t.Context(), shallow, "holdfast/", nil); err != nil || len(got) == 0 {
 		t.Errorf("shallow clone: %v, %v", got, err)
+	}
+}
+
+// branches makes n branches with one draft each on top of a commit, the highest
+// number the latest, and returns their commits.
+func branches(t *testing.T, dir, from string, n int) map[string]string {
+	t.Helper()
+	var in strings.Builder
+	for i := range n {
+		fmt.Fprintf(&in, "commit refs/heads/holdfast/inc-%03d\ncommitter a <a@b> %d +0000\ndata 1\nd\nfrom %s\nM 100644 inline docs/FIX-%03d.md\ndata 6\n# FIX\n\n", i, at.Unix()+int64(i), from, i)
+	}
+	cmd := exec.Command("git", "fast-import", "--quiet")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(in.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("fast-import: %v\n%s", err, out)
+	}
+	tips := map[string]string{}
+	for l := range strings.Lines(git(t, dir, "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads/holdfast")) {
+		name, sha, _ := strings.Cut(strings.TrimSpace(l), " ")
+		tips[name] = sha
+	}
+	return tips
+}
+
+// TestDraftedOfAFetchedCommit: a clone that is far behind sees what waits at the
+// remote, and nothing that the remote has merged.
+func TestDraftedOfAFetchedCommit(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n"})
+	remote := filepath.Join(t.TempDir(), "remote")
+	git(t, dir, "clone", "-q", dir, remote)
+	for i := range 400 {
+		write(t, filepath.Join(remote, fmt.Sprintf("docs/%d.md", i)), "text\n")
+	}
+	git(t, remote, "add", "-A")
+	git(t, remote, "commit", "-q", "-m", "upstream")
+	head := strings.TrimSpace(git(t, remote, "rev-parse", "HEAD"))
+	onto := gitbranch.Onto{Commit: head, Objects: filepath.Join(remote, ".git/objects"), Branches: branches(t, remote, head, 8)}
+	onto.Branches["other"] = head
+	got, err := gitbranch.Drafted(t.Context(), dir, "holdfast/", &onto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, d := range got {
+		paths = append(paths, d.Path)
+	}
+	want := []string{"docs/FIX-007.md", "docs/FIX-006.md", "docs/FIX-005.md", "docs/FIX-004.md", "docs/FIX-003.md", "docs/FIX-002.md", "docs/FIX-001.md", "docs/FIX-000.md"}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestDraftedSaysWhatItLeavesOut: the newest branches count, and merged ones do not.
+func TestDraftedSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n"})
+	tips := branches(t, dir, "refs/heads/main^0", 203)
+	got, err := gitbranch.Drafted(t.Context(), dir, "holdfast/", nil)
+	if err == nil || !strings.Contains(err.Error(), "203 branches wait, and only the 200 newest are read") {
+		t.Errorf("203 branches: %v", err)
+	}
+	if len(got) != 200 || got[0].Branch != "holdfast/inc-202" || got[199].Branch != "holdfast/inc-003" {
+		t.Errorf("%d documents, %+v", len(got), got[:min(1, len(got))])
+	}
+	git(t, dir, "merge", "-q", "-m", "merge", "holdfast/inc-200", "holdfast/inc-201", "holdfast/inc-202")
+	write(t, filepath.Join(dir, ".git/refs/heads/holdfast/lost"), strings.Repeat("ab", 20)+"\n")
+	write(t, filepath.Join(dir, ".git/refs/heads/holdfast/known"), tips["holdfast/inc-007"]+"\n")
+	for i := range 150 {
+		git(t, dir, "update-ref", "-d", fmt.Sprintf("refs/heads/holdfast/inc-%03d", i))
+	}
+	got, err = gitbranch.Drafted(t.Context(), dir, "holdfast/", nil)
+	if err == nil || !strings.Contains(err.Error(), "branch holdfast/lost") {
+		t.Errorf("a branch without its commit: %v", err)
+	}
+	if len(got) != 51 || got[0].Branch != "holdfast/inc-199" || got[50].Branch != "holdfast/known" {
+		t.Errorf("%d documents, %+v", len(got), got[:min(1, len(got))])
+	}
+}
+
+// TestGitThatIsEnded: a deadline and a signal may pass, and make no second branch of
+// what was written.
+func TestGitThatIsEnded(t *testing.T) {
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n"})
+	c := commit("holdfast/a", gitbranch.Change{Path: "docs/new.md", New: []byte("new\n")})
+	if _, err := gitbranch.Write(t.Context(), dir, c); err != nil {
+		t.Fatal(err)
+	}
+	other := c
+	other.Branch = "holdfast/b"
+	bin := t.TempDir()
+	for text, want := range map[string]error{"kill -9 $$": gitbranch.ErrEnded, "exec sleep 60": context.DeadlineExceeded} {
+		write(t, filepath.Join(bin, "git"), "#!/bin/sh\n"+text+"\n")
+		if err := os.Chmod(filepath.Join(bin, "git"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", bin+":/usr/bin:/bin")
+		for _, c := range []gitbranch.Commit{c, other} {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			if errors.Is(want, gitbranch.ErrEnded) {
+				ctx = t.Context()
+			}
+			_, err := gitbranch.Write(ctx, dir, c)
+			cancel()
+			if !errors.Is(err, want) || errors.Is(err, gitbranch.ErrExists) {
+				t.Errorf("%s, branch %s: %v", text, c.Branch, err)
+			}
+		}
 	}
 }
 

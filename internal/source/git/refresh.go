@@ -253,6 +253,20 @@ func (s *Source) Objects(ctx context.Context, repo string) (string, error) {
 	return filepath.Join(m.dir, "objects"), nil
 }
 
+// FetchedBranches are the branches of the remote, as they were fetched, whose names
+// begin with a prefix, with their commits.
+func (s *Source) FetchedBranches(ctx context.Context, repo, prefix string) (map[string]string, error) {
+	m, err := s.open(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, name := range m.refs.sorted(fetchedHeads + prefix) {
+		out[strings.TrimPrefix(name, fetchedHeads)] = m.refs.names[name]
+	}
+	return out, nil
+}
+
 // RemoteURL is where a remote of the clone is, as the clone says it.
 func (s *Source) RemoteURL(ctx context.Context, repo, name string) (string, error) {
 	m, err := s.open(ctx, repo)
