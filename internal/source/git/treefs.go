@@ -17,6 +17,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/outside"
+	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
 const (
@@ -24,6 +27,8 @@ const (
 	maxTreeFile = 8 << 20
 	// treeTime bounds the reading of one tree.
 	treeTime = 2 * time.Minute
+	// maxShown bounds a path in an error.
+	maxShown = 200
 )
 
 // Tree is the files of one commit below a folder, as a file system: links,
@@ -42,7 +47,8 @@ type Tree struct {
 }
 
 // Tree opens the files of a commit, a full hash, that lie below the folder inside
-// ("." = all).
+// ("." = all). When the clone is partial and lacks some of them, that is an error:
+// what is not here can't be told from what was deleted.
 func (s *Source) Tree(ctx context.Context, repo, commit, inside string) (*Tree, error) {
 	m, err := s.open(ctx, repo)
 	if err != nil {
@@ -61,8 +67,17 @@ func (s *Source) Tree(ctx context.Context, repo, commit, inside string) (*Tree, 
 		return nil, err
 	}
 	t := &Tree{Commit: commit, nodes: map[string]*node{".": {name: ".", dir: true}}}
+	lacks, first := 0, ""
 	for line := range strings.SplitSeq(out, "\x00") {
-		t.add(line, prefix)
+		if file, ok := t.add(line, prefix); !ok {
+			first = cmp.Or(first, file)
+			lacks++
+		}
+	}
+	if lacks > 0 {
+		return nil, problem.Hinted(
+			fmt.Errorf("the clone %s is partial: it lacks %s of commit %.12s, first %s", m.top, files(lacks), commit, outside.Line(first, maxShown)),
+			"run git -C "+m.top+" fetch --refetch --no-filter, or clone again without --filter")
 	}
 	for _, n := range t.nodes {
 		slices.SortFunc(n.children, func(a, b *node) int { return cmp.Compare(a.name, b.name) })
@@ -72,17 +87,28 @@ func (s *Source) Tree(ctx context.Context, repo, commit, inside string) (*Tree, 
 	return t, nil
 }
 
-// add takes one line of a listing in: "MODE blob HASH SIZE\tPATH".
-func (t *Tree) add(line, prefix string) {
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
+// add takes one line of a listing in: "MODE blob HASH SIZE\tPATH". It reports a file
+// whose object is not here, of which git tells no size.
+func (t *Tree) add(line, prefix string) (file string, ok bool) {
 	meta, file, ok := strings.Cut(line, "\t")
 	f := strings.Fields(meta)
 	if !ok || len(f) != 4 || f[0] != "100644" && f[0] != "100755" || !isHash(f[2]) {
-		return
+		return "", true
+	}
+	size, err := strconv.ParseInt(f[3], 10, 64)
+	if err != nil {
+		return file, false
 	}
 	file, ok = strings.CutPrefix(file, prefix)
-	size, err := strconv.ParseInt(f[3], 10, 64)
-	if !ok || err != nil || !fs.ValidPath(file) || strings.ContainsRune(file, '\\') || t.nodes[file] != nil {
-		return
+	if !ok || !fs.ValidPath(file) || strings.ContainsRune(file, '\\') || t.nodes[file] != nil {
+		return "", true
 	}
 	n := &node{name: path.Base(file), object: f[2], size: size}
 	t.nodes[file] = n
@@ -94,7 +120,7 @@ func (t *Tree) add(line, prefix string) {
 		}
 		parent.children = append(parent.children, n)
 		if known {
-			return
+			return file, true
 		}
 		n = parent
 	}

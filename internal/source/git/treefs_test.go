@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+
+	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
 func tree(t *testing.T, s *Source, repo, commit, inside string) *Tree {
@@ -111,4 +113,35 @@ func TestTreeAtOnceAndClosed(t *testing.T) {
 	if _, err := source(t).Tree(t.Context(), w.dir, "HEAD", "."); !errors.Is(err, ErrUnknownRevision) {
 		t.Errorf("no hash: %v", err)
 	}
+}
+
+// TestTreeOfAPartialClone: files that the clone does not hold are no files that the
+// commit lacks.
+func TestTreeOfAPartialClone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("docs/a.md", "a\n")
+	w.write("docs/b.md", "b\n")
+	w.write("src/main.go", "package main\n")
+	commit := w.commit("one")
+	w.git("config", "uploadpack.allowFilter", "true")
+	dir := filepath.Join(t.TempDir(), "c")
+	runIn(t, w.dir, noon, "clone", "-q", "--no-checkout", "--filter=blob:none", "file://"+w.dir, dir)
+	_, err := source(t).Tree(t.Context(), dir, commit, "docs")
+	if err == nil || !strings.Contains(err.Error(), "2 files") || !strings.Contains(err.Error(), "docs/a.md") {
+		t.Fatalf("error %v", err)
+	}
+	if hint := problem.All(err)[0].Hint; !strings.Contains(hint, "--refetch --no-filter") {
+		t.Errorf("hint %q", hint)
+	}
+	// What lies below the folder is all that has to be there.
+	runIn(t, dir, noon, "checkout", "-q", commit, "--", "docs")
+	if got, err := fs.ReadFile(tree(t, source(t), dir, commit, "docs"), "b.md"); err != nil || string(got) != "b\n" {
+		t.Errorf("b.md is %q, %v", got, err)
+	}
+	if _, err := source(t).Tree(t.Context(), dir, commit, "."); err == nil || !strings.Contains(err.Error(), "src/main.go") {
+		t.Errorf("the whole tree: %v", err)
+	}
+	runIn(t, dir, noon, "fetch", "-q", "--refetch", "--no-filter") // as the hint says
+	tree(t, source(t), dir, commit, ".")
 }
