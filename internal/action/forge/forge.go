@@ -198,7 +198,8 @@ func addresses(t Type, given string) (site, api *url.URL, err error) {
 
 // Propose pushes the commit as a new branch and opens a request for it. A request
 // that was opened before for the same commit is returned, also when people have
-// merged or closed it meanwhile; so is an open one for the branch.
+// merged or closed it meanwhile. Else an open one for the branch is, which may hold
+// what a reviewer added.
 func (c *Client) Propose(ctx context.Context, r Request) (Opened, error) {
 	p, err := c.dialect.project(ctx)
 	if err != nil {
@@ -212,35 +213,38 @@ func (c *Client) Propose(ctx context.Context, r Request) (Opened, error) {
 	if err != nil {
 		return Opened{}, c.failed(err)
 	}
-	for _, f := range before {
-		if f.commit == r.Commit {
-			return existing(f), nil
-		}
+	if f, ok := first(before, func(f found) bool { return f.commit == r.Commit }); ok {
+		return f, nil
+	}
+	if f, ok := first(before, isOpen); ok {
+		return f, nil
 	}
 	if err := c.push(ctx, r, base); err != nil {
 		return Opened{}, c.failed(err)
 	}
-	opened, err := c.open(ctx, r, base, before)
+	opened, err := c.open(ctx, r, base)
 	if err != nil {
 		return Opened{}, c.failed(err)
 	}
 	return opened, nil
 }
 
-func existing(f found) Opened {
-	f.Existed = true
-	return f.Opened
+// first is the first request that is meant, as one that was there before.
+func first(all []found, meant func(found) bool) (Opened, bool) {
+	i := slices.IndexFunc(all, meant)
+	if i < 0 {
+		return Opened{}, false
+	}
+	all[i].Existed = true
+	return all[i].Opened, true
 }
 
-// open opens a request for a branch that is there, or finds the open one.
-func (c *Client) open(ctx context.Context, r Request, base string, before []found) (Opened, error) {
-	for _, f := range before {
-		if f.State == "open" {
-			return existing(f), nil
-		}
-	}
+func isOpen(f found) bool { return f.State == "open" }
+
+// open opens a request for a branch that is there.
+func (c *Client) open(ctx context.Context, r Request, base string) (Opened, error) {
 	opened, err := c.dialect.open(ctx, proposal{
-		branch: r.Branch, base: base, title: outside.Line(r.Title, maxTitle), body: quiet(r.Body), draft: c.o.Draft,
+		branch: r.Branch, base: base, title: quietTitle(r.Title), body: quiet(r.Body), draft: c.o.Draft,
 	})
 	if !errors.Is(err, errExists) {
 		return opened, err
@@ -249,10 +253,8 @@ func (c *Client) open(ctx context.Context, r Request, base string, before []foun
 	if again != nil {
 		return Opened{}, again
 	}
-	for _, f := range now {
-		if f.State == "open" {
-			return existing(f), nil
-		}
+	if f, ok := first(now, isOpen); ok {
+		return f, nil
 	}
 	return Opened{}, err
 }
@@ -326,24 +328,6 @@ func scrub(text, token string) string {
 		return text
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(text, token, "***"), url.QueryEscape(token), "***")
-}
-
-var (
-	mention = regexp.MustCompile("(^|[^\\w/`])@(\\w)")
-	issue   = regexp.MustCompile("(^|[^\\w/`(])#(\\d)")
-	command = regexp.MustCompile(`(?m)^([\t >]*)/(\w)`)
-)
-
-// quiet takes from a text what a forge would obey: lines such as "/merge" that
-// GitLab runs, names that would call people, and issues that a merge would close.
-// The text may quote logs and alerts.
-func quiet(body string) string {
-	if r := []rune(body); len(r) > maxBody {
-		body = string(r[:maxBody]) + "\n\n(cut: the documents of the branch hold the rest)\n"
-	}
-	body = command.ReplaceAllString(strings.ReplaceAll(body, "\r", "\n"), `$1\/$2`)
-	body = mention.ReplaceAllString(body, "$1@\u200b$2")
-	return issue.ReplaceAllString(body, "$1#\u200b$2")
 }
 
 // Header signs git in at a remote of the site; it is empty for any other, which

@@ -38,7 +38,7 @@ func TestProposeOpensOneRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := s.proposal()
-		r.Title, r.Body = "INC-2026-0001:\ndrafts", "Cause of @ana.\n/merge\nFixes #12\n"
+		r.Title, r.Body = "INC-2026-0001:\nfixes #7", "Cause of @ana.\n/merge\nFixes #12\n"
 		first, err := c.Propose(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
@@ -49,8 +49,8 @@ func TestProposeOpensOneRequest(t *testing.T) {
 		}
 		body := "Cause of @\u200bana.\n\\/merge\nFixes #\u200b12\n"
 		want := map[forge.Type]map[string]any{
-			forge.GitHub: {"title": "INC-2026-0001: drafts", "head": r.Branch, "base": "main", "body": body, "draft": false, "maintainer_can_modify": false},
-			forge.GitLab: {"title": "INC-2026-0001: drafts", "source_branch": r.Branch, "target_branch": "main", "description": body, "remove_source_branch": true},
+			forge.GitHub: {"title": "INC-2026-0001: fixes #\u200b7", "head": r.Branch, "base": "main", "body": body, "draft": false, "maintainer_can_modify": false},
+			forge.GitLab: {"title": "INC-2026-0001: fixes #\u200b7", "source_branch": r.Branch, "target_branch": "main", "description": body, "remove_source_branch": true},
 		}[kind]
 		if diff := cmp.Diff([]map[string]any{want}, s.posted); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
@@ -77,6 +77,39 @@ func TestWhatPeopleMergedOrClosedIsNotOpenedAgain(t *testing.T) {
 			if len(s.posted) > 0 || s.pushed > 0 {
 				t.Errorf("%s: something was written", state)
 			}
+		}
+	})
+}
+
+// TestAReviewerAddedACommit: the request that is open for the branch is the one,
+// also when its head is not the commit of the drafts any more.
+func TestAReviewerAddedACommit(t *testing.T) {
+	both(t, func(t *testing.T, kind forge.Type) {
+		s := newSite(t, kind, false)
+		r := s.proposal()
+		first, err := s.client().Propose(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref := "refs/heads/" + r.Branch
+		added := strings.TrimSpace(run(t, s.bare, "commit-tree", ref+"^{tree}", "-p", ref, "-m", "a reviewer's"))
+		run(t, s.bare, "update-ref", ref, added)
+		s.requests = []map[string]any{
+			s.request(1, r.Branch, "main", s.project, added, "open"),
+			s.request(2, r.Branch, "main", s.project, strings.Repeat("0", 40), "closed"),
+		}
+		again, err := s.client().Propose(t.Context(), r)
+		if first.Existed = true; err != nil || again != first || len(s.posted) != 1 || s.pushed != 1 {
+			t.Errorf("asked again: %+v, %v, %d posted, %d pushed", again, err, len(s.posted), s.pushed)
+		}
+		s.requests = append(s.requests, s.request(3, r.Branch, "main", s.project, r.Commit, "merged"))
+		exact, err := s.client().Propose(t.Context(), r)
+		if err != nil || exact.Number != 3 || exact.State != "merged" {
+			t.Errorf("the request for this very commit comes first: %+v, %v", exact, err)
+		}
+		s.requests = s.requests[1:2]
+		if got, err := s.client().Propose(t.Context(), r); err == nil || !strings.Contains(err.Error(), "is there with other commits") {
+			t.Errorf("with no open request: %+v, %v", got, err)
 		}
 	})
 }

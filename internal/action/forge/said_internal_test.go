@@ -34,22 +34,56 @@ func TestSaid(t *testing.T) {
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"mail ana@example.com":                   "mail ana@example.com",
-		"@all and (@ana), not `@code`":           "@\u200ball and (@\u200bana), not `@code`",
-		"https://x.example/@user/#1":             "https://x.example/@user/#1",
-		"closes #12, see [x](#3)":                "closes #\u200b12, see [x](#3)",
-		"# Heading":                              "# Heading",
-		"/close\n  /assign @a\n> /merge\na/b /c": "\\/close\n  \\/assign @\u200ba\n> \\/merge\na/b /c",
-		"a\r/close":                              "a\n\\/close",
+		"mail ana@example.com":       "mail ana@example.com",
+		"@all and (@ana)":            "@\u200ball and (@\u200bana)",
+		"a/@team, _@team_, \\`@team": "a/@\u200bteam, _@\u200bteam_, \\`@\u200bteam",
+		"@@team@x x](@team)":         "@@\u200bteam@x x](@\u200bteam)",
+		"https://x.example/@user/#1": "https://x.example/@user/#1",
+		"https://@team (https://x.example/@user), xhttps://x.example/@team": "https://@\u200bteam (https://x.example/@user), xhttps://x.example/@\u200bteam",
+		"closes #12, (#3), &#64;all":                                        "closes #\u200b12, (#\u200b3), &#\u200b64;all",
+		"Fixes acme/shop#12, shop\\#3, shop#4":                              "Fixes acme/shop#\u200b12, shop\\#\u200b3, shop#\u200b4",
+		"Closes !12 and acme/shop!3, GH-13":                                 "Closes !\u200b12 and acme/shop!\u200b3, GH-\u200b13",
+		"resolves https://x.example/issues/14":                              "resolv\u200bes https://x.example/issues/14",
+		"FIXED:\thttps://x.example/1":                                       "FIX\u200bED:\thttps://x.example/1",
+		"_Fixes_ issue <https://x.example/>":                                "_Fix\u200bes_ issue <https://x.example/>",
+		"closing SHOP-12, see SHOP-13":                                      "clos\u200bing SHOP-12, see SHOP-13",
+		"prefixes https://x.example/fix/SHOP-1":                             "prefixes https://x.example/fix/SHOP-1",
+		"fixed the pool of pod-12! a#b":                                     "fixed the pool of pod-12! a#b",
+		"# Heading":                                                         "# Heading",
+		"/close\n  /assign @a\n> /merge\na/b /c":                            "\\/close\n  \\/assign @\u200ba\n> \\/merge\na/b /c",
+		"a\r/close":                                                         "a\n\\/close",
 	}
 	for in, want := range tests {
 		if got := quiet(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
+	if got := quiet(strings.Repeat(" #1", maxBody/3)); utf8.RuneCountInString(got) > maxBody+100 {
+		t.Errorf("a text of references became %d characters", utf8.RuneCountInString(got))
+	}
 	if got := quiet(strings.Repeat("é", maxBody+1)); utf8.RuneCountInString(got) > maxBody+100 || !strings.HasSuffix(got, "hold the rest)\n") {
 		t.Errorf("a long text ends in %q", got[len(got)-60:])
 	}
+}
+
+// FuzzQuiet: what is quiet stays as it is, and nothing that calls is left.
+func FuzzQuiet(f *testing.F) {
+	for _, s := range []string{"@a #1 !2 GH-3", "fixes https://x.example/@a#1", "/merge\r/close", "@_@a", "(https://a.b/#1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once := quiet(s)
+		if utf8.RuneCountInString(once) > maxBody {
+			return // cut
+		}
+		if again := quiet(once); again != once {
+			t.Errorf("%q became %q and then %q", s, once, again)
+		}
+		loud := strings.NewReplacer(zeroWidth, "", `\/`, "/", "\r", "\n")
+		if got, want := loud.Replace(once), loud.Replace(s); got != want {
+			t.Errorf("%q became %q, which reads %q", s, once, got)
+		}
+	})
 }
 
 // FuzzServerText: whatever servers and git say becomes one harmless line without
