@@ -49,6 +49,7 @@ type App struct {
 	respond  *respond.Responder
 	watch    *watch.Watch
 	sources  *sources
+	red      *redact.Redactor
 	repos    *repositories
 	follower *follower
 	library  *library     // nil when there is no knowledge repository
@@ -80,6 +81,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("redaction: %w", err)
 	}
+	a.red = red
 	if a.store, err = store.Open(ctx, cfg.Store.DSN.Reveal(), store.Options{Log: o.Log, Slow: respond.Slow(), Urgent: respond.Urgent()}); err != nil {
 		return nil, err
 	}
@@ -232,7 +234,7 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 		return nil, err
 	}
 	reader := reader{store: a.store, pause: pause, folder: o.Folder}
-	i := newImpacts(a.sources, o.Folder, a.library)
+	i := newImpacts(a.sources, o.Folder, a.library, a.red.Text)
 	opts := api.Options{
 		Reader: reader, Commands: commands{triage: a.triage, respond: a.respond, pause: pause}, Users: users,
 		Log: o.Log, Version: o.Version, Hosts: publicHosts(cfg),

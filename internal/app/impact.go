@@ -27,14 +27,15 @@ type impacts struct {
 	sources *sources
 	folder  config.Folder
 	library *library // nil when there is no knowledge repository
+	hide    func(string) string
 	slots   chan struct{}
 
 	mu   sync.Mutex
 	kept map[[2]string]impact.Report
 }
 
-func newImpacts(s *sources, f config.Folder, l *library) *impacts {
-	return &impacts{sources: s, folder: f, library: l, slots: make(chan struct{}, impactAtOnce), kept: map[[2]string]impact.Report{}}
+func newImpacts(s *sources, f config.Folder, l *library, hide func(string) string) *impacts {
+	return &impacts{sources: s, folder: f, library: l, hide: hide, slots: make(chan struct{}, impactAtOnce), kept: map[[2]string]impact.Report{}}
 }
 
 // Impact analyses an action on a subject as of now.
@@ -71,7 +72,7 @@ func (i *impacts) Impact(ctx context.Context, subject, action string) (impact.Re
 func (i *impacts) input(ctx context.Context) (impact.Input, error) {
 	in := impact.Input{
 		Now: time.Now().UTC().Truncate(time.Millisecond), Catalog: i.folder.Catalog, Prefix: map[string]string{},
-		Freezes: freezes(i.folder.Boundaries, i.folder.Config.Environment),
+		Freezes: freezes(i.folder.Boundaries, i.folder.Config.Environment), Hide: i.hide,
 	}
 	if i.library == nil {
 		var err error

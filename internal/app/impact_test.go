@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,10 +11,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
 )
 
@@ -42,7 +46,7 @@ func TestImpactOfAReaderWhoLeftIsNotKept(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "docs")
 	write(t, filepath.Join(dir, "ADR-001.md"), "# ADR-001: X\n\n**Service**: booking-api\n")
-	i := newImpacts(live, config.Folder{Catalog: cat, Boundaries: new(boundary.Set)}, newTestLibrary(t, t.TempDir(), dir))
+	i := newImpacts(live, config.Folder{Catalog: cat, Boundaries: new(boundary.Set)}, newTestLibrary(t, t.TempDir(), dir), nil)
 	if _, err := i.input(t.Context()); err != nil { // the documents are read
 		t.Fatal(err)
 	}
@@ -54,5 +58,55 @@ func TestImpactOfAReaderWhoLeftIsNotKept(t *testing.T) {
 	r, err := i.Impact(t.Context(), "booking-api", "")
 	if err != nil || strings.Contains(strings.Join(r.Missing, "\n"), "cancel") {
 		t.Errorf("the next one: %q, %v", r.Missing, err)
+	}
+}
+
+// What the server and the command answer went through the rules of the
+// configuration.
+func TestImpactHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "docs")
+	write(t, filepath.Join(dir, "ADR-001.md"), "# ADR-001: X\n\n**Service**: booking-api\n\nThe table booking_outbox has a replica with password=hunter2secret and {\"db_password\":[\"hunter2secret\"]} at site-77.\n")
+	cat, err := catalog.New(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	red, err := redact.New(`site-\d+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := config.Folder{Catalog: cat, Boundaries: new(boundary.Set)}
+	f.Config.Knowledge, f.Config.Redaction.Patterns = []string{dir}, []string{`site-\d+`}
+	i := newImpacts(&sources{}, f, newTestLibrary(t, t.TempDir(), dir), red.Text)
+	served, err := i.Impact(t.Context(), "table booking_outbox", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := ConfiguredKnowledge(f, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = k.Close() }()
+	printed, err := k.Impact(t.Context(), ImpactQuestion{Subject: "table booking_outbox", At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by, err := OpenKnowledge([]string{dir}, knowledge.DefaultScheme(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = by.Close() }()
+	alone, err := by.Impact(t.Context(), ImpactQuestion{Subject: "table booking_outbox", At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]any{"server": served, "command": printed, "command with --repo": alone} {
+		b, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(b); strings.Contains(text, "hunter2secret") || !strings.Contains(text, "[secret]") || name != "command with --repo" && strings.Contains(text, "site-77") {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }

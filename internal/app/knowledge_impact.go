@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/knowledge/impact"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
 )
 
@@ -41,7 +42,11 @@ type ImpactQuestion struct {
 // does not answer is said in the report. The error is for a subject that nothing
 // names.
 func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (_ impact.Report, err error) {
-	in := impact.Input{Subject: q.Subject, Action: impact.ParseAction(q.Action), Now: q.At, Base: k.Base, Prefix: map[string]string{}}
+	red, err := k.redactor()
+	if err != nil {
+		return impact.Report{}, err
+	}
+	in := impact.Input{Subject: q.Subject, Action: impact.ParseAction(q.Action), Now: q.At, Base: k.Base, Prefix: map[string]string{}, Hide: red.Text}
 	for _, f := range k.folders {
 		in.Prefix[f.Name] = prefixOf(k.Dirs[f.Name], f.Name)
 	}
@@ -65,6 +70,19 @@ func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (_ impact.Repo
 		}
 	}()
 	return live.impact(ctx, in)
+}
+
+// redactor hides what the configuration says, or what everybody hides.
+func (k *Knowledge) redactor() (*redact.Redactor, error) {
+	var own []string
+	if k.configured != nil {
+		own = k.configured.Config.Redaction.Patterns
+	}
+	red, err := redact.New(own...)
+	if err != nil {
+		return nil, fmt.Errorf("redaction: %w", err)
+	}
+	return red, nil
 }
 
 // freezes are the windows of an environment in which nothing may be planned.

@@ -128,7 +128,7 @@ func (w *world) downtime(sub Subject, a Action) Downtime {
 		if m == nil {
 			continue
 		}
-		all = append(all, stated{Claim{Kind: "downtime", Text: shown(l.text), Where: l.where}, lengthOf(m[1], m[2]), a.Verb != "" && verbOf(l.text) == a.Verb})
+		all = append(all, stated{Claim{Kind: "downtime", Text: w.quoted(l), Where: l.where}, lengthOf(m[1], m[2]), a.Verb != "" && verbOf(l.text) == a.Verb})
 	}
 	slices.SortStableFunc(all, func(x, y stated) int {
 		switch {

@@ -69,7 +69,7 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 			if !ok || s.Distance == 0 && !m.own && !about || !w.speaksOf(*d, l, s, needs, about) {
 				continue
 			}
-			c := Claim{Kind: m.name, Text: shown(l.text), Where: l.where, Absent: denied(l.text, m.re)}
+			c := Claim{Kind: m.name, Text: w.quoted(l), Where: l.where, Absent: denied(l.text, m.re)}
 			if len(out) < maxClaims && !slices.ContainsFunc(out, func(o Claim) bool { return o.Where == c.Where }) {
 				out = append(out, c)
 			}

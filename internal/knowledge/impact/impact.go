@@ -32,6 +32,9 @@ type Input struct {
 	Seen    []Source           // that were asked for calls
 	Live    map[string][]Fact  // by service
 	Freezes []Window           // in which nothing may be planned
+	// Hide takes the secrets out of a text; nil takes none. The report holds no text
+	// from outside that did not pass through it.
+	Hide func(string) string
 }
 
 // Call is one service using another, as it was seen to.
@@ -157,6 +160,7 @@ func Analyse(ctx context.Context, in Input) (Report, error) {
 	r.Escalate = w.escalate(r.Services)
 	r.Quiet = w.quiet(r.Services, r.Downtime)
 	r.Missing = w.missing(r)
+	r.hide(in.Hide)
 	if err := ctx.Err(); err != nil { // what was left out is not known
 		return Report{}, fmt.Errorf("impact of %s: %w", in.Subject, err)
 	}

@@ -1,6 +1,7 @@
 package impact_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,6 +15,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/knowledge/impact"
 	"github.com/holdfast-sre/holdfast/internal/problem"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) // a Wednesday
@@ -340,5 +342,44 @@ func TestWhatIsWrittenElsewhereThanInFields(t *testing.T) {
 	missing := analyse(t, impact.Input{Subject: "slots of ride_slots table", Base: base(t, map[string]string{"adr/ADR-1.md": "# ADR-1: x\n\nslots of ride_slots are kept\n"})}).Missing
 	if !strings.Contains(strings.Join(missing, "\n"), `nothing is called "slots of ride_slots table"`) {
 		t.Errorf("missing %q", missing)
+	}
+}
+
+// Secrets stand in every place from which the report takes a text.
+func TestTheReportHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "password=hunter2secret"
+	far := strings.Repeat("very ", 45)
+	b := base(t, map[string]string{
+		"prd/" + secret + ".md": "# PRD-1: Sell " + secret + "\n\n**Owner**: " + secret + "\n\nRevenue: 1200 EUR per minute " + secret + "\n\n- User story 1: buy " + secret +
+			"\n\n## Metrics\n\n| Password | Target |\n| --- | --- |\n| password | hunter2secret |\n\n- 5 s with " + secret + "\n",
+		"bolts/BOLT-1.md": "# BOLT-1: Till " + secret + "\n\n**Service**: till\n**PRD**: PRD-1, User Story 1\n**Depends on**: till-db\n",
+		"units/DU-1.md": "# DU-1: Till\n\nService: till-db\nOwner: db " + secret + "\nOn-call: db " + secret + "\n\nThe standby of till-db has " + secret + ".\nDowntime: 30 s with " + secret +
+			"\n\nThe password of it:\n\npassword:\nhunter2secret of the replica\n\n" + far + "replica with " + secret + "\n",
+		"services.md": "# Services\n\n| Service | Owner | Depends on |\n| --- | --- | --- |\n| stock | " + secret + " | till-db |\n",
+		"overview.md": "# Overview\n\n```mermaid\ngraph LR\n  A[password: hunter2secret] --> B[till-db]\n```\n",
+	})
+	var red *redact.Redactor
+	for _, subject := range []string{"till-db", "PRD-1", "replica", "BOLT-1"} {
+		in := impact.Input{
+			Subject: subject, Base: b, Hide: red.Text, Action: impact.ParseAction("restart"),
+			Calls:   []impact.Call{{From: "batch", To: "till-db", Seen: secret}, {From: "api_key=hunter2secret", To: "till", Seen: secret}},
+			Seen:    []impact.Source{{Name: "jaeger", Failed: secret}, {Name: "tempo", Traces: true, Partial: secret}},
+			Live:    map[string][]impact.Fact{"till-db": {{Kind: "replica", Text: secret}}},
+			Traffic: map[string]impact.Traffic{"till": {Failed: secret, Query: secret}, "till-db": {Query: secret}},
+		}
+		text := func(in impact.Input) string {
+			out, err := json.Marshal(analyse(t, in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(out)
+		}
+		if got := text(in); strings.Contains(got, "hunter2") || strings.Count(got, "[secret]") < 5 {
+			t.Errorf("%s: %s", subject, got)
+		}
+		if in.Hide = nil; !strings.Contains(text(in), "hunter2") {
+			t.Errorf("%s: nothing was there to be hidden", subject)
+		}
 	}
 }

@@ -209,10 +209,10 @@ func (w *world) complete(r *Requirement, d Downtime) {
 	}
 	slices.SortStableFunc(r.Stories, func(x, y Story) int { return cmp.Compare(x.Where.Line, y.Where.Line) })
 	lines := w.linesOf(a)
-	r.KPIs = kpis(a, lines)
+	r.KPIs = w.kpis(a, lines)
 	for _, l := range lines {
 		if rev, ok := revenueIn(l.text); ok {
-			rev.Where = l.where
+			rev.Text, rev.Where = w.quoted(l), l.where
 			if d.Length() > 0 {
 				risk := rev.PerMinute * d.Length().Minutes()
 				rev.AtRisk = &risk
@@ -227,7 +227,7 @@ var measureRE = regexp.MustCompile(`(?i)\b(metrics?|kpis?|okrs?|key results?|mea
 
 // kpis are the rows and items below headings that promise measures, and lines of
 // prose there that hold a number.
-func kpis(a knowledge.Artefact, lines []line) []KPI {
+func (w *world) kpis(a knowledge.Artefact, lines []line) []KPI {
 	out := []KPI{}
 	under := map[int]bool{}
 	for i, s := range a.Sections {
@@ -254,15 +254,15 @@ func kpis(a knowledge.Artefact, lines []line) []KPI {
 		case begins: // the head of a table
 		case cells:
 			name, target, _ := strings.Cut(l.text, " | ")
-			out = append(out, KPI{Text: shown(name + ": " + strings.ReplaceAll(target, " | ", ", ")), Where: l.where})
+			out = append(out, KPI{Text: w.shown(name + ": " + strings.ReplaceAll(target, " | ", ", ")), Where: l.where})
 		case continues:
-			out[len(out)-1].Text = shown(out[len(out)-1].Text + " " + l.text)
+			out[len(out)-1].Text = w.shown(out[len(out)-1].Text + " " + l.text)
 			last = l.where.Line
 		case l.item || strings.ContainsAny(l.text, "0123456789"):
 			if _, money := revenueIn(l.text); money && !l.item {
 				continue
 			}
-			out = append(out, KPI{Text: shown(l.text), Where: l.where})
+			out = append(out, KPI{Text: w.quoted(l), Where: l.where})
 			last = l.where.Line
 		}
 	}
@@ -281,20 +281,20 @@ var (
 // sentences like these. Longer units are spread evenly.
 func revenueIn(text string) (Revenue, bool) {
 	if m := bareRE.FindStringSubmatch(text); m != nil {
-		return revenue(text, cmp.Or(m[2], m[5]), m[3], m[4], m[1])
+		return revenue(cmp.Or(m[2], m[5]), m[3], m[4], m[1])
 	}
 	if !earnsRE.MatchString(text) {
 		return Revenue{}, false
 	}
 	for _, m := range moneyRE.FindAllStringSubmatch(text, 8) {
 		if cmp.Or(m[1], m[4]) != "" {
-			return revenue(text, cmp.Or(m[1], m[4]), m[2], m[3], m[5])
+			return revenue(cmp.Or(m[1], m[4]), m[2], m[3], m[5])
 		}
 	}
 	return Revenue{}, false
 }
 
-func revenue(text, currency, number, times, unit string) (Revenue, bool) {
+func revenue(currency, number, times, unit string) (Revenue, bool) {
 	v, ok := amount(number)
 	if !ok {
 		return Revenue{}, false
@@ -310,7 +310,7 @@ func revenue(text, currency, number, times, unit string) (Revenue, bool) {
 		v /= m
 	}
 	currency = strings.NewReplacer("€", "EUR", "$", "USD", "£", "GBP", "EUROS", "EUR", "EURO", "EUR", "DOLLARS", "USD", "DOLLAR", "USD", "POUNDS", "GBP", "POUND", "GBP").Replace(strings.ToUpper(currency))
-	return Revenue{PerMinute: v, Currency: currency, Text: shown(text)}, true
+	return Revenue{PerMinute: v, Currency: currency}, true
 }
 
 // amount reads 1,200 and 1.200 as thousands and 12.50 and 12,5 as decimals: money

@@ -137,7 +137,7 @@ func forms(asked string) []string {
 func (w *world) artefact(s Subject, a knowledge.Artefact) Subject {
 	s.Name, s.Kind, s.Why = a.ID, "artefact", "named by it, or by what implements it"
 	s.artefacts = []string{a.ID}
-	s.Named = append(s.Named, Claim{Kind: string(a.Kind), Text: shown(a.Title), Where: w.linesOf(a)[0].where})
+	s.Named = append(s.Named, Claim{Kind: string(a.Kind), Text: w.shown(a.Title), Where: w.linesOf(a)[0].where})
 	for _, in := range w.in.Base.Incoming(a.ID) {
 		from, _ := w.in.Base.Artefact(in.From)
 		if slices.Contains([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.Unit, knowledge.Runbook, knowledge.Story}, from.Kind) {
@@ -163,7 +163,7 @@ func (w *world) place(s *Subject, names []string) bool {
 					s.artefacts = append(s.artefacts, d.ID)
 				}
 				if found = true; len(s.Named) < maxClaims {
-					s.Named = append(s.Named, Claim{Kind: string(d.Kind), Text: shown(l.text), Where: l.where})
+					s.Named = append(s.Named, Claim{Kind: string(d.Kind), Text: w.quoted(l), Where: l.where})
 				}
 				break
 			}

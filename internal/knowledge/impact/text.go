@@ -23,6 +23,7 @@ func shown(text string) string { return outside.Line(text, maxText) }
 // line is one line of an artefact.
 type line struct {
 	text    string
+	before  string // the line above it in the same text
 	where   Place
 	heading bool
 	item    bool // begins an item of a list
@@ -45,17 +46,21 @@ func (w *world) linesOf(a knowledge.Artefact) []line {
 		if s.Heading != "" {
 			out = append(out, line{text: s.Heading, where: at(s.Line), heading: true, section: i})
 		}
+		before := ""
 		for j, t := range strings.Split(s.Text, "\n") {
 			if t != "" {
 				n := s.TextLine + j
-				out = append(out, line{text: t, where: at(n), section: i, item: slices.Contains(s.Items, n)})
+				out = append(out, line{text: t, before: before, where: at(n), section: i, item: slices.Contains(s.Items, n)})
 			}
+			before = t
 		}
 		for _, c := range s.Code {
+			before = ""
 			for j, t := range strings.Split(c.Text, "\n") {
 				if strings.TrimSpace(t) != "" {
-					out = append(out, line{text: t, where: at(c.Line + j), section: i})
+					out = append(out, line{text: t, before: before, where: at(c.Line + j), section: i})
 				}
+				before = t
 			}
 		}
 	}

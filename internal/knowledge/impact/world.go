@@ -172,9 +172,14 @@ func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' && r < 'a' || r > 'z' && r < 0x80 })
 }
 
-// add makes sure that a service is known, and returns its folded name.
+// add makes sure that a service is known, and returns its folded name. A name that
+// is not the catalog's loses its secrets here, so that they are nowhere.
 func (w *world) add(name string) string {
 	k := fold(name)
+	if w.services[k] == nil {
+		name = w.hidden(name)
+		k = fold(name)
+	}
 	if w.services[k] == nil {
 		w.services[k] = &node{Service: catalog.Service{Name: name}, aliases: []string{name}}
 	}
