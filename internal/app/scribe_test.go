@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -328,6 +329,78 @@ func TestAnIncidentThatComesBackGetsASecondBranch(t *testing.T) {
 	third, events := drafted(t, a.Store(), id, 3)
 	if len(third.Drafts[2].Files) != 0 || !strings.Contains(events[2], "nothing to write") || !strings.Contains(events[2], "FIX-004") {
 		t.Errorf("after the merge: %+v, %q", third.Drafts[2], events)
+	}
+}
+
+// state is how far writing back has come at least.
+type state struct{ written, rounds, told int }
+
+// until waits for a state.
+func until(t *testing.T, st *store.Store, id string, want state) (inc incident.Incident) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var is state
+	for range 2000 {
+		err := st.View(t.Context(), func(tx *store.Tx) (err error) {
+			if inc, err = tx.Incident(t.Context(), id); err != nil {
+				return err
+			}
+			all, err := tx.Events(t.Context(), id)
+			is = state{rounds: len(inc.Drafts)}
+			for _, e := range all {
+				if e.Text == "post-mortem and timeline written" {
+					is.written++
+				} else if strings.HasPrefix(e.Text, "drafts: ") {
+					is.told++
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is.written >= want.written && is.rounds >= want.rounds && is.told >= want.told {
+			return inc
+		}
+		<-tick.C
+	}
+	t.Fatalf("writing back is at %+v, want %+v: %+v", is, want, inc.Drafts)
+	return inc
+}
+
+// TestAnIncidentThatComesBackWhileItIsWritten: it is resolved anew between two steps
+// of writing back, and each of its rounds is on a branch and proposed.
+func TestAnIncidentThatComesBackWhileItIsWritten(t *testing.T) {
+	t.Parallel()
+	for step, tt := range map[string]struct {
+		meanwhile, end state
+	}{
+		"drafted":  {state{written: 2}, state{rounds: 1, told: 2}},
+		"branched": {state{written: 2, rounds: 2}, state{rounds: 2, told: 3}},
+		"proposed": {state{written: 2, rounds: 2, told: 2}, state{rounds: 2, told: 4}},
+	} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			at, goOn := make(chan bool), make(chan bool)
+			once := sync.OnceFunc(func() { at <- true; <-goOn })
+			a, _ := h.serve(func(s string) {
+				if s == step {
+					once()
+				}
+			}, func(a *App) { a.repos.list = append(a.repos.list, repository{top: realPath(h.clone), forge: &asked{}}) })
+			id := resolve(t, a, nil)
+			<-at
+			again(t, a, id)
+			until(t, a.Store(), id, tt.meanwhile)
+			goOn <- true
+			inc := until(t, a.Store(), id, tt.end)
+			last := inc.Drafts[len(inc.Drafts)-1]
+			if !last.ResolvedAt.Equal(*inc.ResolvedAt) || len(last.Branches) != 1 || last.Branches[0].RequestURL == "" {
+				t.Errorf("%d rounds, the last is %+v", len(inc.Drafts), last)
+			}
+		})
 	}
 }
 

@@ -135,8 +135,11 @@ func (r *Responder) draft(ctx context.Context, j jobs.Job) (commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Scribe == nil || !s.wantsDrafts() {
+	if r.Scribe == nil {
 		return nil, nil
+	}
+	if !s.wantsDrafts() {
+		return r.draftAgain(args.Incident), nil
 	}
 	if why := s.nothingLearnt(); why != "" {
 		return r.storeDrafts(args.Incident, *s.inc.ResolvedAt, draft.Drafts{Notes: []string{why}}, nil), nil
@@ -162,13 +165,27 @@ func (r *Responder) draft(ctx context.Context, j jobs.Job) (commit, error) {
 	return r.storeDrafts(args.Incident, *s.inc.ResolvedAt, d, others), nil
 }
 
+// draftAgain is for a resolution that came while a job found nothing to do.
+func (r *Responder) draftAgain(id string) commit {
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, id)
+		if err != nil || !s.wantsDrafts() {
+			return err
+		}
+		return enqueue(ctx, tx, draftJob(JobDraft, id, ""))
+	}
+}
+
 // storeDrafts keeps the drafts, unless the incident went on meanwhile. IDs that
 // another incident took meanwhile are a failed attempt: the next one sees them.
 func (r *Responder) storeDrafts(id string, resolved time.Time, d draft.Drafts, seen []reservation) commit {
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, id)
-		if err != nil || !s.wantsDrafts() || !s.inc.ResolvedAt.Equal(resolved) {
+		if err != nil || !s.wantsDrafts() {
 			return err
+		}
+		if !s.inc.ResolvedAt.Equal(resolved) { // whoever resolved it again found this job at work
+			return enqueue(ctx, tx, draftJob(JobDraft, id, ""))
 		}
 		held, err := readReserved(ctx, tx)
 		if err != nil {
@@ -243,6 +260,9 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 		if err != nil {
 			return err
 		}
+		if err := nextRound(ctx, tx, args.Incident, b.At, draftJob(JobBranch, args.Incident, "")); err != nil {
+			return err
+		}
 		round := s.round(b.At)
 		if round == nil || round.State != incident.DraftsStored || len(round.Branches) > 0 {
 			return nil
@@ -262,13 +282,30 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 		}
 		var next []jobs.Job
 		for i := range branches {
-			p := draftJob(JobPropose, s.inc.ID, fmt.Sprint(i))
-			p.MaxAttempts = proposeAttempts
-			p.Args, _ = json.Marshal(draftArgs{Incident: s.inc.ID, Branch: i}) // a string and a number always marshal
-			next = append(next, p)
+			next = append(next, proposeJob(s.inc.ID, i))
 		}
 		return r.store(ctx, tx, &s, next...)
 	}, nil
+}
+
+// nextRound enqueues the job again when a later round was stored while it ran: what
+// was enqueued for that round found this job at work.
+func nextRound(ctx context.Context, tx *store.Tx, id string, done time.Time, j jobs.Job) error {
+	var now batch
+	if err := tx.Get(ctx, batchKey(id), &now); err != nil {
+		return fmt.Errorf("stored drafts of %s: %w", id, err)
+	}
+	if now.At.Equal(done) {
+		return nil
+	}
+	return enqueue(ctx, tx, j)
+}
+
+func proposeJob(incidentID string, branch int) jobs.Job {
+	j := draftJob(JobPropose, incidentID, fmt.Sprint(branch))
+	j.MaxAttempts = proposeAttempts
+	j.Args, _ = json.Marshal(draftArgs{Incident: incidentID, Branch: branch}) // a string and a number always marshal
+	return j
 }
 
 // unlessBusy ends a job whose error needs a person.
@@ -334,16 +371,13 @@ func (r *Responder) proposeMerge(ctx context.Context, j jobs.Job) (commit, error
 	if err != nil {
 		return nil, err
 	}
-	round := s.round(b.At)
-	if round == nil || args.Branch >= len(round.Branches) || round.Branches[args.Branch].RequestURL != "" {
-		return nil, nil
+	if !s.unproposed(b.At, args.Branch) {
+		return r.proposeAgain(args, b.At), nil
 	}
+	round := s.round(b.At)
 	url, err := r.Scribe.Propose(ctx, round.Branches[args.Branch], b.Request.Title, b.Request.Body+s.before(b.At))
 	if err != nil {
 		return nil, unlessBusy(err)
-	}
-	if url == "" {
-		return nil, nil
 	}
 	r.Step("proposed")
 	return func(ctx context.Context, tx *store.Tx) error {
@@ -351,10 +385,13 @@ func (r *Responder) proposeMerge(ctx context.Context, j jobs.Job) (commit, error
 		if err != nil {
 			return err
 		}
-		round := s.round(b.At)
-		if round == nil || args.Branch >= len(round.Branches) || round.Branches[args.Branch].RequestURL != "" {
+		if err := nextRound(ctx, tx, args.Incident, b.At, proposeJob(args.Incident, args.Branch)); err != nil {
+			return err
+		}
+		if url == "" || !s.unproposed(b.At, args.Branch) {
 			return nil
 		}
+		round := s.round(b.At)
 		round.Branches[args.Branch].RequestURL = url
 		r.metrics.drafts.WithLabelValues("proposed").Inc()
 		if err := r.tellDrafts(ctx, tx, s, "drafts: merge request for "+round.Branches[args.Branch].Branch+": "+url); err != nil {
@@ -362,6 +399,27 @@ func (r *Responder) proposeMerge(ctx context.Context, j jobs.Job) (commit, error
 		}
 		return r.store(ctx, tx, &s)
 	}, nil
+}
+
+// unproposed reports whether a branch of a round waits for its merge request.
+func (s snapshot) unproposed(at time.Time, branch int) bool {
+	round := s.round(at)
+	return round != nil && branch < len(round.Branches) && round.Branches[branch].RequestURL == ""
+}
+
+// proposeAgain is for a branch that came while the job found none to propose.
+func (r *Responder) proposeAgain(args draftArgs, at time.Time) commit {
+	return func(ctx context.Context, tx *store.Tx) error {
+		s, err := r.loadIn(ctx, tx, args.Incident)
+		if err != nil {
+			return err
+		}
+		j := proposeJob(args.Incident, args.Branch)
+		if s.unproposed(at, args.Branch) {
+			return enqueue(ctx, tx, j)
+		}
+		return nextRound(ctx, tx, args.Incident, at, j)
+	}
 }
 
 // before names the branches of earlier rounds: what comes again replaces them.
