@@ -69,8 +69,11 @@ func (c *knowledgeGenerateCmd) Run(e *env) error {
 		return err
 	}
 	defer func() { _ = k.Close() }() // only read from
-	results, err := k.Operate(c.IDs, c.Link)
-	if err != nil {
+	results, err := k.Operate(e.ctx, c.IDs, c.Link)
+	switch {
+	case e.ctx.Err() != nil:
+		return err
+	case err != nil:
 		return usage(err)
 	}
 	out := generated{Files: []generatedFile{}, Left: []operate.Left{}}
@@ -86,7 +89,7 @@ func (c *knowledgeGenerateCmd) Run(e *env) error {
 			}
 		}
 	}
-	if err := c.deliver(e, results, &out); err != nil {
+	if err := c.deliver(e, kinds, results, &out); err != nil {
 		return err
 	}
 	if c.Output == "table" {
@@ -98,11 +101,11 @@ func (c *knowledgeGenerateCmd) Run(e *env) error {
 // verdict fails when nothing was made, or a file differs.
 func (c *knowledgeGenerateCmd) verdict(out generated) error {
 	switch {
-	case len(out.Files) == 0:
+	case !slices.ContainsFunc(out.Files, func(f generatedFile) bool { return f.Artefact != "" }):
 		return problem.Hinted(fmt.Errorf("nothing can be made: no document gives %s that is understood", c.wanted()),
 			"a section \"Monitoring & Observability\" with metrics by name and alerts such as \"`queue_depth` > 100 for 5m → page\" is read; see docs/knowledge.md")
 	case c.Check && slices.ContainsFunc(out.Files, func(f generatedFile) bool { return f.Written == app.WouldChange }):
-		return problem.Hinted(errors.New("files differ from what the documents say"), "write them again without --check")
+		return problem.Hinted(errors.New("files differ from what the documents say"), "write them again without --check, and delete those that no document makes")
 	}
 	return nil
 }
@@ -119,9 +122,9 @@ func (c *knowledgeGenerateCmd) wanted() string {
 	return "an alert"
 }
 
-func (c *knowledgeGenerateCmd) deliver(e *env, results []operate.Result, out *generated) error {
+func (c *knowledgeGenerateCmd) deliver(e *env, kinds []operate.Kind, results []operate.Result, out *generated) error {
 	if c.Out != "" {
-		if err := c.save(out); err != nil {
+		if err := c.save(out, kinds); err != nil {
 			return err
 		}
 		return c.report(e, out, func(p *page) { p.generated(c.Out, *out) })
@@ -142,17 +145,32 @@ func (c *knowledgeGenerateCmd) deliver(e *env, results []operate.Result, out *ge
 	return nil
 }
 
-func (c *knowledgeGenerateCmd) save(out *generated) error {
+// save writes the files, and adds those of earlier that no document makes any more:
+// of all documents, so not when some are named.
+func (c *knowledgeGenerateCmd) save(out *generated, kinds []operate.Kind) error {
 	var files []operate.File
 	for _, f := range out.Files {
 		files = append(files, f.File)
 	}
-	if len(files) == 0 {
+	if len(files) > 0 {
+		written, err := app.SaveGenerated(c.Out, files, c.Check)
+		for i, w := range written {
+			out.Files[i].Written = w
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(c.IDs) > 0 {
 		return nil
 	}
-	written, err := app.SaveGenerated(c.Out, files, c.Check)
-	for i, w := range written {
-		out.Files[i].Written = w
+	stale, err := app.StaleGenerated(c.Out, kinds, files)
+	for _, f := range stale {
+		w := app.Stale
+		if c.Check {
+			w = app.WouldChange
+		}
+		out.Files = append(out.Files, generatedFile{File: f, Written: w})
 	}
 	return err
 }

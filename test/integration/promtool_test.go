@@ -27,7 +27,7 @@ func TestGeneratedRulesPassPromtool(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = k.Close() }()
-			results, err := k.Operate(nil, "https://git.example.com/docs")
+			results, err := k.Operate(t.Context(), nil, "https://git.example.com/docs")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -208,10 +208,7 @@ func (w *bookWriter) write(taken map[string]bool) {
 
 // bookName makes the name of a runbook.
 func bookName(s string, taken map[string]bool) string {
-	name := stem(s)
-	if len(name) > 60 {
-		name = strings.Trim(name[:60], "-")
-	}
+	name := short(s, 60)
 	if name == "" {
 		name = "runbook"
 	}
@@ -531,4 +528,4 @@ func commented(text []byte, lines []string) ([]byte, error) {
 	return append([]byte(b.String()), text...), nil
 }
 
-func limited(s string) string { return s[:min(len(s), 3500)] }
+func limited(s string) string { return strings.ToValidUTF8(s[:min(len(s), 3500)], "") }

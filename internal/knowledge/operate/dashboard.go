@@ -159,9 +159,8 @@ const maxUID = 40
 // DashboardOf is a dashboard with a panel for each metric that the artefact names,
 // and one for each alert that asks something else.
 func DashboardOf(r Result) []byte {
-	uid := "holdfast-" + stem(r.ID)
 	d := dashboard{
-		UID: strings.Trim(uid[:min(len(uid), maxUID)], "-"), Title: strings.TrimSpace(r.ID + " " + shown(r.Title)),
+		UID: short("holdfast-"+r.ID, maxUID), Title: strings.TrimSpace(r.ID + " " + shown(r.Title)),
 		Description: fmt.Sprintf("%s from %s. Change the document and write it again.", Notice, shown(r.Place.String())),
 		Tags:        []string{"holdfast", stem(r.ID)}, Editable: true, GraphTooltip: 1, SchemaVersion: grafanaSchema, Version: 1, Refresh: "1m", Timezone: "utc",
 		Time:       timeRange{"now-6h", "now"},

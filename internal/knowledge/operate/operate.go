@@ -12,6 +12,7 @@ package operate
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -108,8 +109,8 @@ type Result struct {
 func (r Result) Empty() bool { return len(r.Rules) == 0 && len(r.Metrics) == 0 && len(r.Books) == 0 }
 
 // Generate reads what one artefact says. See Generator for many.
-func Generate(base *knowledge.Base, a knowledge.Artefact) Result {
-	return New(base, Options{}).Generate(a)
+func Generate(ctx context.Context, base *knowledge.Base, a knowledge.Artefact) Result {
+	return New(base, Options{}).Generate(ctx, a)
 }
 
 // Options say how documents are named in what is made of them.
@@ -146,12 +147,13 @@ func Speaks(a knowledge.Artefact) bool {
 	return false
 }
 
-// Generate reads what one artefact says.
-func (g *Generator) Generate(a knowledge.Artefact) Result {
+// Generate reads what one artefact says. When ctx ends, the rules that are not
+// proved yet have no unit test.
+func (g *Generator) Generate(ctx context.Context, a knowledge.Artefact) Result {
 	r := &reader{Result: Result{ID: a.ID, Title: a.Title, Place: Place{g.path(a.Repo, a.Path), max(a.Line, 1)}}, promQL: newPromQL()}
 	lines, steps := linesOf(a, func(file string) string { return g.path(a.Repo, cmp.Or(file, a.Path)) })
 	r.metrics(lines)
-	r.rules(lines, g.runbookOf(a, steps))
+	r.rules(ctx, lines, g.runbookOf(a, steps))
 	r.books(steps)
 	slices.SortStableFunc(r.Left, func(x, y Left) int {
 		return cmp.Or(strings.Compare(x.Path, y.Path), x.Line-y.Line)

@@ -2,11 +2,13 @@ package operate_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -36,7 +38,7 @@ func generate(t testing.TB, text string) operate.Result {
 	if !ok {
 		t.Fatal("the decision was not read")
 	}
-	return operate.Generate(base, a)
+	return operate.Generate(t.Context(), base, a)
 }
 
 const declared = "# ADR-001: Jobs\n\n**Status**: accepted\n\n## Monitoring & Observability\n\n**Metrics**:\n\n" +
@@ -257,7 +259,7 @@ func TestDocuments(t *testing.T) {
 			if err != nil || len(base.Artefacts()) != 1 {
 				t.Fatalf("%d artefacts, %v", len(base.Artefacts()), err)
 			}
-			r := operate.Generate(base, base.Artefacts()[0])
+			r := operate.Generate(t.Context(), base, base.Artefacts()[0])
 			checkFiles(t, r)
 			var b bytes.Buffer
 			for _, k := range operate.Kinds() {
@@ -285,7 +287,7 @@ func TestDocuments(t *testing.T) {
 			if diff := cmp.Diff(string(want), b.String()); diff != "" {
 				t.Errorf("(-want +got; -update rewrites)\n%s", diff)
 			}
-			again := operate.Generate(base, base.Artefacts()[0])
+			again := operate.Generate(t.Context(), base, base.Artefacts()[0])
 			for _, k := range operate.Kinds() {
 				if diff := cmp.Diff(r.Files(k), again.Files(k)); diff != "" {
 					t.Errorf("a second time it is different:\n%s", diff)
@@ -331,7 +333,7 @@ func FuzzLine(f *testing.F) {
 			return
 		}
 		for _, a := range base.Artefacts() {
-			r := operate.Generate(base, a)
+			r := operate.Generate(t.Context(), base, a)
 			for _, file := range r.Files(operate.Rules) {
 				if _, errs := rulefmt.Parse(file.Text, false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler)); len(errs) > 0 {
 					t.Errorf("%v\n%s", errs, file.Text)
@@ -365,11 +367,91 @@ func TestAnAmendmentIsNamedByItsOwnFile(t *testing.T) {
 	}
 	a, _ := base.Artefact("ADR-001")
 	var got []string
-	for _, u := range operate.Generate(base, a).Rules {
+	for _, u := range operate.Generate(t.Context(), base, a).Rules {
 		got = append(got, u.Place.String()+" "+u.Expr)
 	}
 	want := []string{"adr/ADR-001-x.md:5 queue_depth > 5", "adr/ADR-001-amendment-1.md:5 queue_age_seconds > 60"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestTwoArtefactsAreTwoFiles(t *testing.T) {
+	t.Parallel()
+	long := "a-decision-with-a-name-that-is-longer-than-a-dashboard-may-have-"
+	seen := map[string]string{}
+	for _, id := range []string{"ADR-数据库", "ADR-缓存", "ADR-ü", long + "one", long + "two"} {
+		r := operate.Generate(t.Context(), &knowledge.Base{}, knowledge.Artefact{ID: id, Kind: knowledge.ADR, Path: "x.md", Title: "Mails", Sections: []knowledge.Section{
+			{Heading: "Monitoring", Level: 2, Text: "`queue_depth` > 5 → page", TextLine: 3, Line: 2, Items: []int{3}, Spans: []knowledge.Code{{Text: "queue_depth", Line: 3}}},
+			{Heading: "Runbook", Level: 2, Text: "Check `queue_depth`", TextLine: 7, Line: 6, Items: []int{7}, Spans: []knowledge.Code{{Text: "queue_depth", Line: 7}}},
+		}})
+		for _, k := range operate.Kinds() {
+			files := r.Files(k)
+			if len(files) == 0 {
+				t.Errorf("%s: no %s: %+v", id, k, r.Left)
+			}
+			for _, f := range files {
+				if was, ok := seen[f.Path]; ok {
+					t.Errorf("%s and %s are both %s", was, id, f.Path)
+				}
+				seen[f.Path] = id
+				if k == operate.Dashboard {
+					var d struct {
+						UID string `json:"uid"`
+					}
+					if err := json.Unmarshal(f.Text, &d); err != nil {
+						t.Fatal(err)
+					}
+					if was, ok := seen[d.UID]; ok || !regexp.MustCompile(`^[a-z0-9-]{1,40}$`).MatchString(d.UID) {
+						t.Errorf("the dashboard of %s has the identifier %q; so has %q", id, d.UID, was)
+					}
+					seen[d.UID] = id
+				}
+			}
+		}
+	}
+}
+
+func TestARuleThatCostsTooMuchToProve(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"expr: max_over_time(queue_depth[12h:1s]) > 5":                                                      "no unit test: its subquery has 43200 steps",
+		"expr: max_over_time(queue_depth[1h:5m]) > 5":                                                       "",
+		"expr: queue_depth > 5\n  annotations:\n    summary: '{{ printf \"%.2f\" $value }}'":                "no unit test: its summary is a template with printf",
+		"expr: queue_depth > 5\n  labels:\n    team: '{{ range query \"up\" }}x{{ end }}'":                  "no unit test: its team is a template with range",
+		"expr: queue_depth > 5\n  annotations:\n    summary: '{{template \"x\"}}'":                          "no unit test: its summary is a template with template",
+		"expr: queue_depth > 5\n  annotations:\n    summary: 'the range is {{ $value }}, as printf has it'": "",
+	}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			r := generate(t, declared+"```yaml\n- alert: A\n  "+text+"\n```\n")
+			got := ""
+			for _, l := range r.Left {
+				if l.For == operate.RuleTests {
+					got = l.Why
+				}
+			}
+			if len(r.Rules) != 1 || got != want {
+				t.Errorf("%d rules, %q, want %q", len(r.Rules), got, want)
+			}
+		})
+	}
+}
+
+func TestLongTextIsCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"x", "xx"} { // one of them puts the cut into a character
+		r := generate(t, declared+"## Runbook\n\n### Mails wait\n\n"+first+strings.Repeat("é", 100)+"\n\n"+strings.Repeat(strings.Repeat("é", 110)+"\n\n", 20)+"1. Check `queue_depth`\n")
+		if len(r.Books) != 1 {
+			t.Fatalf("%d runbooks: %+v", len(r.Books), r.Left)
+		}
+		text := string(r.Books[0].Text)
+		if len(text) < 3500 {
+			t.Fatalf("the text is too short to be cut: %d bytes", len(text))
+		}
+		if !utf8.ValidString(text) || strings.Contains(text, "!!binary") || strings.Contains(text, "\ufffd") || strings.Contains(text, "\\x") {
+			t.Errorf("a character is cut:\n%s", text)
+		}
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"time"
 
@@ -53,21 +56,25 @@ const (
 	proofGuard = time.Minute
 	evaluation = time.Minute
 	proofLooks = 60 // evaluations of one case
+	maxSteps   = 2000
 )
 
 // prove makes the unit test of a rule, and evaluates it.
-func (u *Rule) prove(p promQL) {
+func (u *Rule) prove(ctx context.Context, p promQL) {
 	u.test = &unitTest{interval: 15 * time.Second}
-	if err := u.makeTest(p); err != nil {
+	if err := u.makeTest(ctx, p); err != nil {
 		u.test.cases = nil
 		u.test.why = "no unit test: " + err.Error()
 	}
 }
 
-func (u *Rule) makeTest(p promQL) error {
+func (u *Rule) makeTest(ctx context.Context, p promQL) error {
 	e := p.expr(u.Expr)
 	if e == nil {
 		return errors.New("the query does not parse")
+	}
+	if err := u.costs(e); err != nil {
+		return err
 	}
 	hold, err := model.ParseDuration(orZero(u.For))
 	if err != nil {
@@ -88,12 +95,57 @@ func (u *Rule) makeTest(p promQL) error {
 		if !fires {
 			c.name = "stays quiet"
 		}
-		if err := u.evaluate(e, time.Duration(hold), &c, fires); err != nil {
+		if err := u.evaluate(ctx, e, time.Duration(hold), &c, fires); err != nil {
 			return err
 		}
 		u.test.cases = append(u.test.cases, c)
 	}
 	return nil
+}
+
+// heavy are the words of templates that can take any time and memory.
+var heavy = regexp.MustCompile(`\{\{[^}]*\b(printf|range|template)\b`)
+
+// costs refuses what a document could give to keep the evaluation busy.
+func (u *Rule) costs(e parser.Expr) error {
+	if n := steps(e); n > maxSteps {
+		return fmt.Errorf("its subquery has %d steps", n)
+	}
+	if !u.given {
+		return nil
+	}
+	for _, texts := range []map[string]string{u.Labels, u.Annotations} {
+		for _, k := range slices.Sorted(maps.Keys(texts)) {
+			if m := heavy.FindStringSubmatch(texts[k]); m != nil {
+				return fmt.Errorf("its %s is a template with %s", k, m[1])
+			}
+		}
+	}
+	return nil
+}
+
+// steps are how often the innermost subquery of a query asks.
+func steps(e parser.Expr) (most int64) {
+	count := func(n parser.Node) int64 {
+		sub, ok := n.(*parser.SubqueryExpr)
+		if !ok {
+			return 1
+		}
+		step := sub.Step
+		if step <= 0 {
+			step = evaluation
+		}
+		return max(int64(sub.Range/step), 1)
+	}
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+		all := float64(count(n))
+		for _, above := range path {
+			all *= float64(count(above))
+		}
+		most = max(most, int64(min(all, math.MaxInt32)))
+		return nil
+	})
+	return most
 }
 
 // intervalFor is the distance of samples: close enough for the shortest window, and
@@ -121,8 +173,8 @@ func orZero(s string) string {
 
 // evaluate runs a rule over series, as Prometheus and promtool do, and keeps what
 // it alerts at the end, and nothing before it has held long enough.
-func (u *Rule) evaluate(e parser.Expr, hold time.Duration, c *testCase, fires bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), proofGuard)
+func (u *Rule) evaluate(ctx context.Context, e parser.Expr, hold time.Duration, c *testCase, fires bool) error {
+	ctx, cancel := context.WithTimeout(ctx, proofGuard)
 	defer cancel()
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples: maxSamples, Timeout: proofGuard, LookbackDelta: 5 * time.Minute, EnableAtModifier: true, EnableNegativeOffset: true,

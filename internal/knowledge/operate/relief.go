@@ -68,7 +68,7 @@ func (w *bookWriter) relief(l line) {
 		w.todo = append(w.todo, fmt.Sprintf("%s: %s\n  when is false: no fact decides when it helps", shown(l.place.String()), shown(l.text)))
 		w.left(Runbook, l, "no fact decides when it helps: when is false", "")
 	}
-	name := stem(shown(do))
+	name := strings.Trim(notASCII.ReplaceAllString(stem(shown(do)), "-"), "-")
 	name = strings.Trim(name[:min(len(name), 48)], "-")
 	for i := 2; name == "" || slices.ContainsFunc(w.book.Remediations, func(m runbook.Remediation) bool { return m.Name == name }); i++ {
 		name = fmt.Sprintf("remedy-%d", i)

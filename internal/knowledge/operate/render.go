@@ -2,6 +2,8 @@ package operate
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"regexp"
@@ -26,39 +28,64 @@ type File struct {
 // Notice stands in every generated file, so that it is known again.
 const Notice = "Written by 'holdfast knowledge generate'"
 
+// Dir is the folder for files of a kind.
+func Dir(k Kind) string {
+	switch k {
+	case Rules, RuleTests:
+		return string(k)
+	}
+	return string(k) + "s"
+}
+
 // Files makes the files of a kind, a file an artefact and, for runbooks, a file an
 // issue.
 func (r Result) Files(k Kind) []File {
-	one := func(dir, ext string, text []byte) []File {
-		return []File{{Kind: k, Path: dir + "/" + stem(r.ID) + ext, Artefact: r.ID, Text: text}}
+	one := func(ext string, text []byte) []File {
+		return []File{{Kind: k, Path: Dir(k) + "/" + stem(r.ID) + ext, Artefact: r.ID, Text: text}}
 	}
 	switch k {
 	case Rules:
 		if len(r.Rules) > 0 {
-			return one("rules", ".yaml", RulesOf(r))
+			return one(".yaml", RulesOf(r))
 		}
 	case RuleTests:
 		if slices.ContainsFunc(r.Rules, func(u Rule) bool { return len(u.test.cases) > 0 }) {
-			return one("rule-tests", ".yaml", TestsOf("../rules/"+stem(r.ID)+".yaml", r))
+			return one(".yaml", TestsOf("../rules/"+stem(r.ID)+".yaml", r))
 		}
 	case Dashboard:
 		if len(r.Metrics) > 0 || len(r.Rules) > 0 {
-			return one("dashboards", ".json", DashboardOf(r))
+			return one(".json", DashboardOf(r))
 		}
 	case Runbook:
 		var out []File
 		for _, b := range r.Books {
-			out = append(out, File{Kind: k, Path: "runbooks/" + b.Name + ".yaml", Artefact: r.ID, Text: b.Text})
+			out = append(out, File{Kind: k, Path: Dir(k) + "/" + b.Name + ".yaml", Artefact: r.ID, Text: b.Text})
 		}
 		return out
 	}
 	return nil
 }
 
-var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
+var (
+	notInName = regexp.MustCompile(`[^\pL\pN-]+`)
+	notASCII  = regexp.MustCompile(`[^a-z0-9-]+`)
+)
 
+// stem is a text as the name of a file: letters and digits of any language.
 func stem(id string) string {
 	return strings.Trim(notInName.ReplaceAllString(strings.ToLower(id), "-"), "-")
+}
+
+// short is a text as an identifier of at most n bytes in a-z, 0-9 and "-". What it
+// loses of the text it has in a hash, so that another text is another identifier.
+func short(text string, n int) string {
+	whole := stem(text)
+	out := strings.Trim(notASCII.ReplaceAllString(whole, "-"), "-")
+	if out == whole && len(out) <= n {
+		return out
+	}
+	sum := sha256.Sum256([]byte(whole))
+	return strings.Trim(strings.TrimRight(out[:min(len(out), n-9)], "-")+"-"+hex.EncodeToString(sum[:4]), "-")
 }
 
 func (u Rule) labels() map[string]string {

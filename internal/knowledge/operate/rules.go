@@ -2,6 +2,7 @@ package operate
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,7 +17,7 @@ import (
 const maxRules = 100
 
 // rules makes rules of the lines.
-func (r *reader) rules(lines []line, runbook string) {
+func (r *reader) rules(ctx context.Context, lines []line, runbook string) {
 	r.names = map[string]bool{}
 	for _, l := range lines {
 		switch {
@@ -36,7 +37,7 @@ func (r *reader) rules(lines []line, runbook string) {
 	}
 	for i := range r.Rules {
 		r.Rules[i].artefact, r.Rules[i].Runbook = r.ID, runbook
-		r.Rules[i].prove(r.promQL)
+		r.Rules[i].prove(ctx, r.promQL)
 		if why := r.Rules[i].test.why; why != "" {
 			r.left(RuleTests, line{text: r.Rules[i].Text, place: r.Rules[i].Place}, why, r.Rules[i].Expr)
 		}
