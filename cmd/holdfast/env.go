@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -17,6 +18,7 @@ type env struct {
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) (string, bool)
+	now    func() time.Time
 }
 
 // Exit codes: 0 ok, 1 failed, 2 bad input, 3 waiting for a human.

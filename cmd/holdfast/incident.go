@@ -83,7 +83,7 @@ func (c *incidentListCmd) Run(e *env, root *incidentCmd) error {
 	if c.Environment != "" {
 		q.Set("environment", c.Environment)
 	}
-	now := time.Now()
+	now := e.now()
 	if c.Since > 0 {
 		q.Set("since", now.Add(-c.Since).UTC().Format(time.RFC3339))
 	}
@@ -124,7 +124,7 @@ func (c *incidentShowCmd) Run(e *env, root *incidentCmd) error {
 	if err != nil {
 		return err
 	}
-	return c.print(e, raw, func(p *page) { p.incident(&v, time.Now()) })
+	return c.print(e, raw, func(p *page) { p.incident(&v, e.now()) })
 }
 
 type incidentDeclareCmd struct {
