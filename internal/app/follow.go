@@ -163,17 +163,22 @@ func (l *library) onto(ctx context.Context, top string) (*gitbranch.Onto, error)
 		if !ok || commit == "" || at != realPath(top) {
 			continue
 		}
-		objects, err := l.follow.git.Objects(ctx, at)
-		if err != nil {
-			return nil, fmt.Errorf("what was fetched for %s: %w", top, err)
-		}
-		branches, err := l.follow.git.FetchedBranches(ctx, at, DraftBranches)
-		if err != nil {
-			return nil, fmt.Errorf("branches that were fetched for %s: %w", top, err)
-		}
-		return &gitbranch.Onto{Commit: commit, Objects: objects, Branches: branches}, nil
+		return l.follow.onto(ctx, at, commit)
 	}
 	return nil, nil
+}
+
+// onto is a commit that was fetched for a clone.
+func (f *follower) onto(ctx context.Context, top, commit string) (*gitbranch.Onto, error) {
+	objects, err := f.git.Objects(ctx, top)
+	if err != nil {
+		return nil, fmt.Errorf("what was fetched for %s: %w", top, err)
+	}
+	branches, err := f.git.FetchedBranches(ctx, top, DraftBranches)
+	if err != nil {
+		return nil, fmt.Errorf("branches that were fetched for %s: %w", top, err)
+	}
+	return &gitbranch.Onto{Commit: commit, Objects: objects, Branches: branches}, nil
 }
 
 // pushed has the repositories fetched that a forge tells of: those whose project or

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/draft"
 	"github.com/holdfast-sre/holdfast/internal/source/git"
 )
 
@@ -242,6 +243,53 @@ func TestTheFoldersAreReadForAllWhoAsk(t *testing.T) {
 		if _, ok := base.Artefact("ADR-024"); !ok {
 			t.Error("a folder is gone because somebody who asked for it is")
 		}
+	}
+}
+
+// TestDraftsForAFollowedCloneOfRunbooks stand on what was fetched, as they were made.
+func TestDraftsForAFollowedCloneOfRunbooks(t *testing.T) {
+	t.Parallel()
+	h, remote := followedHouse(t)
+	write(t, filepath.Join(h.clone, "runbooks", "pool.yaml"), "one\n")
+	h.git("add", "-A")
+	h.git("commit", "-q", "-m", "runbook")
+	h.git("push", "-q", "origin", "main")
+	commit := h.push(remote, "runbooks/pool.yaml", "two\n")
+	s := &scribe{library: h.fetchedLibrary(t.TempDir()), to: config.DraftsBranch, runbooks: filepath.Join(h.clone, "runbooks")}
+	files := []draft.File{{Repo: filepath.ToSlash(s.runbooks), Path: "pool.yaml", Old: []byte("two\n"), New: []byte("two\nthree\n")}}
+	out, notes, err := s.Branch(t.Context(), "INC-2026-0001", files, "drafts\n", time.Now())
+	if err != nil || len(out) != 1 || len(notes) != 0 {
+		t.Fatalf("%+v, %q, %v", out, notes, err)
+	}
+	if got := h.git("rev-parse", out[0].Branch+"^"); got != commit {
+		t.Errorf("the draft stands on %s, want %s", got, commit)
+	}
+}
+
+// TestOneCloneThatFailsIsANote: the branches of the others are told, and what is in no
+// folder goes nowhere.
+func TestOneCloneThatFailsIsANote(t *testing.T) {
+	t.Parallel()
+	a, b := newHouse(t), newHouse(t)
+	docs := func(h house) string { return filepath.Join(h.clone, "docs") }
+	s := &scribe{library: newTestLibrary(t, "", docs(a), docs(b)), to: config.DraftsBranch}
+	names := folderNames(s.library.dirs)
+	good := draft.File{Repo: names[0], Path: "FIX-004.md", New: []byte("# FIX-004\n")}
+	bad := draft.File{Repo: names[1], Path: "FIX-005.md", Old: []byte("gone\n"), New: []byte("# FIX-005\n")}
+	lost := draft.File{Repo: "elsewhere", Path: "FIX-006.md", New: []byte("# FIX-006\n")}
+	out, notes, err := s.Branch(t.Context(), "INC-2026-0001", []draft.File{bad, good, lost}, "drafts\n", time.Now())
+	if err != nil || len(out) != 1 || out[0].Repository != realPath(a.clone) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if all := strings.Join(notes, "\n"); len(notes) != 2 || !strings.Contains(all, `"elsewhere" is in no git clone`) ||
+		!strings.Contains(all, "no branch in "+realPath(b.clone)+": ") || !strings.Contains(all, "docs/FIX-005.md is not in the last commit") {
+		t.Errorf("notes %q", notes)
+	}
+	if _, _, err = s.Branch(t.Context(), "INC-2026-0002", []draft.File{bad}, "drafts\n", time.Now()); err == nil {
+		t.Error("no branch at all is no error")
+	}
+	if changes, without := inClones(map[string]string{}, []draft.File{lost, lost}); len(changes) != 0 || len(without) != 1 {
+		t.Errorf("a folder that nobody knows: %v, %q", changes, without)
 	}
 }
 

@@ -35,7 +35,8 @@ const DraftBranches = "holdfast/"
 // of earlier drafts are not given again.
 func (k *Knowledge) Draft(ctx context.Context, rec document.Record, opts draft.Options) (draft.Drafts, error) {
 	opts.Home = k.folders[0].Name
-	notes := taken(ctx, slices.Sorted(maps.Values(k.Dirs)), k.scheme, "", checkedOut, &opts)
+	all := slices.Sorted(maps.Values(shelfAt(k.runbooks()).among(maps.Clone(k.Dirs))))
+	notes := taken(ctx, all, k.scheme, "", checkedOut, &opts)
 	k.shelf = newShelf(k.runbooks(), openDir, k.folders, k.scheme)
 	opts.Books = k.shelf.books
 	d, err := draft.Write(k.Base, k.shelf.reading(k.document), rec, opts)
@@ -103,7 +104,7 @@ func (k *Knowledge) BranchDrafts(ctx context.Context, files []draft.File, branch
 
 // Clones are those that drafts belong to.
 func (k *Knowledge) Clones(files []draft.File) []string {
-	changes, _ := inClones(k.Dirs, files)
+	changes, _ := inClones(k.shelf.among(maps.Clone(k.Dirs)), files)
 	return slices.Sorted(maps.Keys(changes))
 }
 

@@ -48,7 +48,8 @@ func (s *scribe) Draft(ctx context.Context, rec document.Record, o draft.Options
 	}
 	dirs := s.library.named()
 	o.Home = folderNames(s.library.dirs)[0]
-	notes := taken(ctx, slices.Sorted(maps.Values(dirs)), s.scheme, branchOf(rec.Incident.ID), s.library.onto, &o)
+	all := slices.Sorted(maps.Values(shelfAt(s.runbooks).among(dirs)))
+	notes := taken(ctx, all, s.scheme, branchOf(rec.Incident.ID), s.onto, &o)
 	open := func(dir string) (opened, error) { return s.library.follow.open(ctx, dir) }
 	folders, done, err := openFolders(s.library.dirs, open)
 	defer done()
@@ -80,19 +81,46 @@ func (s *scribe) Branch(ctx context.Context, incidentID string, files []draft.Fi
 	for _, dir := range without {
 		notes = append(notes, dir+" is in no git clone: its documents are not on a branch")
 	}
+	var failed []string
 	for _, top := range slices.Sorted(maps.Keys(changes)) {
-		onto, err := s.library.onto(ctx, top)
-		if err != nil {
-			return out, notes, err
+		b, e := s.branch(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top]})
+		switch {
+		case ctx.Err() != nil || errors.Is(e, respond.ErrBusy) || errors.Is(e, context.DeadlineExceeded):
+			return nil, nil, e
+		case e != nil:
+			err = errors.Join(err, e)
+			failed = append(failed, fmt.Sprintf("no branch in %s: %v", top, e))
+		default:
+			out = append(out, b)
 		}
-		b, err := firstFree(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top], Onto: onto})
-		if err != nil {
-			return out, notes, err
-		}
-		out = append(out, b)
 	}
 	s.library.Changed()
-	return out, notes, nil
+	if len(out) == 0 {
+		return nil, notes, err
+	}
+	return out, append(notes, failed...), nil
+}
+
+// branch puts drafts on a branch of one clone.
+func (s *scribe) branch(ctx context.Context, top string, c gitbranch.Commit) (b incident.DraftBranch, err error) {
+	if c.Onto, err = s.onto(ctx, top); err != nil {
+		return b, err
+	}
+	return firstFree(ctx, top, c)
+}
+
+// onto is the commit on which drafts for a clone are written, also for one that
+// holds the configuration's runbooks and no knowledge folder.
+func (s *scribe) onto(ctx context.Context, top string) (*gitbranch.Onto, error) {
+	on, err := s.library.onto(ctx, top)
+	if on != nil || err != nil || s.runbooks == "" {
+		return on, err
+	}
+	commit, at, _ := s.library.follow.commit(ctx, s.runbooks)
+	if commit == "" || at != realPath(top) {
+		return nil, nil
+	}
+	return s.library.follow.onto(ctx, at, commit)
 }
 
 func firstFree(ctx context.Context, clone string, c gitbranch.Commit) (incident.DraftBranch, error) {
@@ -117,8 +145,12 @@ func firstFree(ctx context.Context, clone string, c gitbranch.Commit) (incident.
 func inClones(dirs map[string]string, files []draft.File) (changes map[string][]gitbranch.Change, without []string) {
 	changes = map[string][]gitbranch.Change{}
 	for _, f := range files {
-		dir := dirs[f.Repo]
+		dir, known := dirs[f.Repo]
+		if !known { // "" would be the folder in which the process runs
+			dir = fmt.Sprintf("knowledge folder %q", f.Repo)
+		}
 		top, inside, ok := git.Top(dir)
+		ok = ok && known
 		if !ok {
 			if !slices.Contains(without, dir) {
 				without = append(without, dir)
@@ -176,6 +208,11 @@ func taken(ctx context.Context, dirs []string, s knowledge.Scheme, own string, o
 		}
 		for _, texts := range byBranch {
 			o.Taken = append(o.Taken, idsOf(slices.Collect(maps.Keys(texts)))...)
+			for p := range texts {
+				if ext := path.Ext(p); ext == ".yaml" || ext == ".yml" { // a runbook is named as its file
+					o.Taken = append(o.Taken, strings.TrimSuffix(path.Base(p), ext))
+				}
+			}
 			base := knowledge.Texts(s, texts)
 			for _, a := range base.Artefacts() {
 				o.Taken = append(o.Taken, a.ID)

@@ -235,6 +235,31 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestARepositoryOfRunbooksIsUsed by nothing else.
+func TestARepositoryOfRunbooksIsUsed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, d := range []string{"books/runbooks", "lost"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil { //nolint:gosec // no secret in it
+			t.Fatal(err)
+		}
+	}
+	f, err := Open(write(t, dir, FileName, "runbooks: books/runbooks\nrepositories: [{path: books}, {path: lost}]\n"), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range f.Warnings {
+		if strings.Contains(p.What, "is not used") {
+			got = append(got, strings.ReplaceAll(p.What, dir+"/", ""))
+		}
+	}
+	want := []string{"repository lost is not used: no knowledge folder and no runbooks lie in it, and no service names it"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	for _, name := range []string{"starter/holdfast.yaml"} {
 		data, err := starter.ReadFile(name)

@@ -126,14 +126,18 @@ func (f *Folder) warnRepositories(add func(what, hint string)) {
 			add(fmt.Sprintf("the token of %s travels unencrypted to %s", r.Forge.Project, r.Forge.URL), "use https")
 		}
 		if !f.usesRepository(r.Path) {
-			add(fmt.Sprintf("repository %s is not used: no knowledge folder lies in it and no service names it", r.Path), "name the clone itself, as knowledge: or the catalog does")
+			add(fmt.Sprintf("repository %s is not used: no knowledge folder and no runbooks lie in it, and no service names it", r.Path), "name the clone itself, as knowledge: or the catalog does")
 		}
 	}
 }
 
 func (f *Folder) usesRepository(path string) bool {
 	top := resolved(path)
-	for _, k := range f.Config.Knowledge {
+	folders := slices.Clone(f.Config.Knowledge)
+	if f.Config.Runbooks != "" {
+		folders = append(folders, f.Config.Runbooks)
+	}
+	for _, k := range folders {
 		if rel, err := filepath.Rel(top, resolved(k)); err == nil && (rel == "." || filepath.IsLocal(rel)) {
 			return true
 		}

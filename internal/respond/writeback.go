@@ -28,8 +28,9 @@ type Scribe interface {
 	Draft(ctx context.Context, rec document.Record, o draft.Options) (draft.Drafts, error)
 	// Branch puts documents on a new branch of each clone that they belong to, as
 	// one commit with the given message and time. Asked again for the same, it
-	// returns what it wrote. Documents that are in no clone are told in notes. An
-	// error that wraps ErrBusy may pass; any other needs a person.
+	// returns what it wrote. Documents that are in no clone, or in one that can't be
+	// written to while another was, are told in notes. An error that wraps ErrBusy
+	// may pass; any other needs a person.
 	Branch(ctx context.Context, incidentID string, files []draft.File, message string, at time.Time) (out []incident.DraftBranch, notes []string, err error)
 	// Propose asks for a branch to be merged, once however often it is called, and
 	// returns where; empty when nothing is configured for the clone. Errors are as
@@ -161,8 +162,18 @@ func (r *Responder) draft(ctx context.Context, j jobs.Job) (commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("drafts of %s: %w", s.inc.ID, err)
 	}
+	d.Notes = r.redactedNotes(d.Notes)
 	r.Step("drafted")
 	return r.storeDrafts(args.Incident, *s.inc.ResolvedAt, d, others), nil
+}
+
+// redactedNotes are notes that may repeat what git or a remote said.
+func (r *Responder) redactedNotes(notes []string) []string {
+	out := slices.Clone(notes)
+	for i, n := range out {
+		out[i] = r.Redactor.String(n)
+	}
+	return out
 }
 
 // draftAgain is for a resolution that came while a job found nothing to do.
@@ -254,6 +265,7 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 	if err != nil {
 		return nil, unlessBusy(err)
 	}
+	notes = r.redactedNotes(notes)
 	r.Step("branched")
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, args.Incident)

@@ -80,7 +80,10 @@ func (w *writer) planBook() (plan, bool) {
 	}
 	last := w.opts.Books[len(w.opts.Books)-1]
 	name := slug(w.title(), "-")
-	for n := 2; slices.ContainsFunc(w.opts.Books, func(b Book) bool { return b.Name == name }); n++ {
+	used := func() bool {
+		return slices.Contains(w.opts.Taken, name) || slices.ContainsFunc(w.opts.Books, func(b Book) bool { return b.Name == name })
+	}
+	for n := 2; used(); n++ {
 		name = slug(w.title(), "-") + "-" + strconv.Itoa(n)
 	}
 	p := plan{id: name, title: w.title(), repo: last.Repo, path: path.Join(path.Dir(last.Path), name+path.Ext(last.Path)), book: &Book{}}

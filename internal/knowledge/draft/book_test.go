@@ -151,6 +151,26 @@ func TestANewRunbookIsOneTheLoaderTakes(t *testing.T) {
 	}
 }
 
+// TestNamesThatWaitAreTaken: two incidents of one cause write no file twice.
+func TestNamesThatWaitAreTaken(t *testing.T) {
+	t.Parallel()
+	other := strings.NewReplacer("mailer", "other", "connection_pool", "disk").Replace(mailerBook)
+	w := method()
+	w["docs/playbooks/playbook-late-mail.md"] = "# Late mail\n\n## Symptoms\n\nLate.\n"
+	books := []draft.Book{book(t, "ops/runbooks/other.yaml", other)}
+	first := w.write(t, measured(t), draft.Options{Books: books})
+	for kind, want := range map[draft.Kind]string{
+		draft.Runbook:  "ops/runbooks/exhausted-connection-pool-in-mailer-2.yaml",
+		draft.Playbook: "docs/playbooks/playbook-exhausted-connection-pool-2.md",
+	} {
+		was := file(t, first, kind)
+		is := file(t, w.write(t, measured(t), draft.Options{Books: books, Taken: []string{was.ID}}), kind)
+		if is.ID == was.ID || is.Path != want {
+			t.Errorf("%s %s after %s %s, want %s", is.ID, is.Path, was.ID, was.Path, want)
+		}
+	}
+}
+
 // TestWithoutMeasurementsADocument: a runbook that could ask nothing is one for
 // people.
 func TestWithoutMeasurementsADocument(t *testing.T) {

@@ -138,9 +138,12 @@ func (w *writer) identify(k Kind, p *plan, last knowledge.Artefact, n fileName) 
 			p.style.titling, p.style.lead = withID, ""
 		}
 	case m == nil: // named by words
-		p.id = w.wordID(prefix, p.title)
 		p.title = strings.TrimSpace(p.title)
-		p.number = ""
+		title := p.title
+		for n := 2; w.takenID(wordID(prefix, p.title)); n++ { // the file is named by the title too
+			p.title = fmt.Sprintf("%s (%d)", title, n)
+		}
+		p.id, p.number = wordID(prefix, p.title), ""
 	default:
 		p.number = w.next(m[1], cmp.Or(n.digits, len(m[2])))
 		p.id = m[1] + p.number
@@ -151,8 +154,13 @@ func (w *writer) identify(k Kind, p *plan, last knowledge.Artefact, n fileName) 
 }
 
 // wordID is the ID that a file name without a number makes.
-func (w *writer) wordID(prefix, title string) string {
+func wordID(prefix, title string) string {
 	return prefix + "-" + strings.ToUpper(slug(title, "-"))
+}
+
+// takenID reports whether an ID waits on a branch.
+func (w *writer) takenID(id string) bool {
+	return slices.ContainsFunc(w.opts.Taken, func(t string) bool { return strings.EqualFold(t, id) })
 }
 
 // next is the number after the highest of an existing document, without those
