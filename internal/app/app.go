@@ -97,7 +97,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if a.library = newLibrary(cfg, o.Cache, o.Log); a.library != nil {
 		a.library.follow = a.follower
 		a.onClose("library", a.library.Close)
-		a.reading = newReadingRoom(a.library, red.String)
+		a.reading = newReadingRoom(a.library, red)
 		a.onClose("reading room", a.reading.Close)
 	}
 	exec, err := executors(cfg.Actions)

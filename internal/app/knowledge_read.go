@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/knowledge/lint"
 	"github.com/holdfast-sre/holdfast/internal/outside"
 	"github.com/holdfast-sre/holdfast/internal/problem"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
 
@@ -34,9 +35,9 @@ type readingRoom struct {
 	stop  context.CancelFunc
 }
 
-// newReadingRoom returns a readingRoom whose texts hide takes secrets out of. Close it.
-func newReadingRoom(l *library, hide func(string) string) *readingRoom {
-	s := &readingRoom{library: l, hide: hide}
+// newReadingRoom returns a readingRoom whose texts red takes secrets out of. Close it.
+func newReadingRoom(l *library, red *redact.Redactor) *readingRoom {
+	s := &readingRoom{library: l, hide: red.Text} // examples in documents are often JSON
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
@@ -133,9 +134,15 @@ func (s *readingRoom) Search(ctx context.Context, query string, limit, offset in
 		for _, sp := range h.Snippet {
 			hit.Snippet = append(hit.Snippet, browse.Span{Text: sp.Text, Match: sp.Match})
 		}
-		out.Hits = append(out.Hits, repo.Found(hit, h.Section.Anchor))
+		out.Hits = append(out.Hits, repo.Found(hit, h.Section.Line, h.Section.Anchor, indexedText))
 	}
 	return out, nil
+}
+
+// indexedText is what snippets are cut out of.
+func indexedText(s knowledge.Section) string {
+	text, _ := wholeText(s)
+	return text
 }
 
 // search asks the index, once more when it was found damaged and made anew.
@@ -168,11 +175,27 @@ type checkup struct {
 	of     *knowledge.Base
 	done   chan struct{}
 	report lint.Report // once done
-	err    error
+	err    error       // why it is not complete
+	ended  time.Time
 }
 
-// checkWait is how long a page waits for a check that runs.
-const checkWait = 150 * time.Millisecond
+// failed reports whether the check is done and did not succeed, long enough ago to
+// try again.
+func (c *checkup) failed() bool {
+	select {
+	case <-c.done:
+		return c.err != nil && time.Since(c.ended) > checkAgain
+	default:
+		return false
+	}
+}
+
+// checkWait is how long a page waits for a check that runs, and checkAgain how long
+// one that failed stands.
+const (
+	checkWait  = 150 * time.Millisecond
+	checkAgain = time.Minute
+)
 
 // problems are what the check says of an artefact, and what could not be read of
 // its files. unchecked says that the check is not done yet.
@@ -198,19 +221,24 @@ func (s *readingRoom) problems(ctx context.Context, base *knowledge.Base, id str
 			})
 		}
 	}
+	if c.err != nil {
+		out = append(out, browse.Problem{
+			Severity: string(lint.Warning), What: "The check of the knowledge repository failed, so problems may be missing here.", Fix: "Look into the server's log for the reason; the check is tried again after a minute.",
+		})
+	}
 	rank := []string{string(lint.Error), string(lint.Warning), string(lint.Note)}
 	slices.SortStableFunc(out, func(a, b browse.Problem) int {
 		return cmp.Compare(slices.Index(rank, a.Severity), slices.Index(rank, b.Severity))
 	})
-	return out, c.err != nil
+	return out, false
 }
 
 // checked returns the check of base, or nothing when it is not done soon. Each Base
-// is checked once.
+// is checked once, unless that failed.
 func (s *readingRoom) checked(ctx context.Context, base *knowledge.Base) *checkup {
 	s.mu.Lock()
 	c := s.check
-	if !s.ended && (c == nil || c.of != base) {
+	if !s.ended && (c == nil || c.of != base || c.failed()) {
 		c = &checkup{of: base, done: make(chan struct{})}
 		s.check = c
 		s.work.Go(func() { s.run(c) })
@@ -236,15 +264,17 @@ func (s *readingRoom) run(c *checkup) {
 	l := s.library
 	folders, done, err := openFolders(l.dirs, func(dir string) (opened, error) { return l.follow.again(s.ctx, dir, l.commitOf(dir)) })
 	defer done()
-	if err != nil && len(folders) == 0 {
-		c.err = err
-		return
+	if len(folders) > 0 {
+		var all []lint.Folder
+		for _, f := range folders {
+			all = append(all, lint.Folder{Folder: f, Prefix: f.Name})
+		}
+		var e error
+		c.report, e = lint.Run(s.ctx, c.of, all, lint.Options{})
+		err = errors.Join(err, e)
 	}
-	var all []lint.Folder
-	for _, f := range folders {
-		all = append(all, lint.Folder{Folder: f, Prefix: f.Name})
-	}
-	if c.report, c.err = lint.Run(s.ctx, c.of, all, lint.Options{}); c.err != nil && s.ctx.Err() == nil {
-		l.log.WarnContext(s.ctx, "knowledge repository can't be checked", "error", c.err)
+	c.err, c.ended = err, time.Now()
+	if err != nil && s.ctx.Err() == nil {
+		l.log.WarnContext(s.ctx, "knowledge repository can't be checked", "error", err)
 	}
 }

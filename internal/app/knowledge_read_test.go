@@ -1,7 +1,10 @@
 package app
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +19,7 @@ import (
 
 func newTestReadingRoom(t *testing.T, dirs ...string) *readingRoom {
 	t.Helper()
-	s := newReadingRoom(newTestLibrary(t, t.TempDir(), dirs...), func(text string) string { return strings.ReplaceAll(text, "hunter22", "[secret]") })
+	s := newReadingRoom(newTestLibrary(t, t.TempDir(), dirs...), nil)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -99,5 +102,91 @@ func TestReadingRoomSaysWhatIsNotThere(t *testing.T) {
 	a, err := s.Artefact(t.Context(), "ADR-1", 0)
 	if err != nil || len(a.Documents) != 1 || len(a.Documents[0].Notes) != 1 {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// What JSON in a document names as secret is, whatever the form of its value.
+func TestReadingRoomHidesSecretsInExamples(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "docs")
+	write(t, filepath.Join(dir, "ADR-1.md"), "# ADR-1: Pool\n\n```json\n{\"password\": [\"hunter22\"], \"db_password\": {\"value\": \"hunter23\"}, \"zebra\": 1}\n```\n")
+	s := newTestReadingRoom(t, dir)
+	a, err := s.Artefact(t.Context(), "ADR-1", 0)
+	if err != nil || len(a.Documents) != 1 || len(a.Documents[0].Sections) != 1 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if html := string(a.Documents[0].Sections[0].HTML); strings.Contains(html, "hunter2") || !strings.Contains(html, "zebra") {
+		t.Errorf("text %s", html)
+	}
+}
+
+// A snippet gives no secret away, wherever it is cut, and is shown where none stands.
+func TestSnippetsHideSecrets(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "docs")
+	for n := range 30 {
+		write(t, filepath.Join(dir, fmt.Sprintf("RUNBOOK-%03d.md", n+1)), "# RUNBOOK: X\n\n## Login with password: hunter2secret\n\n"+
+			strings.Repeat("lorem ipsum ", 30)+"the password: hunter2secret is good for "+strings.Repeat("a ", n)+"zebra and then more\n\n"+strings.Repeat("dolor sit ", 60)+"okapi\n")
+	}
+	s := newTestReadingRoom(t, dir)
+	hits, err := s.Search(t.Context(), "zebra", 50, 0)
+	if err != nil || len(hits.Hits) != 30 {
+		t.Fatalf("%d hits, %v", len(hits.Hits), err)
+	}
+	for _, h := range hits.Hits {
+		if text := fmt.Sprintf("%+v", h); strings.Contains(text, "hunter2secret") || !strings.HasSuffix(h.Address, "#s-line-3") {
+			t.Error(text)
+		}
+	}
+	hits, err = s.Search(t.Context(), "okapi", 1, 0)
+	if err != nil || len(hits.Hits) != 1 || !strings.Contains(fmt.Sprint(hits.Hits[0].Snippet), "dolor") {
+		t.Errorf("far from the secret: %+v, %v", hits.Hits, err)
+	}
+}
+
+// A check that failed says so, is in the log, keeps what it found, and is made anew
+// when it is old.
+func TestAFailedCheckIsSaid(t *testing.T) {
+	t.Parallel()
+	one, two := filepath.Join(t.TempDir(), "docs"), filepath.Join(t.TempDir(), "more")
+	write(t, filepath.Join(one, "ADR-1.md"), "# ADR-1: Pool\n\nSee ADR-77.\n")
+	write(t, filepath.Join(two, "ADR-2.md"), "# ADR-2: Other\n")
+	s := newTestReadingRoom(t, one, two)
+	var log bytes.Buffer
+	s.library.log = slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := s.Repository(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(two, two+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	problems := func() (out []string) {
+		t.Helper()
+		a, err := s.Artefact(t.Context(), "ADR-1", 0)
+		s.work.Wait()
+		if err == nil {
+			a, err = s.Artefact(t.Context(), "ADR-1", 0)
+		}
+		if err != nil || a.Unchecked {
+			t.Errorf("unchecked %t, %v", a.Unchecked, err)
+		}
+		for _, p := range a.Problems {
+			out = append(out, p.What)
+		}
+		return out
+	}
+	const failed = "check of the knowledge repository failed"
+	if text := strings.Join(problems(), "\n"); !strings.Contains(text, failed) || !strings.Contains(text, "ADR-77") {
+		t.Errorf("problems:\n%s", text)
+	}
+	if n := strings.Count(log.String(), "can't be checked"); n != 1 {
+		t.Errorf("%d lines in the log: %s", n, log.String())
+	}
+	if err := os.Rename(two+"-gone", two); err != nil {
+		t.Fatal(err)
+	}
+	s.check.ended = s.check.ended.Add(-2 * checkAgain)
+	if text := strings.Join(problems(), "\n"); strings.Contains(text, failed) || !strings.Contains(text, "ADR-77") {
+		t.Errorf("problems after a minute:\n%s", text)
 	}
 }

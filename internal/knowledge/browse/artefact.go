@@ -103,18 +103,28 @@ func (r *Repository) relation(id string, l knowledge.Link) Relation {
 // meant is the section or story that a link means, by number, and its page.
 func (r *Repository) meant(to knowledge.Artefact, l knowledge.Link) (section, address string) {
 	if s, ok := to.Section(l.Section); ok {
-		return s.Number, Address(to.ID, s.Anchor)
+		return s.Number, r.sectionAddress(to, s)
 	}
 	if s, ok := to.Story(l.Story); ok {
 		return l.Section, LineAddress(to.ID, s.Line)
 	}
 	if s, ok := to.At(l.Anchor); ok {
 		if s.Number != "" {
-			return s.Number, Address(to.ID, s.Anchor)
+			return s.Number, r.sectionAddress(to, s)
 		}
-		return r.line(s.Heading, maxTitle), Address(to.ID, s.Anchor)
+		return r.line(s.Heading, maxTitle), r.sectionAddress(to, s)
 	}
 	return l.Section, Address(to.ID, "")
+}
+
+// sectionAddress is the page of an artefact at one of its sections, which may stand
+// in an amendment.
+func (r *Repository) sectionAddress(a knowledge.Artefact, s knowledge.Section) string {
+	within := 0
+	if s.File != "" {
+		within = max(slices.Index(r.Places(a.ID), knowledge.Place{Repo: a.Repo, Path: s.File}), 0)
+	}
+	return Address(a.ID, anchorWithin(Anchor(s, r.hide), within))
 }
 
 func (r *Repository) incoming(a knowledge.Artefact) []Relation {
@@ -126,30 +136,38 @@ func (r *Repository) incoming(a knowledge.Artefact) []Relation {
 		}
 		rel := r.relation(from.ID, in.Link)
 		rel.Address = LineAddress(from.ID, in.Line)
-		if rel.Section == "" {
-			rel.Section = r.line(headingAt(from, in.Line), maxTitle)
+		under := sectionAt(from, in.File, in.Line)
+		if in.File != "" { // a line of an amendment is none of the artefact's own file
+			rel.Address = r.sectionAddress(from, under)
+		}
+		if rel.Section == "" && under.Line != from.Line {
+			rel.Section = r.line(under.Heading, maxTitle)
 		}
 		out = append(out, rel)
 	}
 	return out
 }
 
-// headingAt is the heading that a line stands under; that of the title is none.
-func headingAt(a knowledge.Artefact, line int) string {
-	heading, best := "", 0
+// sectionAt is the section that a line of one of the artefact's files stands in.
+func sectionAt(a knowledge.Artefact, file string, line int) (best knowledge.Section) {
 	for _, s := range a.Sections {
-		if s.Line <= line && s.Line >= best && s.Line != a.Line {
-			heading, best = s.Heading, s.Line
+		if s.File == file && s.Line <= line && s.Line >= best.Line {
+			best = s
 		}
 	}
-	return heading
+	return best
 }
 
-// Places lists the files that an artefact stands in, its own first.
+// Places lists the files that an artefact stands in, its own first. They are not to
+// be changed.
 func (r *Repository) Places(id string) []knowledge.Place {
 	n, ok := r.Node(id)
 	if !ok {
 		return nil
+	}
+	if known, ok := r.places.Load(n.ID); ok {
+		out, _ := known.([]knowledge.Place)
+		return out
 	}
 	own := knowledge.Place{Repo: n.Repo, Path: n.Path}
 	out := []knowledge.Place{own}
@@ -158,6 +176,7 @@ func (r *Repository) Places(id string) []knowledge.Place {
 			out = append(out, p)
 		}
 	}
+	r.places.Store(n.ID, out)
 	return out
 }
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/outside"
@@ -54,6 +55,8 @@ type Repository struct {
 	out   [][]int        // of each node: edges
 	in    [][]int
 	files map[place]int // in base.Files
+	// places are those that were asked for, by ID: finding them takes time.
+	places sync.Map
 }
 
 type place struct{ repo, path string }
@@ -266,6 +269,19 @@ const (
 	sectionPrefix = "s-"
 	atLine        = "at"
 )
+
+// Anchor is what a link to a section ends with: its own anchor is made of its
+// heading, so where hide finds a secret in that its line is told instead.
+func Anchor(s knowledge.Section, hide func(string) string) string {
+	return anchorOf(s.Heading, s.Anchor, s.Line, hide)
+}
+
+func anchorOf(heading, anchor string, line int, hide func(string) string) string {
+	if anchor == "" || heading == "" || hide(heading) == heading && hide(anchor) == anchor {
+		return anchor
+	}
+	return "line-" + strconv.Itoa(line)
+}
 
 // fragment leads to a section.
 func fragment(anchor string) string {

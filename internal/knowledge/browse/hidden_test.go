@@ -101,3 +101,45 @@ func TestManyBlocksTakeTimeByLength(t *testing.T) {
 		}
 	}
 }
+
+// What an anchor is made of may be a secret.
+func TestAnchorsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	r, read := openHidden(t, map[string]string{
+		"adr/ADR-001.md": "# ADR-001: X\n\n## 2. password: hunter2secret\n\n> ## token: hunter2secret\n\n[here](#2-password-hunter2secret)\n",
+		"adr/ADR-002.md": "# ADR-002: Y\n\nADR-001, section 2, and [there](ADR-001.md#2-password-hunter2secret)\n",
+	})
+	for _, id := range []string{"ADR-001", "ADR-002"} {
+		a, _ := r.Shown(id, 0, read)
+		if text := shown(a.Documents[0]); strings.Contains(text, "hunter2secret") || !strings.Contains(text, "#s-line-3") {
+			t.Errorf("%s: %s", id, text)
+		}
+		for _, l := range a.Outgoing {
+			if l.Address != "/knowledge/ADR-001#s-line-3" {
+				t.Errorf("%s links to %s", id, l.Address)
+			}
+		}
+	}
+}
+
+// A link into an amendment, and one from it, lead to its part of the page.
+func TestLinksOfAmendments(t *testing.T) {
+	t.Parallel()
+	r, read := openHidden(t, map[string]string{
+		"adr/ADR-023-outbox.md":      "# ADR-023: Outbox\n\n## Context\n\nfirst\n\nanother line seven\n",
+		"adr/ADR-023-amendment-1.md": "# ADR-023: Amendment 1\n\n## More\n\nText.\n\nAmended by ADR-024.\n\n## Pool\n\nsize\n",
+		"adr/ADR-024.md":             "# ADR-024: Poll\n\nsee [pool](ADR-023-amendment-1.md#pool)\n",
+	})
+	a, _ := r.Shown("ADR-024", 0, read)
+	if len(a.Incoming) != 1 || len(a.Outgoing) != 1 {
+		t.Fatalf("in %+v, out %+v", a.Incoming, a.Outgoing)
+	}
+	in, out := a.Incoming[0], a.Outgoing[0]
+	if in.Address != "/knowledge/ADR-023#s-f1-more" || in.Section != "More" || out.Address != "/knowledge/ADR-023#s-f1-pool" {
+		t.Errorf("in %+v, out %+v", in, out)
+	}
+	b, _ := r.Shown("ADR-023", 0, read)
+	if text := shown(b.Documents[1]); !strings.Contains(text, "[s-f1-more]") || !strings.Contains(text, "[s-f1-pool]") {
+		t.Errorf("the page has %s", text)
+	}
+}

@@ -209,7 +209,7 @@ func (p *printer) anchor(repo, path, anchor string) string {
 	if !ok {
 		known = map[string]string{}
 		for _, s := range p.repository.sections(repo, path) {
-			known[strings.ToLower(s.Anchor)] = s.Anchor
+			known[strings.ToLower(s.Anchor)] = Anchor(s, p.repository.hide)
 		}
 		p.anchors[at] = known
 	}
@@ -343,7 +343,7 @@ func (p *printer) innerHeading(w util.BufWriter, _ []byte, node ast.Node, enteri
 	_, _ = fmt.Fprintf(w, "<h%d", level)
 	if s, ok := p.heading[n]; ok && s.Anchor != "" {
 		_, _ = w.WriteString(` id="`)
-		_, _ = w.Write(util.EscapeHTML([]byte(sectionPrefix + anchorWithin(s.Anchor, p.source.Within))))
+		_, _ = w.Write(util.EscapeHTML([]byte(sectionPrefix + anchorWithin(Anchor(s, p.repository.hide), p.source.Within))))
 		_ = w.WriteByte('"')
 	}
 	_ = w.WriteByte('>')

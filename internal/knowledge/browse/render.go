@@ -378,7 +378,7 @@ func (p *printer) section(h *ast.Heading, s knowledge.Section, named bool) Secti
 		return out
 	}
 	out.Heading, out.Number, out.Line = p.repository.line(s.Heading, maxTitle), s.Number, s.Line
-	out.Anchor = anchorWithin(s.Anchor, p.source.Within)
+	out.Anchor = anchorWithin(Anchor(s, p.repository.hide), p.source.Within)
 	a, _ := p.repository.base.Artefact(p.source.Artefact)
 	out.Title = p.source.Within == 0 && a.ID != "" && s.Line == a.Line
 	return out

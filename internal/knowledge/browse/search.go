@@ -1,6 +1,10 @@
 package browse
 
-import "github.com/holdfast-sre/holdfast/internal/knowledge"
+import (
+	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
+)
 
 // Hits is a page of what a search found.
 type Hits struct {
@@ -35,10 +39,12 @@ type Span struct {
 	Match bool   `json:"match,omitempty"`
 }
 
-// Found makes a hit of what a search found, with the address of its section.
-func (r *Repository) Found(h Hit, anchor string) Hit {
+// Found makes a hit of what a search found in the section of a line and an anchor,
+// with its address. text is what snippets of a section are cut out of.
+func (r *Repository) Found(h Hit, line int, anchor string, text func(knowledge.Section) string) Hit {
+	anchor = anchorOf(h.Heading, anchor, line, r.hide)
 	h.Title, h.Status, h.Heading = r.line(h.Title, maxTitle), r.line(h.Status, maxField), r.line(h.Heading, maxTitle)
-	h.Snippet = r.spans(h.Snippet)
+	h.Snippet = r.spans(h.Snippet, r.textsAt(h.Repo, h.Path, line, text))
 	if n, ok := r.Node(r.base.IDIn(h.Repo, h.Path, h.ID)); ok && n.Repo == h.Repo && n.Path == h.Path {
 		h.Address = Address(n.ID, anchor)
 	} else {
@@ -47,8 +53,29 @@ func (r *Repository) Found(h Hit, anchor string) Hit {
 	return h
 }
 
-// spans hides secrets, which may reach over the marks: then the marks go.
-func (r *Repository) spans(in []Span) []Span {
+// textsAt is the text of the sections that begin on a line of a file.
+func (r *Repository) textsAt(repo, path string, line int, text func(knowledge.Section) string) (out []string) {
+	i, ok := r.files[place{repo, path}]
+	if !ok {
+		return nil
+	}
+	for _, a := range r.base.Files()[i].Artefacts {
+		for _, s := range a.Sections {
+			if s.Line == line {
+				out = append(out, text(s))
+			}
+		}
+	}
+	return out
+}
+
+// notShown stands for a snippet that would give away a secret.
+const notShown = "[not shown: a secret stands in it]"
+
+// spans hides secrets, which may reach over the marks: then the marks go. A snippet
+// may begin behind the name that tells a secret, so it must stand in the section
+// without secrets too.
+func (r *Repository) spans(in []Span, texts []string) []Span {
 	whole := ""
 	out := make([]Span, 0, len(in))
 	for _, s := range in {
@@ -56,7 +83,14 @@ func (r *Repository) spans(in []Span) []Span {
 		out = append(out, s)
 	}
 	if hidden := r.hide(whole); hidden != whole {
-		return []Span{{Text: hidden}}
+		out, whole = []Span{{Text: hidden}}, hidden
+	}
+	for _, t := range texts {
+		if clean := r.hide(t); clean != t && !strings.Contains(oneSpaced(clean), oneSpaced(strings.Trim(whole, "… \n"))) {
+			return []Span{{Text: notShown}}
+		}
 	}
 	return out
 }
+
+func oneSpaced(s string) string { return strings.Join(strings.Fields(s), " ") }
