@@ -117,6 +117,9 @@ func (w *walker) member(hidden bool, named *string) bool {
 	w.space()
 	c, at, value := w.peek(), w.at, w.out.Len()
 	secret := Sensitive(name) || c == '"' && namesValue(name) && Sensitive(*named)
+	if secret { // read as text, the value would stand alone
+		defer w.keep()
+	}
 	if !w.value(hidden || secret) {
 		return false
 	}

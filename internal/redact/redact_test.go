@@ -47,6 +47,11 @@ func TestString(t *testing.T) {
 		"url user, not escaped":         {"mysql://app:p/s#s?@db/x and amqp://a:b/c@q", "mysql://[credentials]@db/x and amqp://[credentials]@q"},
 		"a port is no password":         {"GET http://cart:8080/users/@me http://h:80/?u=redis://:p@r", "GET http://cart:8080/users/@me http://h:80/?u=redis://[credentials]@r"},
 		"XML":                           {`<a:clientSecret x="y">b c</a:clientSecret><token/>d`, `<a:clientSecret x="y">[secret]</a:clientSecret><token/>d`},
+		"tests that pass":               {"--- PASS: TestBooking (0.00s)\nPASS: a.test\npass: 12, fail: 3 pass=true", "--- PASS: TestBooking (0.00s)\nPASS: a.test\npass: 12, fail: 3 pass=true"},
+		"behind a test that passes":     {"PASS: password: hunter2\npass=1 pass=hunter2", "PASS: password: [secret]\npass=1 pass=[secret]"},
+		"a password as PASS":            {"USER: ana PASS: hunter2 DB_PASS: 12 PASS=a pass=123456 pass: 12ab", "USER: ana PASS: [secret] DB_PASS: [secret] PASS=[secret] pass=[secret] pass: [secret]"},
+		"url user, any mark":            {"postgres://u:p@ss/w0rd@host/db amqps://a@b:c/d@q/v,x@y", "postgres://[credentials]@host/db amqps://[credentials]@q/v,x@y"},
+		"an address in a path":          {"https://ana:b@host/x@y", "https://[credentials]@host/x@y"},
 		"percent signs":                 {"?next=%2Fa%3Fpassword%3Dhunter2", "?next=%2Fa%3Fpassword%3D[secret]"},
 	}
 	var r *Redactor
@@ -108,6 +113,7 @@ func TestText(t *testing.T) {
 		"brackets behind a word":        {"token [main] started", "token [main] started"},
 		"the number of a card":          {`{"card": 4111111111111111, "n": 4111111111111112}`, `{"card": "[card number]", "n": 4111111111111112}`},
 		"named by another field":        {`[{"name":"DB_PASSWORD","value":"x"},{"Key":"n","Value":"y"}] {"name":"tokens","value":5}`, `[{"name":"DB_PASSWORD","value":"[secret]"},{"Key":"n","Value":"y"}] {"name":"tokens","value":5}`},
+		"cut off behind a named value":  {`{"name":"DB_PASSWORD","value":"hunter2"`, `{"name":"DB_PASSWORD","value":"[secret]"`},
 		"a brace before, and one after": {`{x {"token": 5} }`, `{x {"token": "[secret]"} }`},
 	}
 	var r *Redactor
@@ -300,7 +306,7 @@ func FuzzText(f *testing.F) {
 func TestTextTakesTimeByLength(t *testing.T) {
 	for _, part := range []string{
 		`"secret":[["",`, `{"secret":["`, `{"a":`, "{\"secret\":[\"\",\n", "\"secret\":[\n\"", `{"{"`, `[[[["`, `{"a":111`, `{"a":1} `, `{"a":"{\"`,
-		`"token":{"a":1} `, "token:[", "token:[a] ", `token=\"`, `a://b@`, `a://b:c/`, `<token `, `x@y.cc-`, "-----BEGIN PRIVATE KEY-----", "4111 ",
+		`"token":{"a":1} `, "token:[", "token:[a] ", `token=\"`, `a://b@`, `a://b:c/`, `nats://b@c/`, "PASS: a ", "PASS: ", "pass: 1,", `<token `, `x@y.cc-`, "-----BEGIN PRIVATE KEY-----", "4111 ",
 	} {
 		took := func(size int) time.Duration {
 			s := strings.Repeat(part, size/len(part))

@@ -23,10 +23,15 @@ var (
 
 	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`)
 	// userInfo also takes a password with the marks that end a host, as people write
-	// it who do not know that they are to be escaped.
+	// it who do not know that they are to be escaped. An @ before such a mark ends it,
+	// because a path may hold another; that of a database or a broker hardly does, and
+	// its last @ counts (see storeInfo).
 	userInfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/"'<>?#]+|([^\s/"'<>?#:@]*:[^\s"'<>,;:]*))@`)
-	port     = regexp.MustCompile(`^[^:]*:[0-9]*[/?#]`)
-	header   = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?)([^\r\n"'\\]+)`)
+	// storeInfo ends at a comma behind its first @: another host may follow.
+	storeInfo = regexp.MustCompile(`(?i)\b((?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|valkeys?|amqps?|mqtts?|nats|kafka|clickhouse|sqlserver)://)` +
+		`[^\s/"'<>?#]+@[^\s"'<>,;]*@`)
+	port   = regexp.MustCompile(`^[^:]*:[0-9]*[/?#]`)
+	header = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s*[:=]\s*\\*["']?)([^\r\n"'\\]+)`)
 	// named is NAME, a separator and a value: bare, quoted, or in escaped quotes.
 	named = regexp.MustCompile(`(?i)(` + secretWord + `)(\\*["']?\s*(?:=|:|=>|:=|%3[ad])\s*)` +
 		`(\\+"[^"]*"|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s"'&;,<>\\][^\s"'&;,<>]*)`)
@@ -62,7 +67,7 @@ var builtin = []rule{
 	{holds("-----BEGIN"), func(s string) string { return privateKey.ReplaceAllLiteralString(s, markPrivateKey) }},
 	{holds("://"), redactUserInfo},
 	{namesHeader, func(s string) string { return value(header, s) }},
-	{namesSecret, func(s string) string { return value(named, s) }},
+	{namesSecret, redactNamed},
 	{both(holds("-"), namesSecret), func(s string) string { return value(option, s) }},
 	{both(holds("<"), namesSecret), func(s string) string { return element.ReplaceAllString(s, "${1}"+markSecret) }},
 	{holds(
@@ -124,17 +129,66 @@ func hasDigits(s, _ string) bool {
 
 // value replaces the third group of re, in its quotes, and keeps the first two.
 func value(re *regexp.Regexp, s string) string {
-	return replace(re, s, func(g []string) string {
-		open := leading(g[3])
-		if rest, marked := strings.CutPrefix(g[3], open+markSecret); marked && (rest == open || open == "" && strings.Trim(rest, closing) == "") {
-			return g[0]
-		}
-		if open != "" && len(g[3]) > len(open) && strings.HasSuffix(g[3], open) {
-			return g[1] + g[2] + open + markSecret + open
-		}
-		return g[1] + g[2] + open + markSecret
-	})
+	return replace(re, s, hideValue)
 }
+
+// hideValue returns a match of three groups with the third replaced.
+func hideValue(g []string) string {
+	open := leading(g[3])
+	if rest, marked := strings.CutPrefix(g[3], open+markSecret); marked && (rest == open || open == "" && strings.Trim(rest, closing) == "") {
+		return g[0]
+	}
+	if open != "" && len(g[3]) > len(open) && strings.HasSuffix(g[3], open) {
+		return g[1] + g[2] + open + markSecret + open
+	}
+	return g[1] + g[2] + open + markSecret
+}
+
+// redactNamed is value for named. A test that passes is not followed by a password:
+// the search goes on in what stands behind it.
+func redactNamed(s string) string {
+	var b strings.Builder
+	at := 0
+	for {
+		m := named.FindStringSubmatchIndex(s[at:])
+		if m == nil {
+			break
+		}
+		for i := range m {
+			m[i] += at
+		}
+		b.WriteString(s[at:m[0]])
+		g := []string{s[m[0]:m[1]], s[m[2]:m[3]], s[m[4]:m[5]], s[m[6]:m[7]]}
+		if at = m[1]; passes(s[:m[0]], g) {
+			at = m[5]
+			b.WriteString(g[1] + g[2])
+			continue
+		}
+		b.WriteString(hideValue(g))
+	}
+	if at == 0 {
+		return s
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
+
+// passes reports whether a match of named tells of tests or checks: "PASS: Name" at
+// the beginning of a line, "pass: 12", "pass=true".
+func passes(before string, g []string) bool {
+	if !strings.EqualFold(g[1], "pass") {
+		return false
+	}
+	if passResult.MatchString(g[3]) {
+		return true
+	}
+	line := before[max(0, len(before)-65):]
+	line = line[strings.LastIndexByte(line, '\n')+1:]
+	return g[1] == "PASS" && strings.HasPrefix(g[2], ":") && len(line) <= 64 && strings.Trim(line, "0123456789:.,+-#*=[]TZ \t") == ""
+}
+
+// passResult is no password, and a count of less than six digits is hardly one.
+var passResult = regexp.MustCompile(`(?i)^(?:true|false|[0-9]{1,5}(?:\.[0-9]+)?%?)[)\]}.]*$`)
 
 // closing are brackets that may stand behind a value.
 const closing = ")]}"
@@ -154,6 +208,7 @@ func leading(v string) string {
 }
 
 func redactUserInfo(s string) string {
+	s = storeInfo.ReplaceAllString(s, "${1}"+markCredentials+"@")
 	return replace(userInfo, s, func(g []string) string {
 		if port.MatchString(g[2]) {
 			return g[0] // http://host:80/x@y
