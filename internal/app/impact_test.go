@@ -13,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/config"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
@@ -108,5 +111,22 @@ func TestImpactHoldsNoSecret(t *testing.T) {
 		if text := string(b); strings.Contains(text, "hunter2secret") || !strings.Contains(text, "[secret]") || name != "command with --repo" && strings.Contains(text, "site-77") {
 			t.Errorf("%s: %s", name, text)
 		}
+	}
+}
+
+func TestSessionsOfPeopleAreNoServices(t *testing.T) {
+	t.Parallel()
+	got := users([]evidence.DBConnections{
+		{Application: "booking-api", User: "app", Count: 3},
+		{Application: "booking-api", User: "app", State: "idle", Count: 4},
+		{Application: "psql", User: "ana", Count: 1},
+		{Application: "DBeaver 24.1 - Main", User: "ana", Count: 1},
+		{Application: "holdfast", User: "monitor", Count: 2},
+		{User: "relay", Count: 1},
+		{Application: "psql-proxy", User: "app", Count: 1},
+		{Count: 1},
+	})
+	if diff := cmp.Diff(map[string]int{"booking-api": 7, "relay": 1, "psql-proxy": 1}, got); diff != "" {
+		t.Error(diff)
 	}
 }

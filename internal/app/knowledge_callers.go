@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -231,16 +232,28 @@ func connected(ctx context.Context, src *postgres.Source, req evidence.Request) 
 		if e != nil {
 			return out, e
 		}
-		sums := map[string]int{}
-		for _, c := range db.Connections {
-			sums[cmp.Or(c.Application, c.User)] += c.Count
-		}
-		for who, n := range sums {
+		for who, n := range users(db.Connections) {
 			out.calls = append(out.calls, impact.Call{From: who, To: it.Service, Seen: fmt.Sprintf("%s: %s now", src.Name(), plural(n, "connection"))})
 		}
 		out.live = map[string][]impact.Fact{it.Service: standbys(src.Name(), db)}
 	}
 	return out, err
+}
+
+// users counts the connections by who holds them. Sessions of people, tools that
+// copy, and Holdfast's own connections are no services that stop.
+func users(all []evidence.DBConnections) map[string]int {
+	out := map[string]int{}
+	for _, c := range all {
+		who := cmp.Or(c.Application, c.User)
+		name := strings.ToLower(who)
+		tool := func(t string) bool { return name == t || strings.HasPrefix(name, t+" ") }
+		if name == "" || slices.ContainsFunc([]string{"holdfast", "psql", "pgcli", "pg_dump", "pg_dumpall", "pg_restore", "pgadmin", "dbeaver", "datagrip"}, tool) {
+			continue
+		}
+		out[who] += c.Count
+	}
+	return out
 }
 
 // standbys are the replicas that a database itself knows of.

@@ -345,6 +345,43 @@ func TestWhatIsWrittenElsewhereThanInFields(t *testing.T) {
 	}
 }
 
+func TestWhatASentenceDeniesIsNoUse(t *testing.T) {
+	t.Parallel()
+	cat := services(t, catalog.Service{Name: "order-api"}, catalog.Service{Name: "order-job"}, catalog.Service{Name: "order-db"})
+	tests := map[string][]string{
+		"order-api reads order-db.":                                       {"order-api"},
+		"order-api is used to read order-db.":                             {"order-api"},
+		"order-api used to read order-db.":                                nil,
+		"order-api stopped using order-db.":                               nil,
+		"order-api no longer reads order-db.":                             nil,
+		"order-api formerly wrote, and calls order-db never.":             nil,
+		"Instead of order-api reading it, as it uses order-db, we queue.": nil,
+		"Without order-api calls to order-db, all is well.":               nil,
+		"order-api works without order-job, which reads order-db.":        nil,
+		"Without a cache, order-api reads order-db.":                      {"order-api"},
+		"order-job instead of order-api reads order-db.":                  nil, // order-job does; not to know is safer than to guess
+	}
+	for text, want := range tests {
+		b := base(t, map[string]string{"adr/ADR-1.md": "# ADR-1: Data\n\n" + text + "\n"})
+		var got []string
+		for _, s := range analyse(t, impact.Input{Subject: "order-db", Catalog: cat, Base: b}).Services[1:] {
+			got = append(got, s.Name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestCallsWithoutANameAreNone(t *testing.T) {
+	t.Parallel()
+	cat := services(t, catalog.Service{Name: "order-db"})
+	r := analyse(t, impact.Input{Subject: "order-db", Catalog: cat, Calls: []impact.Call{{To: "order-db", Seen: "a"}, {From: "`", To: "order-db", Seen: "b"}, {From: "order-db", To: " ", Seen: "c"}, {From: "job", To: "order-db", Seen: "d"}}})
+	if len(r.Services) != 2 || len(r.Undeclared) != 1 || r.Undeclared[0].From != "job" {
+		t.Errorf("got %+v, %+v", r.Services, r.Undeclared)
+	}
+}
+
 // Secrets stand in every place from which the report takes a text.
 func TestTheReportHoldsNoSecret(t *testing.T) {
 	t.Parallel()

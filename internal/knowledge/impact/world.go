@@ -203,6 +203,9 @@ func (w *world) observed() {
 				to = c.Names[i]
 			}
 		}
+		if fold(c.From) == "" || fold(to) == "" {
+			continue
+		}
 		from, k := w.add(c.From), w.add(to)
 		if from == k {
 			continue

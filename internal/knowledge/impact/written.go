@@ -216,6 +216,22 @@ const maxServices = 1000
 // usesRE is how a sentence says that one part uses another; it stands between them.
 var usesRE = regexp.MustCompile(`(?i)^[^.;:]{0,40}\b(reads?|writes?|stores?|calls?|uses?|using|depends on|relies on|quer(y|ies)|publish(es)? to|sends?|talks? to|connects? to|fetch(es)?|needs?|asks?|consumes?|served (by|from)|backed by|loads?)\b[^.;:]{0,60}$`)
 
+// endedRE says of a use that it is over, or is not one; it stands between the two.
+// usedForRE is a use of now that looks like one that is over.
+var (
+	endedRE   = regexp.MustCompile(`(?i)\b(used to|no longer|stop(s|ped)?|ceased?|formerly|previously|instead of|rather than|without)\b`)
+	usedForRE = regexp.MustCompile(`(?i)\b(is|are|be|being|gets?) used to\b`)
+	// awayRE stands right before the one that is said not to do it.
+	awayRE = regexp.MustCompile("(?i)\\b(instead of|rather than|without)\\s+((the|an?|any)\\s+)?[`\"'*]*$")
+)
+
+// uses reports whether a text says that what stands at from uses what stands at to.
+func uses(text string, from, end, to int) bool {
+	between := text[end:to]
+	return usesRE.MatchString(between) && !noneRE.MatchString(between) && !endedRE.MatchString(usedForRE.ReplaceAllLiteralString(between, "")) &&
+		!awayRE.MatchString(text[max(0, from-40):from])
+}
+
 // sentences reads which known service uses which, where a line says so in words.
 // Such a use is marked: words may mean something else.
 func (w *world) sentences(d *document) {
@@ -250,7 +266,7 @@ func (w *world) sentences(d *document) {
 		slices.SortFunc(all, func(a, b named) int { return a.from - b.from })
 		for i, from := range all {
 			for _, to := range all[i+1:] {
-				if to.from > from.to && to.k != from.k && usesRE.MatchString(l.text[from.to:to.from]) && !noneRE.MatchString(l.text[from.to:to.from]) {
+				if to.from > from.to && to.k != from.k && uses(l.text, from.from, from.to, to.from) {
 					w.connect(from.k, to.k, "a sentence, "+l.where.String())
 				}
 			}
