@@ -338,8 +338,10 @@ type Incoming struct {
 }
 
 func newBase(n *naming) *Base {
-	return &Base{naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{},
-		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{}}
+	return &Base{
+		naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{},
+		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{},
+	}
 }
 
 // add keeps what a file holds. Artefacts that stand in other files are only

@@ -103,7 +103,7 @@ func partCold(t *testing.T, todo task, m measured) {
 		t.Fatalf("%d artefacts were read, want %d", got, artefacts)
 	}
 	var ix *search.Index
-	m.time("index", func() { ix, err = k.Index(t.Context()) })
+	m.time("index", func() { ix, _, err = k.Index(t.Context()) })
 	if err := errors.Join(err, ix.Close(), k.Close()); err != nil {
 		t.Fatal(err)
 	}
