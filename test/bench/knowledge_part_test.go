@@ -134,7 +134,7 @@ func partSearch(t *testing.T, todo task, m measured) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ix, err := k.Index(t.Context())
+	ix, _, err := k.Index(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
