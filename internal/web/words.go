@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -86,6 +87,26 @@ func class(severity string) string {
 	return "sev4"
 }
 
+// piece is a part of a text; no line ends within a whole one.
+type piece struct {
+	Text  string
+	Whole bool
+}
+
+var severityName = regexp.MustCompile(`\bSEV-[1-4]\b`)
+
+// pieces are the parts of a text: its severities, which browsers would break behind
+// the hyphen, and what stands between them.
+func pieces(text string) []piece {
+	var out []piece
+	from := 0
+	for _, at := range severityName.FindAllStringIndex(text, -1) {
+		out = append(out, piece{Text: text[from:at[0]]}, piece{Text: text[at[0]:at[1]], Whole: true})
+		from = at[1]
+	}
+	return append(out, piece{Text: text[from:]})
+}
+
 // funcs are what the templates use; names are the paths of the assets.
 func funcs(names map[string]string) template.FuncMap {
 	return template.FuncMap{
@@ -93,6 +114,7 @@ func funcs(names map[string]string) template.FuncMap {
 		"chance":  chance,
 		"word":    word,
 		"class":   class,
+		"pieces":  pieces,
 		"join":    strings.Join,
 		"plus":    func(a, b int) int { return a + b },
 		"kind":    kindName,
