@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ import (
 )
 
 const (
-	readyTimeout = 20 * time.Second
+	readyTimeout = time.Minute // a busy machine starts eight processes slowly; what ends is noticed at once
 	readyPoll    = 50 * time.Millisecond
 	stopGrace    = 4 * time.Second
 	connections  = 100
@@ -49,7 +48,7 @@ type Options struct {
 	Store string
 	// Telemetry starts other servers than the demo's own; nil = the demo's.
 	Telemetry func(context.Context, TelemetrySpec) (Telemetry, error)
-	// ReadyTimeout bounds the start of each process; 0 = 20 s.
+	// ReadyTimeout bounds the start of each process; 0 = one minute.
 	ReadyTimeout time.Duration
 }
 
@@ -124,7 +123,7 @@ func Start(ctx context.Context, o Options) (_ *World, err error) {
 			return nil, fmt.Errorf("own executable: %w", err)
 		}
 	}
-	if err := w.prepare(); err != nil {
+	if err := w.prepare(ctx); err != nil {
 		return nil, err
 	}
 	versions, err := createRepository(ctx, w.Repository, time.Now())
@@ -152,7 +151,7 @@ func Start(ctx context.Context, o Options) (_ *World, err error) {
 var roles = []string{"bookings-db", "notification", "booking-api", "outbox-relay", "refund-relay", "payments", "load"}
 
 // prepare makes folders and tokens and chooses ports.
-func (w *World) prepare() error {
+func (w *World) prepare(ctx context.Context) error {
 	w.Dir = w.o.Dir
 	if w.Dir == "" {
 		dir, err := os.MkdirTemp("", "holdfast-demo-")
@@ -178,10 +177,11 @@ func (w *World) prepare() error {
 			return err
 		}
 	}
-	addresses, err := freeAddresses(len(roles) + 4)
+	addresses, release, err := reserve(ctx, len(roles)+4)
 	if err != nil {
 		return err
 	}
+	w.closers = append(w.closers, release)
 	w.ports = map[string]string{}
 	for i, role := range roles {
 		w.ports[role] = addresses[i]
@@ -205,21 +205,6 @@ func (w *World) prepare() error {
 
 func (w *World) path(parts ...string) string {
 	return filepath.Join(append([]string{w.Dir}, parts...)...)
-}
-
-// freeAddresses finds n ports on loopback that nobody uses now.
-func freeAddresses(n int) ([]string, error) {
-	var out []string
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		// Kept open until all are found, so that no port is found twice.
-		defer ln.Close()
-		out = append(out, ln.Addr().String())
-	}
-	return out, nil
 }
 
 func (w *World) startTelemetry(ctx context.Context) error {
@@ -292,11 +277,21 @@ func (w *World) startSystem(ctx context.Context, versions map[string]string) err
 	if err != nil {
 		return err
 	}
-	return w.await(ctx, "the supervisor", w.o.ReadyTimeout, c, func(ctx context.Context) (bool, error) {
-		all, err := w.super.Processes(ctx)
-		ready := err == nil && len(all) == len(roles) && !slices.ContainsFunc(all, func(p supervisor.Process) bool { return p.State != "running" })
-		return ready, nil
-	})
+	return w.await(ctx, "the supervisor", w.o.ReadyTimeout, c, w.systemRuns)
+}
+
+// systemRuns tells whether every process answers; one that ended is an error.
+func (w *World) systemRuns(ctx context.Context) (bool, error) {
+	all, err := w.super.Processes(ctx)
+	if err != nil || len(all) != len(roles) {
+		return false, nil //nolint:nilerr // the supervisor listens once all of them answered
+	}
+	for _, p := range all {
+		if p.State != "running" {
+			return false, fmt.Errorf("%s is %s\n%s", p.Name, p.State, w.Tails(10))
+		}
+	}
+	return true, nil
 }
 
 func (w *World) writeAgent() error {
