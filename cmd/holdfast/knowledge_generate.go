@@ -103,7 +103,7 @@ func (c *knowledgeGenerateCmd) verdict(out generated) error {
 	switch {
 	case !slices.ContainsFunc(out.Files, func(f generatedFile) bool { return f.Artefact != "" }):
 		return problem.Hinted(fmt.Errorf("nothing can be made: no document gives %s that is understood", c.wanted()),
-			"a section \"Monitoring & Observability\" with metrics by name and alerts such as \"`queue_depth` > 100 for 5m → page\" is read; see docs/knowledge.md")
+			"a section \"Monitoring & Observability\" with metrics by name and alerts such as \"`queue_depth` > 100 for 5m → page\" is read; see docs/design-to-operations.md")
 	case c.Check && slices.ContainsFunc(out.Files, func(f generatedFile) bool { return f.Written == app.WouldChange }):
 		return problem.Hinted(errors.New("files differ from what the documents say"), "write them again without --check, and delete those that no document makes")
 	}
