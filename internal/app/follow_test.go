@@ -293,6 +293,24 @@ func TestOneCloneThatFailsIsANote(t *testing.T) {
 	}
 }
 
+// over is a context whose time is up just when the work is done.
+type over struct{ context.Context }
+
+func (over) Err() error { return context.DeadlineExceeded }
+
+// TestABranchInTheLastMomentIsTold: what is written is not lost because no time is
+// left.
+func TestABranchInTheLastMomentIsTold(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := &scribe{library: newTestLibrary(t, "", filepath.Join(h.clone, "docs")), to: config.DraftsBranch}
+	files := []draft.File{{Repo: folderNames(s.library.dirs)[0], Path: "FIX-004.md", New: []byte("# FIX-004\n")}}
+	out, _, err := s.Branch(over{t.Context()}, "INC-2026-0001", files, "drafts\n", time.Now())
+	if err != nil || len(out) != 1 || out[0].Commit != h.git("rev-parse", out[0].Branch) {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 func TestPlacesOfRemotes(t *testing.T) {
 	t.Parallel()
 	for _, same := range [][]string{

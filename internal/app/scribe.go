@@ -85,13 +85,13 @@ func (s *scribe) Branch(ctx context.Context, incidentID string, files []draft.Fi
 	for _, top := range slices.Sorted(maps.Keys(changes)) {
 		b, e := s.branch(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top]})
 		switch {
+		case e == nil:
+			out = append(out, b)
 		case ctx.Err() != nil || errors.Is(e, respond.ErrBusy) || errors.Is(e, context.DeadlineExceeded):
 			return nil, nil, e
-		case e != nil:
+		default:
 			err = errors.Join(err, e)
 			failed = append(failed, fmt.Sprintf("no branch in %s: %v", top, e))
-		default:
-			out = append(out, b)
 		}
 	}
 	s.library.Changed()

@@ -65,7 +65,7 @@ func Write(ctx context.Context, clone string, c Commit) (sha string, err error) 
 		if same {
 			return sha, nil
 		}
-		if ctx.Err() != nil || errors.Is(unread, ErrEnded) { // it may be ours: no second branch
+		if unread != nil && (ctx.Err() != nil || errors.Is(unread, ErrEnded)) { // it may be ours: no second branch
 			return "", unread
 		}
 		return "", err
