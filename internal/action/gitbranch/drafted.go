@@ -22,14 +22,16 @@ const maxBranches = 200
 // Draft is a document as it stands on a branch that waits for review.
 type Draft struct {
 	Branch string // without "refs/heads/" or the name of a remote
+	Commit string // of the branch, which may differ here and at a remote
 	Path   string
 	Text   []byte
 }
 
-// maxDrafted and maxDraft bound the documents that are read, all branches
-// together and each in bytes.
+// maxDrafted and maxTexts bound the documents that are read, all branches together,
+// in number and bytes; maxDraft bounds each.
 const (
 	maxDrafted = 2000
+	maxTexts   = 64 << 20
 	maxDraft   = 1 << 20
 )
 
@@ -80,19 +82,84 @@ func (g *git) documents(ctx context.Context, head string, tips []tip) (out []Dra
 		err = fmt.Errorf("%d branches wait, and only the %d newest are read", len(tips), maxBranches)
 		tips = tips[:maxBranches]
 	}
+	var blobs []string // of the documents
 	for i, t := range tips {
-		found, e := g.changed(ctx, head, t)
-		if e != nil && err == nil {
-			err = e
+		found, of, e := g.changed(ctx, head, t)
+		err = cmp.Or(err, e)
+		out, blobs = append(out, found...), append(blobs, of...)
+		if len(out) > maxDrafted {
+			err = cmp.Or(err, fmt.Errorf("more than %d documents wait: only the %d newest of %d branches are read", maxDrafted, i+1, len(tips)))
+			out, blobs = out[:maxDrafted], blobs[:maxDrafted]
+			break
 		}
 		if ctx.Err() != nil {
-			return out, err
-		}
-		if out = append(out, found...); len(out) >= maxDrafted {
-			return out[:maxDrafted], fmt.Errorf("more than %d documents wait: only the %d newest of %d branches are read", maxDrafted, i+1, len(tips))
+			return out, cmp.Or(err, ctx.Err())
 		}
 	}
-	return out, err
+	return out, cmp.Or(err, g.texts(ctx, out, blobs))
+}
+
+// texts reads the documents, each text once and many with one command.
+func (g *git) texts(ctx context.Context, out []Draft, blobs []string) error {
+	var unique []string
+	for _, blob := range blobs {
+		if !slices.Contains(unique, blob) {
+			unique = append(unique, blob)
+		}
+	}
+	if len(unique) == 0 {
+		return nil
+	}
+	sizes, err := g.run(ctx, strings.Join(unique, "\n")+"\n", "cat-file", "--batch-check=%(objectname) %(objectsize)")
+	if err != nil {
+		return err
+	}
+	texts, all, asked, total := map[string][]byte{}, 0, []string{}, 0
+	lines := strings.Split(sizes, "\n")
+	for i, blob := range unique {
+		size, err := strconv.Atoi(strings.TrimPrefix(lines[min(i, len(lines)-1)], blob+" "))
+		if err != nil || size > maxDraft || all+size > maxTexts {
+			continue
+		}
+		if total+size > maxOutput/2 {
+			if err := g.read(ctx, asked, texts); err != nil {
+				return err
+			}
+			asked, total = nil, 0
+		}
+		asked, total, all = append(asked, blob), total+size, all+size
+	}
+	if err := g.read(ctx, asked, texts); err != nil {
+		return err
+	}
+	for i, blob := range blobs {
+		text, ok := texts[blob]
+		if !ok {
+			err = cmp.Or(err, fmt.Errorf("branch %s: %s can't be read: the clone lacks it, or it is too large", out[i].Branch, out[i].Path))
+		}
+		out[i].Text = text
+	}
+	return err
+}
+
+// read reads blobs that are there.
+func (g *git) read(ctx context.Context, blobs []string, into map[string][]byte) error {
+	if len(blobs) == 0 {
+		return nil
+	}
+	rest, err := g.run(ctx, strings.Join(blobs, "\n")+"\n", "cat-file", "--batch")
+	if err != nil {
+		return err
+	}
+	for _, blob := range blobs {
+		head, text, _ := strings.Cut(rest, "\n") // HASH blob SIZE, the text, a line end
+		size, err := strconv.Atoi(strings.TrimPrefix(head, blob+" blob "))
+		if err != nil || size < 0 || size >= len(text) {
+			return fmt.Errorf("git cat-file answered %.80q for %s", head, blob)
+		}
+		into[blob], rest = []byte(text[:size]), text[size+1:]
+	}
+	return nil
 }
 
 // waiting are the branches that are not merged into the head, the newest first.
@@ -129,17 +196,20 @@ func (g *git) waiting(ctx context.Context, head string, tips []tip) ([]tip, erro
 }
 
 // changed are the documents that differ between a branch and where it left the
-// head. Where a shallow clone hides that place, its last commit counts alone.
-func (g *git) changed(ctx context.Context, head string, t tip) ([]Draft, error) {
+// head, with their blobs. Where a shallow clone hides that place, its last commit
+// counts alone.
+func (g *git) changed(ctx context.Context, head string, t tip) (out []Draft, blobs []string, err error) {
 	from, err := g.run(ctx, "", "merge-base", head, t.sha)
+	if errors.Is(err, ErrEnded) || ctx.Err() != nil {
+		return nil, nil, fmt.Errorf("branch %s: %w", t.branch, cmp.Or(err, ctx.Err()))
+	}
 	if err != nil {
 		from = t.sha + "^"
 	}
 	list, err := g.run(ctx, "", "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", strings.TrimSpace(from), t.sha)
 	if err != nil { // a history that was cut: what the branch holds is not known
-		return nil, fmt.Errorf("branch %s: %w", t.branch, err)
+		return nil, nil, fmt.Errorf("branch %s: %w", t.branch, err)
 	}
-	var out []Draft
 	var blob string
 	for field := range strings.SplitSeq(list, "\x00") {
 		if strings.HasPrefix(field, ":") {
@@ -152,23 +222,12 @@ func (g *git) changed(ctx context.Context, head string, t tip) ([]Draft, error) 
 		if blob == "" || !slices.Contains([]string{".md", ".markdown", ".yaml", ".yml"}, strings.ToLower(path.Ext(field))) {
 			continue
 		}
-		size, err := g.run(ctx, "", "cat-file", "-s", blob)
-		if err != nil {
-			return nil, fmt.Errorf("branch %s: %w", t.branch, err)
-		}
-		d := Draft{Branch: t.branch, Path: field}
-		if n, err := strconv.Atoi(strings.TrimSpace(size)); err == nil && n <= maxDraft {
-			text, err := g.run(ctx, "", "cat-file", "blob", blob)
-			if err != nil {
-				return nil, fmt.Errorf("branch %s: %w", t.branch, err)
-			}
-			d.Text = []byte(text)
-		}
-		if out = append(out, d); len(out) == maxDrafted {
-			return out, nil // Drafted says so
+		out, blobs = append(out, Draft{Branch: t.branch, Commit: t.sha, Path: field}), append(blobs, blob)
+		if len(out) > maxDrafted {
+			break // documents says so
 		}
 	}
-	return out, nil
+	return out, blobs, nil
 }
 
 // tip is a branch and its commit.

@@ -126,10 +126,11 @@ func TestDraftedReadsWhatWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tip := strings.TrimSpace(git(t, dir, "rev-parse", "holdfast/a"))
 	want := []gitbranch.Draft{
-		{Branch: "holdfast/a", Path: "docs/a.md", Text: []byte("# FIX-001: x\n")},
-		{Branch: "holdfast/a", Path: "docs/adr.md", Text: []byte("one\ntwo\n")},
-		{Branch: "holdfast/a", Path: "docs/more.yaml", Text: []byte("more\n")},
+		{Branch: "holdfast/a", Commit: tip, Path: "docs/a.md", Text: []byte("# FIX-001: x\n")},
+		{Branch: "holdfast/a", Commit: tip, Path: "docs/adr.md", Text: []byte("one\ntwo\n")},
+		{Branch: "holdfast/a", Commit: tip, Path: "docs/more.yaml", Text: []byte("more\n")},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -206,15 +207,67 @@ func TestDraftedSaysWhatItLeavesOut(t *testing.T) {
 	git(t, dir, "merge", "-q", "-m", "merge", "holdfast/inc-200", "holdfast/inc-201", "holdfast/inc-202")
 	write(t, filepath.Join(dir, ".git/refs/heads/holdfast/lost"), strings.Repeat("ab", 20)+"\n")
 	write(t, filepath.Join(dir, ".git/refs/heads/holdfast/known"), tips["holdfast/inc-007"]+"\n")
+	gone := []string{"branch", "-q", "-D"}
 	for i := range 150 {
-		git(t, dir, "update-ref", "-d", fmt.Sprintf("refs/heads/holdfast/inc-%03d", i))
+		gone = append(gone, fmt.Sprintf("holdfast/inc-%03d", i))
 	}
+	git(t, dir, gone...)
 	got, err = gitbranch.Drafted(t.Context(), dir, "holdfast/", nil)
 	if err == nil || !strings.Contains(err.Error(), "branch holdfast/lost") {
 		t.Errorf("a branch without its commit: %v", err)
 	}
 	if len(got) != 51 || got[0].Branch != "holdfast/inc-199" || got[50].Branch != "holdfast/known" {
 		t.Errorf("%d documents, %+v", len(got), got[:min(1, len(got))])
+	}
+}
+
+// TestDraftedReadsTextsInParts: more than one command may print is read by several,
+// and what can't be read is said, with its name.
+func TestDraftedReadsTextsInParts(t *testing.T) {
+	t.Parallel()
+	dir := clone(t, map[string]string{"docs/adr.md": "one\n"})
+	git(t, dir, "checkout", "-q", "-b", "holdfast/a")
+	text := func(i int) string {
+		return fmt.Sprintf("# FIX-%03d\n\n", i) + strings.Repeat("0123456789\x00\n", 80_000)
+	}
+	for i := range 10 {
+		write(t, filepath.Join(dir, fmt.Sprintf("docs/FIX-%03d.md", i)), text(i%9))
+	}
+	write(t, filepath.Join(dir, "docs/empty.md"), "")
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "many")
+	got, err := gitbranch.Drafted(t.Context(), dir, "holdfast/a", &gitbranch.Onto{Commit: strings.TrimSpace(git(t, dir, "rev-parse", "main"))})
+	if err != nil || len(got) != 11 {
+		t.Fatalf("%d documents, %v", len(got), err)
+	}
+	for i, d := range got[:10] {
+		if string(d.Text) != text(i%9) {
+			t.Errorf("%s has %d bytes, want %d: %.20q", d.Path, len(d.Text), len(text(i%9)), d.Text)
+		}
+	}
+	if got[10].Text == nil || len(got[10].Text) != 0 {
+		t.Errorf("%s holds %q", got[10].Path, got[10].Text)
+	}
+	write(t, filepath.Join(dir, "docs/large.md"), strings.Repeat("large\n", 1<<18))
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "large")
+	git(t, dir, "checkout", "-q", "main")
+	blob := strings.TrimSpace(git(t, dir, "rev-parse", "holdfast/a:docs/FIX-003.md"))
+	if err := os.Remove(filepath.Join(dir, ".git/objects", blob[:2], blob[2:])); err != nil {
+		t.Fatal(err)
+	}
+	got, err = gitbranch.Drafted(t.Context(), dir, "holdfast/", nil)
+	if err == nil || !strings.Contains(err.Error(), "branch holdfast/a: docs/FIX-003.md can't be read") {
+		t.Errorf("what is missing: %v", err)
+	}
+	var unread []string
+	for _, d := range got {
+		if d.Text == nil {
+			unread = append(unread, d.Path)
+		}
+	}
+	if diff := cmp.Diff([]string{"docs/FIX-003.md", "docs/large.md"}, unread); diff != "" || len(got) != 12 {
+		t.Errorf("%d documents, unread -want +got:\n%s", len(got), diff)
 	}
 }
 
