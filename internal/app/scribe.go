@@ -196,17 +196,19 @@ func taken(ctx context.Context, dirs []string, s knowledge.Scheme, own string, o
 		if err := errors.Join(err, e); err != nil {
 			notes = append(notes, fmt.Sprintf("which IDs wait on branches of %s is not known for certain: %v", top, err))
 		}
-		byBranch := map[string]map[string][]byte{}
+		type tip struct{ branch, commit string } // a branch may stand elsewhere at the remote
+		byTip := map[tip]map[string][]byte{}
 		for _, d := range all {
 			if own != "" && ofIncident(d.Branch, own) {
 				continue
 			}
-			if byBranch[d.Branch] == nil {
-				byBranch[d.Branch] = map[string][]byte{}
+			at := tip{d.Branch, d.Commit}
+			if byTip[at] == nil {
+				byTip[at] = map[string][]byte{}
 			}
-			byBranch[d.Branch][d.Path] = d.Text
+			byTip[at][d.Path] = d.Text
 		}
-		for _, texts := range byBranch {
+		for _, texts := range byTip {
 			o.Taken = append(o.Taken, idsOf(slices.Collect(maps.Keys(texts)))...)
 			for p := range texts {
 				if ext := path.Ext(p); ext == ".yaml" || ext == ".yml" { // a runbook is named as its file

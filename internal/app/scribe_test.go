@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/draft"
 	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 	"github.com/holdfast-sre/holdfast/internal/store"
@@ -280,6 +281,30 @@ func TestIncidentsAtOnceShareNoID(t *testing.T) {
 	want := []string{"+## ADR-023: Outbox (Amendment 1)", "+## ADR-023: Outbox (Amendment 2)", "+## ADR-023: Outbox (Amendment 3)"}
 	if diff := cmp.Diff(want, amendments); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestWhatAReviewerAddedWaits: a branch counts as it is here and as it is at the
+// remote, whichever is newer.
+func TestWhatAReviewerAddedWaits(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	adr := filepath.Join(h.clone, "docs", "ADR-023-outbox.md")
+	h.git("checkout", "-q", "--detach")
+	for n, ref := range []string{"refs/remotes/origin/holdfast/inc-2025-0001", "refs/heads/holdfast/inc-2025-0001"} {
+		write(t, adr, "# ADR-023: Outbox\n\n## Decision\n\nAn outbox.\n\n## ADR-023: Outbox (Amendment "+fmt.Sprint(2-n)+")\n\nLater.\n")
+		write(t, filepath.Join(h.clone, "docs", "notes.md"), "# FIX-00"+fmt.Sprint(7+n)+": Pool\n")
+		h.git("add", "-A")
+		h.git("commit", "-q", "--date", fmt.Sprint("2025-01-0", 1+n, "T00:00:00"), "-m", "drafts")
+		h.git("update-ref", ref, "HEAD")
+		h.git("reset", "-q", "--hard", "main")
+	}
+	h.git("checkout", "-q", "main")
+	var o draft.Options
+	notes := taken(t.Context(), []string{filepath.Join(h.clone, "docs")}, config.Default().Artefacts.Scheme(), "", checkedOut, &o)
+	slices.Sort(o.Taken)
+	if len(notes) != 0 || !slices.Contains(o.Taken, "FIX-007") || !slices.Contains(o.Taken, "FIX-008") || o.Amended["ADR-023"] != 2 {
+		t.Errorf("%q are taken, amendments %v, notes %q", o.Taken, o.Amended, notes)
 	}
 }
 
