@@ -197,6 +197,30 @@ func TestALineBecomesARule(t *testing.T) {
 	}
 }
 
+// TestTheWordAlertIsNoSeverity: it takes nothing from what stands above the line, or
+// at its head.
+func TestTheWordAlertIsNoSeverity(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"### Critical\n\n- `queue_depth`: alert if > 5 for 5m\n":      "queue_depth > 5 | for 5m | critical",
+		"### Info\n\n- `queue_depth`, alerts at > 5\n":                "queue_depth > 5 | info",
+		"**Alerts**:\n\n- P1: `queue_depth`, alert when > 5\n":        "queue_depth > 5 | critical P1",
+		"**Alerts**:\n\n- Page: jobs (`queue_depth`): alert at > 5\n": "queue_depth > 5 | critical",
+		"### Critical\n\n- `queue_depth`: warning at > 5\n":           "queue_depth > 5 | warning",
+		"### Critical\n\n- `queue_depth`: alert if > 5, info\n":       "queue_depth > 5 | info",
+		"**Alerts**:\n\n- `queue_depth`: alert if > 5, do not page\n": "queue_depth > 5 | warning",
+		"**Alerts**:\n\n- Do not page: `queue_depth`, alert if > 5\n": "queue_depth > 5 | warning",
+	}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(want, one(generate(t, declared+text))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestATargetIsTurnedRound(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{

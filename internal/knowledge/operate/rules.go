@@ -289,7 +289,9 @@ func (s *statement) severe(after, before string) {
 		s.severity, s.priority = severityIn(before, 0, end, false)
 	}
 	if at := tailStart(strings.TrimRight(before, " :–—-")); at >= 0 {
-		s.severity, s.priority = severityIn(before, at, len(before), false)
+		if label, priority := severityIn(before, at, len(before), false); label != "" { // "alert" is none
+			s.severity, s.priority = label, priority
+		}
 	}
 	if label, priority := severityOf(after); label != "" {
 		s.severity, s.priority = label, priority
