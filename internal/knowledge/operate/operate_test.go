@@ -445,6 +445,27 @@ func TestARuleThatCostsTooMuchToProve(t *testing.T) {
 		"expr: queue_depth > 5\n  labels:\n    team: '{{ range query \"up\" }}x{{ end }}'":                  "no unit test: its team is a template with range",
 		"expr: queue_depth > 5\n  annotations:\n    summary: '{{template \"x\"}}'":                          "no unit test: its summary is a template with template",
 		"expr: queue_depth > 5\n  annotations:\n    summary: 'the range is {{ $value }}, as printf has it'": "",
+		`expr: queue_depth > 5
+  annotations:
+    summary: '{{ "}" | printf "%9d" 1 }}'`: "no unit test: its summary is a template with printf",
+		`expr: queue_depth > 5
+  annotations:
+    summary: '{{ "aa" | reReplaceAll "a" "aa" | reReplaceAll "a" "aa" }}'`: "no unit test: its summary is a template with reReplaceAll",
+		`expr: queue_depth > 5
+  annotations:
+    summary: '{{ $a := "aa" }}{{ $a = print $a $a }}{{ $a }}'`: "no unit test: its summary is a template with print",
+		`expr: queue_depth > 5
+  annotations:
+    summary: '{{ block "x" . }}x{{ end }}'`: "no unit test: its summary is a template with template",
+		`expr: queue_depth > 5
+  annotations:
+    summary: '{{ if $labels.a }}x{{ else }}{{ with query "max_over_time(queue_depth[12h:1s])" }}x{{ end }}{{ end }}'`: "no unit test: its summary is a template with query",
+		`expr: queue_depth > 5
+  annotations:
+    summary: '{{ if gt $value 3.0 }}{{ $labels.job | toUpper }}: {{ ($value | humanizeDuration) }}{{ end }}'`: "",
+		`expr: queue_depth > 5 unless ` + strings.Repeat("label_replace(", 7) + "queue_depth" + strings.Repeat(`, "l", "$1$1", "l", "(.*)")`, 7):                             "no unit test: its label_replace and label_join make labels too long",
+		`expr: queue_depth > 5 unless label_join(label_join(queue_depth, "l", "", ` + strings.Repeat(`"l", `, 20) + `"l"), "l", "", ` + strings.Repeat(`"l", `, 20) + `"l")`: "no unit test: its label_replace and label_join make labels too long",
+		`expr: queue_depth > 5 unless label_replace(label_replace(pool_connections_active, "l", "$1", "job", "(.*)"), "m", "$1-$2", "job", "(.)(.*)")`:                       "",
 	}
 	for text, want := range tests {
 		t.Run(text, func(t *testing.T) {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"math"
 	"net/url"
-	"regexp"
 	"slices"
 	"time"
 
@@ -56,7 +53,6 @@ const (
 	proofGuard = time.Minute
 	evaluation = time.Minute
 	proofLooks = 60 // evaluations of one case
-	maxSteps   = 2000
 )
 
 // prove makes the unit test of a rule, and evaluates it.
@@ -101,51 +97,6 @@ func (u *Rule) makeTest(ctx context.Context, p promQL) error {
 		u.test.cases = append(u.test.cases, c)
 	}
 	return nil
-}
-
-// heavy are the words of templates that can take any time and memory.
-var heavy = regexp.MustCompile(`\{\{[^}]*\b(printf|range|template)\b`)
-
-// costs refuses what a document could give to keep the evaluation busy.
-func (u *Rule) costs(e parser.Expr) error {
-	if n := steps(e); n > maxSteps {
-		return fmt.Errorf("its subquery has %d steps", n)
-	}
-	if !u.given {
-		return nil
-	}
-	for _, texts := range []map[string]string{u.Labels, u.Annotations} {
-		for _, k := range slices.Sorted(maps.Keys(texts)) {
-			if m := heavy.FindStringSubmatch(texts[k]); m != nil {
-				return fmt.Errorf("its %s is a template with %s", k, m[1])
-			}
-		}
-	}
-	return nil
-}
-
-// steps are how often the innermost subquery of a query asks.
-func steps(e parser.Expr) (most int64) {
-	count := func(n parser.Node) int64 {
-		sub, ok := n.(*parser.SubqueryExpr)
-		if !ok {
-			return 1
-		}
-		step := sub.Step
-		if step <= 0 {
-			step = evaluation
-		}
-		return max(int64(sub.Range/step), 1)
-	}
-	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
-		all := float64(count(n))
-		for _, above := range path {
-			all *= float64(count(above))
-		}
-		most = max(most, int64(min(all, math.MaxInt32)))
-		return nil
-	})
-	return most
 }
 
 // intervalFor is the distance of samples: close enough for the shortest window, and
