@@ -172,7 +172,7 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 		return err
 	}
 	s.progress.Hypotheses, s.progress.Abnormal = f.diagnose.Hypotheses, len(f.diagnose.Abnormal)
-	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses, len(s.firing()) > 0) {
+	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses, s.fading()) {
 		s.inc.Diagnosed(f.diagnose)
 		if len(f.trace) > 0 {
 			s.inc.Trace = f.trace
@@ -203,22 +203,36 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 	return r.store(ctx, tx, s, next...)
 }
 
-// confirmedStays reports whether a cause that facts confirmed stays what is shown: a
+// confirmedStays reports whether the cause that is shown stays what is shown: a
 // system on its way back looks like something else, and the record must name
-// what broke it. So does, once nothing fires any more, one that was surer. The
-// verdict always rests on the latest ranking.
-func confirmedStays(shown, latest []diagnose.Hypothesis, firing bool) bool {
+// what broke it. One that facts confirmed stays before a guess; so does, once
+// the signs are fading, one that was surer. The verdict always rests on the
+// latest ranking.
+func confirmedStays(shown, latest []diagnose.Hypothesis, fading bool) bool {
 	switch {
 	case len(shown) == 0:
 		return false
 	case len(latest) == 0:
-		return shown[0].Basis == diagnose.BasisRunbook || !firing
+		return shown[0].Basis == diagnose.BasisRunbook || fading
 	case shown[0].Basis == diagnose.BasisRunbook:
 		return latest[0].Basis != diagnose.BasisRunbook
 	}
 	was, _ := diagnose.Diagnosis{Hypotheses: shown}.Top()
 	is, _ := diagnose.Diagnosis{Hypotheses: latest}.Top()
-	return !firing && latest[0].Basis != diagnose.BasisRunbook && was.Probability > is.Probability
+	return fading && latest[0].Basis != diagnose.BasisRunbook && was.Probability > is.Probability
+}
+
+// fading reports whether the signs of the cause that is shown are going: nothing
+// fires any more, or the component at fault had signals of its own and none of
+// them fires, while those of others still do.
+func (s snapshot) fading() bool {
+	firing := s.firing()
+	if len(firing) == 0 {
+		return true
+	}
+	top, ok := diagnose.Diagnosis{Hypotheses: s.inc.Hypotheses}.Top()
+	of := func(sig signal.Signal) bool { return sig.Service == top.Component }
+	return ok && top.Component != "" && slices.ContainsFunc(s.signals, of) && !slices.ContainsFunc(firing, of)
 }
 
 // tellFindings puts evidence and diagnosis on the timeline; a later round that

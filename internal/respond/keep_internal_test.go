@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 )
 
 func TestWhatFactsConfirmedIsNotReplacedByAGuess(t *testing.T) {
@@ -14,7 +16,7 @@ func TestWhatFactsConfirmedIsNotReplacedByAGuess(t *testing.T) {
 	confirmed, guess, weaker := ranking(diagnose.BasisRunbook, 0.97), ranking(diagnose.BasisEvidence, 0.86), ranking(diagnose.BasisEvidence, 0.1)
 	tests := map[string]struct {
 		shown, latest []diagnose.Hypothesis
-		over          bool // nothing fires any more
+		fading        bool
 		want          bool
 	}{
 		"nothing was shown":                      {nil, guess, false, false},
@@ -29,7 +31,34 @@ func TestWhatFactsConfirmedIsNotReplacedByAGuess(t *testing.T) {
 		"nothing can be said of a healed system": {guess, nil, true, true},
 	}
 	for name, tc := range tests {
-		if got := confirmedStays(tc.shown, tc.latest, !tc.over); got != tc.want {
+		if got := confirmedStays(tc.shown, tc.latest, tc.fading); got != tc.want {
+			t.Errorf("%s: got %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+// A second alert that fires on while the component at fault has recovered must
+// not make the record forget the component.
+func TestSignsFadeWithTheSignalsOfTheComponentAtFault(t *testing.T) {
+	t.Parallel()
+	on := func(service string, status signal.Status) signal.Signal {
+		return signal.Signal{Kind: signal.Alert, Service: service, Status: status}
+	}
+	tests := map[string]struct {
+		signals []signal.Signal
+		cause   string
+		want    bool
+	}{
+		"the component's own alert fires":       {[]signal.Signal{on("relay", signal.Firing), on("api", signal.Resolved)}, "relay", false},
+		"only that of another one fires":        {[]signal.Signal{on("relay", signal.Resolved), on("api", signal.Firing)}, "relay", true},
+		"the component has no alert of its own": {[]signal.Signal{on("api", signal.Firing), on("web", signal.Resolved)}, "relay", false},
+		"one of two of the component fires":     {[]signal.Signal{on("relay", signal.Resolved), on("relay", signal.Firing)}, "relay", false},
+		"nothing fires":                         {[]signal.Signal{on("relay", signal.Resolved)}, "relay", true},
+		"no cause is shown":                     {[]signal.Signal{on("", signal.Resolved), on("api", signal.Firing)}, "", false},
+	}
+	for name, tc := range tests {
+		s := snapshot{signals: tc.signals, inc: incident.Incident{Hypotheses: []diagnose.Hypothesis{{CauseClass: diagnose.ExhaustThreads, Component: tc.cause, Probability: 0.9}}}}
+		if got := s.fading(); got != tc.want {
 			t.Errorf("%s: got %v, want %v", name, got, tc.want)
 		}
 	}
