@@ -32,6 +32,8 @@ type findings struct {
 	budget   catalog.Flag
 	trace    []incident.TraceStep
 	similar  []incident.Like
+
+	tracedFrom string // service whose code the trace starts from
 }
 
 // investigate gathers evidence, ranks causes, asks the runbook's diagnostics,
@@ -79,7 +81,7 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 	r.metrics.investigations.Observe(f.took.Seconds())
 	r.metrics.saw(f.items)
 	f.measured = diagnose.Impact(in)
-	f.trace = r.traceBack(ctx, s, f)
+	f.trace, f.tracedFrom = r.traceBack(ctx, s, f)
 	f.similar = r.recall(ctx, s, f)
 	r.checkGaps(&f)
 	return f
@@ -175,7 +177,7 @@ func (r *Responder) keep(ctx context.Context, tx *store.Tx, s *snapshot, f findi
 	if !confirmedStays(s.inc.Hypotheses, f.diagnose.Hypotheses, s.fading()) {
 		s.inc.Diagnosed(f.diagnose)
 		if len(f.trace) > 0 {
-			s.inc.Trace = f.trace
+			s.inc.Trace, s.progress.TracedFrom = f.trace, f.tracedFrom
 		}
 		s.inc.Similar = f.similar
 	}

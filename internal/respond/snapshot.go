@@ -43,6 +43,7 @@ type progress struct {
 	Abnormal       int                   `json:"abnormal,omitempty"`   // services out of their usual range in it
 	Round          int                   `json:"round"`                // finished investigations
 	InvestigatedAt time.Time             `json:"investigated_at,omitzero"`
+	TracedFrom     string                `json:"traced_from,omitempty"`   // service whose code the shown trace starts from
 	EscalateWhen   []string              `json:"escalate_when,omitempty"` // conditions of the runbook that held
 	Measured       []diagnose.Measured   `json:"measured,omitempty"`
 	Impact         severity.Severity     `json:"impact,omitempty"`   // that Measured asks for

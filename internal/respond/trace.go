@@ -26,22 +26,47 @@ type TraceStep = incident.TraceStep
 
 // traceBack follows the failing code to the requirement behind it: from the
 // stacks of the component at fault, else from those of the affected services,
-// else from the work items that the component's changes name.
-func (r *Responder) traceBack(ctx context.Context, s snapshot, f findings) []TraceStep {
+// else from the work items that the component's changes name. from is the
+// service whose code it starts from. What the component at fault said once is
+// not given up for what others say later: it may have fallen silent.
+func (r *Responder) traceBack(ctx context.Context, s snapshot, f findings) (steps []TraceStep, from string) {
 	top, ok := f.diagnose.Top()
 	if r.Tracer == nil || !ok {
-		return nil
+		return nil, ""
 	}
+	steps, from = r.traceFresh(ctx, s, f, top)
+	if closeness(s.inc.Trace, s.progress.TracedFrom, top.Component) > closeness(steps, from, top.Component) {
+		return s.inc.Trace, s.progress.TracedFrom
+	}
+	return steps, from
+}
+
+// closeness orders chains by where they start: at code of the component at
+// fault, at code of another service, at a work item, nowhere.
+func closeness(steps []TraceStep, from, component string) int {
+	code := len(steps) > 0 && steps[0].Kind == "code"
+	switch {
+	case len(steps) == 0 || from == "":
+		return 0
+	case code && from == component:
+		return 3
+	case code:
+		return 2
+	}
+	return 1
+}
+
+func (r *Responder) traceFresh(ctx context.Context, s snapshot, f findings, top diagnose.Hypothesis) ([]TraceStep, string) {
 	for _, q := range r.traceQueries(top, s.inc.Services, f.items) {
 		steps, err := r.Tracer.Trace(ctx, q)
 		if err != nil {
 			r.Log.WarnContext(ctx, "trace chain is incomplete", "service", q.Service.Name, "error", err)
 		}
 		if len(steps) > 0 {
-			return r.redacted(steps)
+			return r.redacted(steps), q.Service.Name
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // redacted hides what a commit's subject, an artefact's title or a file name may
