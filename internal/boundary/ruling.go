@@ -30,8 +30,11 @@ func (r Ruling) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Decision is a ruling with the rule and values that led to it.
 type Decision struct {
-	Ruling Ruling         `json:"ruling"`
-	Rule   string         `json:"rule"`   // identifier of the deciding rule
-	Reason string         `json:"reason"` // for people
-	Values map[string]any `json:"values"`
+	Ruling Ruling `json:"ruling"`
+	Rule   string `json:"rule"`   // identifier of the deciding rule
+	Reason string `json:"reason"` // for people
+	// Approvers is how many people must approve where anybody must; 0 leaves it
+	// to the floor, which no number lowers.
+	Approvers int            `json:"approvers,omitempty"`
+	Values    map[string]any `json:"values"`
 }

@@ -24,7 +24,8 @@ const (
 // maintenance window or silence, a condition that a person must see, all
 // conditions for acting alone, low impact, and otherwise a person.
 func Decide(in Input) Verdict {
-	v := Verdict{DecidedAt: in.Now, BoundarySHA256: in.BoundarySHA256, Approvers: Floor(in)}
+	floor := Floor(in)
+	v := Verdict{DecidedAt: in.Now, BoundarySHA256: in.BoundarySHA256, Approvers: floor}
 	v.Rules = append(v.Rules, covered(in))
 	for _, r := range mustEscalate {
 		v.Rules = append(v.Rules, r.evaluate(in, PartMustEscalate))
@@ -32,15 +33,31 @@ func Decide(in Input) Verdict {
 	for _, r := range toAct {
 		v.Rules = append(v.Rules, r.evaluate(in, PartAct))
 	}
-	v.Rules = append(v.Rules, lowImpact(in), atFloor(v.Approvers))
+	v.Rules = append(v.Rules, lowImpact(in), atFloor(floor))
 	v.settle(in)
+	if v.Kind != Remediate {
+		v.Approvers = approvals(in, floor, len(v.texts(PartMustEscalate, true)) > 0 || len(v.texts(PartAct, false)) > 0)
+	}
 	return v
+}
+
+// approvals is how many people must approve the candidate: what the floor asks
+// for, or more where a person is needed anyway and the boundary file names a
+// number.
+func approvals(in Input, floor int, needed bool) int {
+	if floor == NeverExecuted || floor == 0 && !needed {
+		return floor
+	}
+	return max(floor, in.Boundary.Approvers)
 }
 
 // settle reads the verdict off the rules.
 func (v *Verdict) settle(in Input) {
 	must := v.texts(PartMustEscalate, true)
 	blocked := v.blocked(in)
+	if len(blocked) == 0 && v.Approvers != 0 {
+		blocked = v.texts(PartFloor, false) // the floor knows more than the rules for acting
+	}
 	v.Shadow = len(must) == 0 && v.onlyMissing("autonomy")
 	switch {
 	case v.held("maintenance") && standsDown(in.Incident):

@@ -101,7 +101,7 @@ func consent(in RecheckInput) string {
 	if need == NeverExecuted {
 		return "no approval allows this action: " + neverBecause(in.Input)
 	}
-	need = max(need, 1)
+	need = max(need, in.Boundary.Approvers, 1)
 	people := people(a.By)
 	switch {
 	case len(people) < need:
