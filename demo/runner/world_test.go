@@ -104,55 +104,59 @@ func TestFaultsFireTheirAlertAndARestartCuresThem(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a world of processes; run without -short")
 	}
+	// All at once, however few processors there are: they mostly wait.
+	var worlds sync.WaitGroup
+	defer worlds.Wait()
 	for _, s := range scenario.All() {
-		t.Run(s.Name, func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-			defer cancel()
-			r := newReceiver(t)
-			start := time.Now()
-			w, err := runner.Start(ctx, runner.Options{NoServe: true, Webhook: r.URL})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if t.Failed() {
-					t.Log(w.Tails(15))
+		worlds.Go(func() {
+			t.Run(s.Name, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				defer cancel()
+				r := newReceiver(t)
+				start := time.Now()
+				w, err := runner.Start(ctx, runner.Options{NoServe: true, Webhook: r.URL})
+				if err != nil {
+					t.Fatal(err)
 				}
-				if err := w.Close(); err != nil {
-					t.Error(err)
+				t.Cleanup(func() {
+					if t.Failed() {
+						t.Log(w.Tails(15))
+					}
+					if err := w.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+				step := func(what string) { t.Logf("%5.1fs %s", time.Since(start).Seconds(), what) }
+				step("up")
+				if err := w.AwaitBaseline(ctx); err != nil {
+					t.Fatal(err)
 				}
+				step("baseline")
+				if err := w.Inject(ctx, s); err != nil {
+					t.Fatal(err)
+				}
+				step("fault holds")
+				n := r.await(ctx, t, s.Alert, "firing")
+				step("alert: " + n.Alerts[0].Annotations["summary"])
+				if n.Version != "4" || n.Alerts[0].Labels["service"] != s.Service || r.auth == "Bearer " {
+					t.Errorf("message %+v does not name service %s", n, s.Service)
+				}
+				process := s.Acts
+				if process == "" {
+					process = s.Service
+				}
+				op, err := w.Supervisor().Restart(ctx, process, "once")
+				if err != nil {
+					t.Fatal(err)
+				}
+				again, err := w.Supervisor().Restart(ctx, process, "once")
+				if err != nil || again != op {
+					t.Errorf("same key: got %+v, %v; want %+v", again, err, op)
+				}
+				step(fmt.Sprintf("restarted %d → %d", op.OldPID, op.NewPID))
+				r.await(ctx, t, s.Alert, "resolved")
+				step("resolved")
 			})
-			step := func(what string) { t.Logf("%5.1fs %s", time.Since(start).Seconds(), what) }
-			step("up")
-			if err := w.AwaitBaseline(ctx); err != nil {
-				t.Fatal(err)
-			}
-			step("baseline")
-			if err := w.Inject(ctx, s); err != nil {
-				t.Fatal(err)
-			}
-			step("fault holds")
-			n := r.await(ctx, t, s.Alert, "firing")
-			step("alert: " + n.Alerts[0].Annotations["summary"])
-			if n.Version != "4" || n.Alerts[0].Labels["service"] != s.Service || r.auth == "Bearer " {
-				t.Errorf("message %+v does not name service %s", n, s.Service)
-			}
-			process := s.Acts
-			if process == "" {
-				process = s.Service
-			}
-			op, err := w.Supervisor().Restart(ctx, process, "once")
-			if err != nil {
-				t.Fatal(err)
-			}
-			again, err := w.Supervisor().Restart(ctx, process, "once")
-			if err != nil || again != op {
-				t.Errorf("same key: got %+v, %v; want %+v", again, err, op)
-			}
-			step(fmt.Sprintf("restarted %d → %d", op.OldPID, op.NewPID))
-			r.await(ctx, t, s.Alert, "resolved")
-			step("resolved")
 		})
 	}
 }
