@@ -2,6 +2,7 @@ package forge
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/outside"
@@ -56,7 +57,8 @@ func calm(s string) string {
 }
 
 // refers reports whether the character at i is the mark of a reference: to a person
-// (@ana), an issue (#1, shop#1, GH-1) or a merge request (!1).
+// (@ana), an issue (#1, shop#1, GH-1) or a merge request (!1). Forges look for them in
+// what is shown, where Markdown has taken escapes (@\_ana) and entities (&#x40;ana) away.
 func refers(s string, i int) bool {
 	if i+1 == len(s) {
 		return false
@@ -64,9 +66,13 @@ func refers(s string, i int) bool {
 	next := s[i+1]
 	switch s[i] {
 	case '@':
-		return (alphanumeric(next) || next == '_' || next == '.') && (i == 0 || !alphanumeric(s[i-1]))
-	case '#', '!':
+		return (alphanumeric(next) || strings.IndexByte(`_.\&`, next) >= 0) && (i == 0 || !alphanumeric(s[i-1]))
+	case '#':
+		return digit(next) || next|0x20 == 'x' && i > 0 && s[i-1] == '&'
+	case '!':
 		return digit(next)
+	case '&':
+		return slices.ContainsFunc([]string{"commat;", "num;", "excl;"}, func(name string) bool { return strings.HasPrefix(s[i+1:], name) })
 	case '-':
 		return digit(next) && i >= 2 && strings.EqualFold(s[i-2:i], "gh") && (i == 2 || !alphanumeric(s[i-3]))
 	}
