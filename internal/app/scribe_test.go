@@ -20,6 +20,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/document"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
 	"github.com/holdfast-sre/holdfast/internal/knowledge/draft"
@@ -65,18 +66,25 @@ func (h house) git(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// serve runs the server until the test ends or stop is called.
-func (h house) serve(step func(string), prepare ...func(*App)) (a *App, stop func()) {
+// open makes the server.
+func (h house) open(step func(string)) *App {
 	h.t.Helper()
 	folder, err := config.Open(h.file, func(string) (string, bool) { return "", false })
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err = New(h.t.Context(), Options{Folder: folder, Log: log, Step: step})
+	a, err := New(h.t.Context(), Options{Folder: folder, Log: log, Step: step})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return a
+}
+
+// serve runs the server until the test ends or stop is called.
+func (h house) serve(step func(string), prepare ...func(*App)) (a *App, stop func()) {
+	h.t.Helper()
+	a = h.open(step)
 	for _, p := range prepare {
 		p(a)
 	}
@@ -426,6 +434,131 @@ func TestAnIncidentThatComesBackWhileItIsWritten(t *testing.T) {
 				t.Errorf("%d rounds, the last is %+v", len(inc.Drafts), last)
 			}
 		})
+	}
+}
+
+// failing is a scribe whose first call for a step fails, once it is let go on.
+type failing struct {
+	respond.Scribe
+	step  string
+	first func() error
+}
+
+func (f *failing) Draft(ctx context.Context, rec document.Record, o draft.Options) (draft.Drafts, error) {
+	if f.step == "draft" {
+		if err := f.first(); err != nil {
+			return draft.Drafts{}, err
+		}
+	}
+	return f.Scribe.Draft(ctx, rec, o)
+}
+
+func (f *failing) Branch(ctx context.Context, id string, files []draft.File, message string, at time.Time) ([]incident.DraftBranch, []string, error) {
+	if f.step == "branch" {
+		if err := f.first(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return f.Scribe.Branch(ctx, id, files, message, at)
+}
+
+func (f *failing) Propose(ctx context.Context, b incident.DraftBranch, title, body string) (string, error) {
+	if f.step == "propose" {
+		if err := f.first(); err != nil {
+			return "", err
+		}
+	}
+	return f.Scribe.Propose(ctx, b, title, body)
+}
+
+// TestAnIncidentThatComesBackWhileWritingFails: the failure is that of the round for
+// which the work was done, and the later one has its turn.
+func TestAnIncidentThatComesBackWhileWritingFails(t *testing.T) {
+	t.Parallel()
+	for step, tt := range map[string]struct {
+		meanwhile, end state
+		first          incident.DraftState
+		note           string
+	}{
+		"branch":  {state{written: 2, rounds: 2}, state{rounds: 2, told: 3}, incident.DraftsFailed, ""},
+		"propose": {state{written: 2, rounds: 2, told: 2}, state{rounds: 2, told: 4}, incident.DraftsBranched, "no merge request: a rule forbids it"},
+	} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			at, goOn := make(chan bool), make(chan bool)
+			f := &failing{step: step}
+			var once sync.Once
+			f.first = func() (err error) {
+				once.Do(func() {
+					at <- true
+					<-goOn
+					err = errors.New("a rule forbids it")
+				})
+				return err
+			}
+			a, _ := h.serve(nil, func(a *App) {
+				a.repos.list = append(a.repos.list, repository{top: realPath(h.clone), forge: &asked{}})
+				f.Scribe, a.respond.Scribe = a.respond.Scribe, f
+			})
+			id := resolve(t, a, nil)
+			<-at
+			again(t, a, id)
+			until(t, a.Store(), id, tt.meanwhile)
+			goOn <- true
+			inc := until(t, a.Store(), id, tt.end)
+			was, last := inc.Drafts[0], inc.Drafts[1]
+			if was.State != tt.first || strings.Join(was.Notes, "") != tt.note {
+				t.Errorf("the first round is %+v", was)
+			}
+			if last.State != incident.DraftsBranched || len(last.Branches) != 1 || last.Branches[0].RequestURL == "" || len(last.Notes) != 0 {
+				t.Errorf("the second round is %+v", last)
+			}
+		})
+	}
+}
+
+// TestAResolutionThatNobodyTriedIsNotGivenUp: it came during the last attempt to write
+// the documents of the one before.
+func TestAResolutionThatNobodyTriedIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+	a := newHouse(t).open(nil)
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a.respond.Scribe = &failing{step: "draft", first: func() error { return errors.New("the disk is full") }}
+	id := resolve(t, a, nil)
+	job := jobs.Job{Kind: respond.JobDraft, Key: id, Args: []byte(`{"incident":"` + id + `"}`)}
+	spec := a.respond.Specs()[respond.JobDraft]
+	giveUp := func(cause error) (rounds int, waits bool) {
+		t.Helper()
+		err := a.Store().Tx(t.Context(), func(tx *store.Tx) error {
+			if err := spec.OnGiveUp(t.Context(), tx, job, cause); err != nil {
+				return err
+			}
+			inc, err := tx.Incident(t.Context(), id)
+			if err != nil {
+				return err
+			}
+			isNew, err := tx.Enqueue(t.Context(), job)
+			rounds, waits = len(inc.Drafts), !isNew
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rounds, waits
+	}
+	_, early := spec.Handle(t.Context(), job)
+	again(t, a, id)
+	if rounds, waits := giveUp(early); early == nil || rounds != 0 || !waits {
+		t.Errorf("%d rounds, tried again: %v, after %v", rounds, waits, early)
+	}
+	_, late := spec.Handle(t.Context(), job)
+	if rounds, _ := giveUp(late); rounds != 1 {
+		t.Errorf("%d rounds after %v", rounds, late)
 	}
 }
 

@@ -44,7 +44,8 @@ type Spec[Tx any] struct {
 	Handle  Handler[Tx]
 	Timeout time.Duration // deadline of one run; 0 = MaxTimeout, which is also the most
 	// OnGiveUp runs in the transaction that gives the job up after its last
-	// attempt or a Cancel; nil = only recorded.
+	// attempt or a Cancel; nil = only recorded. It may enqueue the job's own Kind and
+	// Key, as commit may.
 	OnGiveUp func(ctx context.Context, tx Tx, j Job, cause error) error
 }
 

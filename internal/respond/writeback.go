@@ -160,7 +160,7 @@ func (r *Responder) draft(ctx context.Context, j jobs.Job) (commit, error) {
 	}
 	d, err := r.Scribe.Draft(ctx, r.documentRecord(s), opts)
 	if err != nil {
-		return nil, fmt.Errorf("drafts of %s: %w", s.inc.ID, err)
+		return nil, &roundError{*s.inc.ResolvedAt, fmt.Errorf("drafts of %s: %w", s.inc.ID, err)}
 	}
 	d.Notes = r.redactedNotes(d.Notes)
 	r.Step("drafted")
@@ -263,7 +263,7 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 	}
 	branches, notes, err := r.Scribe.Branch(ctx, args.Incident, b.Files, b.Message, b.At)
 	if err != nil {
-		return nil, unlessBusy(err)
+		return nil, unlessBusy(&roundError{b.At, err})
 	}
 	notes = r.redactedNotes(notes)
 	r.Step("branched")
@@ -318,6 +318,30 @@ func proposeJob(incidentID string, branch int) jobs.Job {
 	j.MaxAttempts = proposeAttempts
 	j.Args, _ = json.Marshal(draftArgs{Incident: incidentID, Branch: branch}) // a string and a number always marshal
 	return j
+}
+
+// roundError says for which round the work failed: a later one may have been stored
+// meanwhile. Drafting itself, which has no round yet, says for which resolution.
+type roundError struct {
+	at  time.Time
+	err error
+}
+
+func (e *roundError) Error() string { return e.err.Error() }
+func (e *roundError) Unwrap() error { return e.err }
+
+// failed is the round that a job was given up for; the latest where nobody says it,
+// as after a process that died in the last attempt.
+func (s snapshot) failed(cause error) (round *incident.Drafting, known bool) {
+	if e, ok := errors.AsType[*roundError](cause); ok {
+		if round = s.round(e.at); round != nil {
+			return round, true
+		}
+	}
+	if n := len(s.inc.Drafts); n > 0 {
+		return &s.inc.Drafts[n-1], false
+	}
+	return nil, false
 }
 
 // unlessBusy ends a job whose error needs a person.
@@ -389,7 +413,7 @@ func (r *Responder) proposeMerge(ctx context.Context, j jobs.Job) (commit, error
 	round := s.round(b.At)
 	url, err := r.Scribe.Propose(ctx, round.Branches[args.Branch], b.Request.Title, b.Request.Body+s.before(b.At))
 	if err != nil {
-		return nil, unlessBusy(err)
+		return nil, unlessBusy(&roundError{b.At, err})
 	}
 	r.Step("proposed")
 	return func(ctx context.Context, tx *store.Tx) error {
@@ -468,9 +492,17 @@ func (r *Responder) draftGaveUp(ctx context.Context, tx *store.Tx, j jobs.Job, c
 		if !s.wantsDrafts() {
 			return nil
 		}
+		if e, ok := errors.AsType[*roundError](cause); ok && !e.at.Equal(*s.inc.ResolvedAt) {
+			return enqueue(ctx, tx, draftJob(JobDraft, args.Incident, "")) // nobody has tried the later resolution
+		}
 		s.inc.Drafts = append(s.inc.Drafts, incident.Drafting{At: s.now, ResolvedAt: *s.inc.ResolvedAt, State: incident.DraftsFailed, Error: why})
-	} else if n := len(s.inc.Drafts); n > 0 {
-		s.inc.Drafts[n-1].State, s.inc.Drafts[n-1].Error = incident.DraftsFailed, why
+	} else if round, known := s.failed(cause); round != nil {
+		round.State, round.Error = incident.DraftsFailed, why
+		if known {
+			if err := nextRound(ctx, tx, args.Incident, round.At, draftJob(JobBranch, args.Incident, "")); err != nil {
+				return err
+			}
+		}
 	}
 	if err := r.tellDrafts(ctx, tx, s, "drafts: no branch: "+why+"; when that is mended: holdfast knowledge draft all --incident "+s.inc.ID); err != nil {
 		return err
@@ -491,8 +523,13 @@ func (r *Responder) proposeGaveUp(ctx context.Context, tx *store.Tx, j jobs.Job,
 	why := r.Redactor.String(cause.Error())
 	r.Log.ErrorContext(ctx, "drafts were not proposed for merging", "incident", s.inc.ID, "error", why)
 	r.metrics.drafts.WithLabelValues("failed").Inc()
-	if n := len(s.inc.Drafts); n > 0 {
-		s.inc.Drafts[n-1].Notes = append(s.inc.Drafts[n-1].Notes, "no merge request: "+why)
+	if round, known := s.failed(cause); round != nil {
+		round.Notes = append(round.Notes, "no merge request: "+why)
+		if known {
+			if err := nextRound(ctx, tx, args.Incident, round.At, proposeJob(args.Incident, args.Branch)); err != nil {
+				return err
+			}
+		}
 	}
 	if err := r.tellDrafts(ctx, tx, s, "drafts: no merge request: "+why+"; the branch waits in the clone"); err != nil {
 		return err

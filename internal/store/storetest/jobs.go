@@ -479,6 +479,9 @@ func givesUp(t *testing.T, db Database) {
 			return nil, errNo
 		},
 		OnGiveUp: func(ctx context.Context, tx *store.Tx, j jobs.Job, _ error) error {
+			if ok, err := tx.Enqueue(ctx, jobs.Job{Kind: j.Kind, Key: j.Key, RunAt: time.Now().Add(time.Hour)}); err != nil || !ok {
+				return fmt.Errorf("its own key is not free: %w", err)
+			}
 			_, err := tx.Enqueue(ctx, jobs.Job{Kind: "escalate", Key: fmt.Sprintf("%s after %d", j.Key, j.Attempt)})
 			return err
 		},
