@@ -23,7 +23,7 @@ type pkg struct {
 // where it belongs.
 var (
 	core = []string{
-		"action", "audit", "boundary", "catalog", "cause", "change", "chart", "cluster", "cluster/inspect", "decide", "delegate", "detect", "detect/template", "diagnose", "diagnose/calibration", "document",
+		"action", "audit", "autonomy", "boundary", "catalog", "cause", "change", "chart", "cluster", "cluster/inspect", "decide", "delegate", "detect", "detect/template", "diagnose", "diagnose/calibration", "document",
 		"escalate", "evidence", "evidence/lines", "evidence/spans", "evidence/stack", "id", "incident", "jobs", "knowledge", "knowledge/browse", "knowledge/draft", "knowledge/impact", "knowledge/lint", "knowledge/operate", "knowledge/recall", "outside", "problem", "prove", "quantity", "recovery",
 		"redact", "runbook", "severity", "signal", "strict",
 		// later rooms of the house

@@ -122,6 +122,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
 		Log: o.Log, Metrics: registry, Step: o.Step,
 	})
+	if err = a.respond.AuditOverrides(ctx); err != nil {
+		return nil, err
+	}
 	a.watch = watch.New(a.store, a.triage, a.watchOptions(o, src))
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Server.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", cfg.Server.Listen, err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 )
 
@@ -104,6 +105,8 @@ func consent(in RecheckInput) string {
 	need = max(need, in.Boundary.Approvers, 1)
 	people := people(a.By)
 	switch {
+	case in.Autonomy.Stage != boundary.Approve && in.Autonomy.Stage != boundary.Auto:
+		return autonomy(in.Input).text
 	case len(people) < need:
 		return fmt.Sprintf("%d of %d people approved", len(people), need)
 	case a.PlanSHA == "" || a.PlanSHA != in.PlanSHA:

@@ -64,6 +64,16 @@ func TestRecheckJustBeforeTheAction(t *testing.T) {
 		{"severity rose, nobody approved", "verdict changed", func(in *decide.RecheckInput) { in.Incident.Severity = severity.SEV2 }},
 		{"less sure, nobody approved", "verdict changed", func(in *decide.RecheckInput) { in.Hypotheses[0].Probability = 0.5 }},
 
+		{"the runbook fell to shadow after an approval", "stage shadow", func(in *decide.RecheckInput) {
+			approved(in, "ana")
+			in.Autonomy = boundary.Grant{Stage: boundary.Shadow}
+		}},
+		{"a stage that nobody knows after an approval", "stage shadow", func(in *decide.RecheckInput) { approved(in, "ana"); in.Autonomy = boundary.Grant{} }},
+		{"the runbook fell to approve, nobody approved", "verdict changed", func(in *decide.RecheckInput) { in.Autonomy = boundary.Grant{Stage: boundary.Approve} }},
+		{"approved in stage approve", "", func(in *decide.RecheckInput) {
+			approved(in, "ana")
+			in.Autonomy = boundary.Grant{Stage: boundary.Approve}
+		}},
 		{"an approval by nobody", "0 of 1", func(in *decide.RecheckInput) { approved(in) }},
 		{"an approval by the agent", "0 of 1", func(in *decide.RecheckInput) { approved(in, "agent") }},
 		{"lasting, one person twice", "1 of 2", func(in *decide.RecheckInput) {

@@ -124,14 +124,11 @@ func (r *Responder) markStarted(ctx context.Context, in action.Intent, generatio
 		if err != nil {
 			return err
 		}
-		if now.State != action.Intended {
-			return fmt.Errorf("action %s is %s by now: %w", in.ID, now.State, store.ErrConflict)
+		if err := r.mayStart(ctx, tx, s, now); err != nil {
+			return err
 		}
-		if s.over() {
-			return fmt.Errorf("%s is %s by now: %w", s.inc.ID, s.inc.State, store.ErrConflict)
-		}
-		if p := r.Paused(ctx); p != decide.Running {
-			return fmt.Errorf("actions are stopped (%s): %w", p, store.ErrConflict)
+		if err := r.ran(ctx, tx, s, now); err != nil {
+			return err
 		}
 		now.State, now.StartedAt, now.Generation = action.Started, tx.Now(), generation
 		at = now.StartedAt
@@ -151,6 +148,27 @@ func (r *Responder) markStarted(ctx context.Context, in action.Intent, generatio
 		})
 	})
 	return at, err
+}
+
+// mayStart says whether an intent may still start as the transaction sees it.
+func (r *Responder) mayStart(ctx context.Context, tx *store.Tx, s snapshot, in action.Intent) error {
+	if in.State != action.Intended {
+		return fmt.Errorf("action %s is %s by now: %w", in.ID, in.State, store.ErrConflict)
+	}
+	if s.over() {
+		return fmt.Errorf("%s is %s by now: %w", s.inc.ID, s.inc.State, store.ErrConflict)
+	}
+	if p := r.Paused(ctx); p != decide.Running {
+		return fmt.Errorf("actions are stopped (%s): %w", p, store.ErrConflict)
+	}
+	why, err := r.allowed(ctx, tx, s, in)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return fmt.Errorf("%s: %w", why, store.ErrConflict)
+	}
+	return nil
 }
 
 // owns re-checks by the database's clock that the intent was started just now

@@ -48,6 +48,13 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		if _, busy := s.openIntent(); busy {
 			return fmt.Errorf("another action is under way: %w", ErrMoved)
 		}
+		why, err := r.allowed(ctx, tx, s, action.Intent{Runbook: p.Runbook, Action: p.Action, ApprovedBy: by, IsUndo: p.IsUndo})
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return fmt.Errorf("%s: %w", why, ErrMoved)
+		}
 		p.ApprovedBy = append(p.ApprovedBy, by)
 		if len(p.ApprovedBy) == 1 {
 			p.ExpiresAt = s.after(min(r.Windows.Approval, decide.ApprovalLives))

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/autonomy"
+	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/escalate"
@@ -72,6 +74,9 @@ func (r *Responder) afterwards(ctx context.Context, tx *store.Tx, s *snapshot) e
 // rule stores a verdict and follows it.
 func (r *Responder) rule(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
 	if err := r.tellVerdict(ctx, tx, s, v); err != nil {
+		return err
+	}
+	if err := r.wouldAct(ctx, tx, s, v); err != nil {
 		return err
 	}
 	switch v.Kind {
@@ -176,6 +181,11 @@ func (r *Responder) propose(ctx context.Context, tx *store.Tx, s *snapshot, v de
 			With("proposal", prop.ID)); err != nil {
 			return err
 		}
+		if p := s.progress.Plan; prop.Recommend && !prop.IsUndo && p != nil {
+			if _, err := r.addCase(ctx, tx, *s, *p, autonomy.Offered); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -227,6 +237,10 @@ func (r *Responder) proposal(s snapshot, p plan, v decide.Verdict) incident.Prop
 	// Only the remediation that the cause and the facts call for can be
 	// executed: the rest is for people's hands.
 	prop.Executable = recommended && p.Executable && v.Approvers >= 0
+	if prop.Executable && !s.undoing && s.earned.Stage == boundary.Shadow {
+		prop.Executable = false
+		prop.Cons = strings.TrimSpace(prop.Cons + " (runbook " + p.Runbook + " is in stage shadow on " + p.Action.Service + ": Holdfast shows what it would do and does nothing)")
+	}
 	if s.progress.Run != nil {
 		prop.Facts = s.progress.Run.Facts
 	}
@@ -260,7 +274,7 @@ func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Inte
 		return decide.RecheckInput{}, fmt.Errorf("read %s: %w", in.Action.Target, err)
 	}
 	if in.IsUndo {
-		s.progress.Plan = s.progress.Undo
+		s.progress.Plan, s.undoing = s.progress.Undo, true
 	}
 	facts := r.refresh(ctx, &s, in)
 	check := decide.RecheckInput{

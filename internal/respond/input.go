@@ -39,7 +39,7 @@ func (r *Responder) input(s snapshot, pause decide.Pause, self string) decide.In
 	}
 	in.Boundary = r.Boundaries.Rule(facts)
 	in.MustEscalate = slices.Concat(r.Boundaries.MustEscalate(facts), runbookHits(s.progress.EscalateWhen))
-	in.Autonomy = r.Boundaries.Stage(c.Runbook, c.Action.Service)
+	in.Autonomy = s.granted(*c)
 	return in
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/autonomy"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/change"
 	"github.com/holdfast-sre/holdfast/internal/decide"
@@ -34,6 +35,8 @@ type snapshot struct {
 	recent    []action.Intent // of every incident, last 7 days
 	changes   []change.Change
 	progress  progress
+	earned    autonomy.Standing // of progress.Plan; the zero value has earned nothing
+	undoing   bool              // progress.Plan takes the last action back
 }
 
 // progress is what the loop remembers of an incident between two jobs, beside
@@ -123,6 +126,12 @@ func (r *Responder) loadAround(ctx context.Context, tx *store.Tx, id string, sig
 		}
 		return e
 	})
+	if p := s.progress.Plan; p != nil {
+		read("autonomy", func() (e error) {
+			s.earned, e = r.standing(ctx, tx, s.key(p.Runbook, p.Action.Service))
+			return e
+		})
+	}
 	return s, err
 }
 

@@ -61,7 +61,7 @@ func suspectChange(hs []diagnose.Hypothesis) bool {
 // undoProposal offers the undo to people: it never runs without them.
 func (r *Responder) undoProposal(s snapshot) incident.Proposal {
 	with := s
-	with.progress.Plan = s.progress.Undo
+	with.progress.Plan, with.undoing = s.progress.Undo, true
 	approvers := decide.Floor(r.input(with, decide.Running, ""))
 	prop := r.proposal(with, *s.progress.Undo, decide.Verdict{Approvers: approvers})
 	prop.IsUndo = true

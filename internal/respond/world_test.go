@@ -83,7 +83,8 @@ type world struct {
 	failing  float64       // share of requests that fail; 0 = as usual
 	age      time.Duration // of an incident when it begins
 	kind     signal.Kind
-	first    string // the job that an incident begins with
+	tick     time.Duration // between two looks of until; 0 = 10 ms
+	first    string        // the job that an incident begins with
 	pause    decide.Pause
 	executor action.Executor
 	book     string
@@ -385,7 +386,7 @@ func (w *world) openStore(path string) *store.Store {
 // no event for readers.
 func (w *world) until(st *store.Store, id, what string, want func(incident.Incident, []action.Intent, []incident.Proposal) bool) (incident.Incident, []action.Intent, []incident.Proposal) {
 	w.t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(cmp.Or(w.tick, 10*time.Millisecond))
 	defer tick.Stop()
 	deadline := time.After(20 * time.Second)
 	var inc incident.Incident

@@ -24,6 +24,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Database) {
 		"signals":      signals,
 		"transactions": transactions,
 		"jobs":         jobTests,
+		"autonomy":     autonomyTests,
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
