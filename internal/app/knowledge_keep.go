@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -34,7 +35,7 @@ func readKept(r *knowledge.Reader, folders []knowledge.Folder, file string) (*kn
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	if n, of := r.Parsed(); key != "" && n*100 > of {
-		_ = keepFile(file, r.Keep(key, begun)) // the next process reads everything again
+		_ = keepFile(file, func(w io.Writer) error { return r.Keep(w, key, begun) }) // else the next process reads everything again
 	}
 	return base, nil
 }
@@ -87,7 +88,7 @@ func readWhole(file string) (_ string, err error) {
 }
 
 // keepFile replaces a file in one step.
-func keepFile(file string, text []byte) error {
+func keepFile(file string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return fmt.Errorf("keep: %w", err)
 	}
@@ -95,8 +96,8 @@ func keepFile(file string, text []byte) error {
 	if err != nil {
 		return fmt.Errorf("keep: %w", err)
 	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Close())
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = errors.Join(write(w), w.Flush(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), file)
 	}

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
@@ -66,7 +68,40 @@ func update(ctx context.Context, ix *search.Index, base *knowledge.Base) error {
 	if err != nil {
 		return err
 	}
-	return ix.Apply(ctx, changes(base, known))
+	return apply(ctx, ix, base, lacking(base, known))
+}
+
+// apply brings files up to date.
+func apply(ctx context.Context, ix *search.Index, base *knowledge.Base, all []lack) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return ix.Apply(ctx, ahead(changes(base, all)))
+}
+
+// ahead yields what seq yields, and works on the next few meanwhile.
+func ahead[T any](seq iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		next, stop := make(chan T, 16), make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer close(next)
+			for v := range seq {
+				select {
+				case next <- v:
+				case <-stop:
+					return
+				}
+			}
+		})
+		defer wg.Wait()
+		defer close(stop)
+		for v := range next {
+			if !yield(v) {
+				return
+			}
+		}
+	}
 }
 
 // indexFile is a file in the cache folder for a set of named folders; "" = none.
@@ -86,30 +121,50 @@ func indexFile(cache string, dirs map[string]string) string {
 	return filepath.Join(cache, "search", hex.EncodeToString(sum[:12])+".db")
 }
 
-// changes are what the index lacks.
-func changes(base *knowledge.Base, known map[search.Key]string) []search.Change {
-	var out []search.Change
-	there := map[search.Key]bool{}
-	for _, f := range base.Files() {
+// lack is a file that the index has otherwise, or not at all.
+type lack struct {
+	search.Key
+	version string
+	file    *knowledge.File // nil = there is none any more
+}
+
+// lacking are the files that the index must be brought, by repository and path.
+func lacking(base *knowledge.Base, known map[search.Key]string) []lack {
+	var out []lack
+	files := base.Files()
+	there := make(map[search.Key]bool, len(files))
+	for i, f := range files {
 		key := search.Key{Repo: f.Repo, Path: f.Path}
 		there[key] = true
-		version := indexed(base, f)
-		if version != "" && known[key] == version {
-			continue
+		if version := indexed(base, f); version == "" || known[key] != version {
+			out = append(out, lack{key, version, &files[i]})
 		}
-		c := search.Change{Key: key, Hash: version}
-		for _, a := range f.Artefacts {
-			c.Documents = append(c.Documents, searchable(base, f.Repo, a))
-		}
-		out = append(out, c)
 	}
 	for key := range known {
 		if !there[key] {
-			out = append(out, search.Change{Key: key, Remove: true})
+			out = append(out, lack{Key: key})
 		}
 	}
-	slices.SortFunc(out, func(a, b search.Change) int { return cmp.Or(cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Path, b.Path)) })
+	slices.SortFunc(out, func(a, b lack) int { return cmp.Or(cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Path, b.Path)) })
 	return out
+}
+
+// changes are what the index lacks, made one by one: together they are as large as
+// the repository.
+func changes(base *knowledge.Base, all []lack) iter.Seq[search.Change] {
+	return func(yield func(search.Change) bool) {
+		for _, l := range all {
+			c := search.Change{Key: l.Key, Hash: l.version, Remove: l.file == nil}
+			if l.file != nil {
+				for _, a := range l.file.Artefacts {
+					c.Documents = append(c.Documents, searchable(base, l.Repo, a))
+				}
+			}
+			if !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // indexed is the version of a file in the index: that of its text, of what its
@@ -162,6 +217,13 @@ func searchable(base *knowledge.Base, repo string, a knowledge.Artefact) search.
 // wholeText is the prose and the code of a section, each on its line of the file,
 // and the line of the first. Error texts stand in code blocks.
 func wholeText(s knowledge.Section) (text string, line int) {
+	if len(s.Code) == 0 {
+		text = strings.TrimLeft(s.Text, "\n")
+		if text == "" {
+			return "", 0
+		}
+		return strings.TrimRight(text, "\n"), s.TextLine + len(s.Text) - len(text)
+	}
 	type part struct {
 		text string
 		line int

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,21 +36,32 @@ type kept struct {
 // Parsed is how many files the last Read had to parse, and of how many.
 func (r *Reader) Parsed() (n, of int) { return r.parsed, len(r.files) }
 
-// Keep returns what the last Read, begun at that moment, found, for Recall of a
+// Keep writes what the last Read, begun at that moment, found, for Recall of a
 // reader in another process. The key tells the build of the program.
-func (r *Reader) Keep(key string, begun time.Time) []byte {
-	out := []byte(r.mark(key))
+func (r *Reader) Keep(w io.Writer, key string, begun time.Time) error {
+	crc := crc32.NewIEEE()
+	all := io.MultiWriter(w, crc)
+	if _, err := io.WriteString(all, r.mark(key)); err != nil {
+		return fmt.Errorf("keep: %w", err)
+	}
+	var out []byte
 	for _, at := range slices.SortedFunc(maps.Keys(r.files), func(a, b fileKey) int {
-		return strings.Compare(a.folder+"\x00"+a.path, b.folder+"\x00"+b.path)
+		return cmp.Or(strings.Compare(a.folder, b.folder), strings.Compare(a.path, b.path))
 	}) {
 		f := r.files[at]
 		if f.at.IsZero() || f.at.After(begun.Add(-unsettled)) {
 			continue
 		}
 		k := kept{Folder: at.folder, Path: at.path, Size: f.size, At: f.at.UnixNano(), Artefacts: f.doc.artefacts, Problems: f.doc.problems}
-		out = encode(out, reflect.ValueOf(k))
+		out = encode(out[:0], reflect.ValueOf(k))
+		if _, err := all.Write(out); err != nil {
+			return fmt.Errorf("keep: %w", err)
+		}
 	}
-	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out))
+	if _, err := w.Write(crc.Sum(nil)); err != nil {
+		return fmt.Errorf("keep: %w", err)
+	}
+	return nil
 }
 
 // Recall takes in what Keep returned; the next Read opens only what changed since.

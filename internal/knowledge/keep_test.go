@@ -34,6 +34,15 @@ func base(t *testing.T, r *knowledge.Reader, fsys fstest.MapFS) *knowledge.Base 
 	return b
 }
 
+func keptBy(tb testing.TB, r *knowledge.Reader, key string, begun time.Time) string {
+	tb.Helper()
+	var b strings.Builder
+	if err := r.Keep(&b, key, begun); err != nil {
+		tb.Fatal(err)
+	}
+	return b.String()
+}
+
 // What was kept tells the same as the files, and only what changed is parsed.
 func TestWhatIsKeptIsWhatWasRead(t *testing.T) {
 	t.Parallel()
@@ -41,7 +50,7 @@ func TestWhatIsKeptIsWhatWasRead(t *testing.T) {
 	fsys := generated(300, now.Add(-time.Hour))
 	first := knowledge.NewReader(knowledge.DefaultScheme())
 	want := base(t, first, fsys)
-	text := string(first.Keep("build 1", now))
+	text := keptBy(t, first, "build 1", now)
 
 	second := knowledge.NewReader(knowledge.DefaultScheme())
 	if !second.Recall("build 1", text) {
@@ -77,7 +86,7 @@ func TestAYoungFileIsNotKept(t *testing.T) {
 	fsys := generated(5, now.Add(-time.Second))
 	first, second := knowledge.NewReader(knowledge.DefaultScheme()), knowledge.NewReader(knowledge.DefaultScheme())
 	base(t, first, fsys)
-	if !second.Recall("b", string(first.Keep("b", now))) {
+	if !second.Recall("b", keptBy(t, first, "b", now)) {
 		t.Fatal("not recalled")
 	}
 	base(t, second, fsys)
@@ -91,7 +100,7 @@ func TestWhatDoesNotFitIsNotRecalled(t *testing.T) {
 	now := time.Now()
 	first := knowledge.NewReader(knowledge.DefaultScheme())
 	base(t, first, generated(20, now.Add(-time.Hour)))
-	text := string(first.Keep("b", now))
+	text := keptBy(t, first, "b", now)
 	shop := knowledge.DefaultScheme().With(map[string]knowledge.Kind{"SHOP": knowledge.Bolt}, nil)
 	for name, try := range map[string]func() bool{
 		"another build":  func() bool { return knowledge.NewReader(knowledge.DefaultScheme()).Recall("c", text) },
@@ -117,9 +126,9 @@ func FuzzRecall(f *testing.F) {
 	if _, err := first.Read(knowledge.Folder{FS: fstest.MapFS{"adr/ADR-1.md": {Data: []byte("# ADR-1: X\n\n**PRD**: PRD-1\n"), ModTime: time.Unix(1, 0)}}}); err != nil {
 		f.Fatal(err)
 	}
-	whole := string(first.Keep("b", time.Unix(100, 0)))
+	whole := keptBy(f, first, "b", time.Unix(100, 0))
 	empty := knowledge.NewReader(knowledge.DefaultScheme())
-	mark := string(empty.Keep("b", time.Unix(100, 0)))
+	mark := keptBy(f, empty, "b", time.Unix(100, 0))
 	mark = mark[:len(mark)-4]
 	f.Add(strings.TrimPrefix(whole, mark)[:len(whole)-len(mark)-4])
 	f.Add("\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\x01")

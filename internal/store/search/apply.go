@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"unicode"
@@ -49,27 +50,23 @@ func (ix *Index) known(ctx context.Context) (map[Key]string, error) {
 	return out, err
 }
 
-// Apply makes the changes, all or none. Of two changes of one file the later
-// wins; a file whose hash is known costs nothing. Another process waits
-// meanwhile, so bring many files in several calls, a few megabytes each.
-func (ix *Index) Apply(ctx context.Context, changes []Change) error {
-	if len(changes) == 0 {
-		return nil
-	}
-	err := ix.write(ctx, func(tx *sql.Tx) (err error) {
+// Apply makes the changes, all or none, as they come: none is held longer than it
+// takes to write it. Of two changes of one file the later wins; a file whose hash is
+// known costs little. Another process waits meanwhile.
+func (ix *Index) Apply(ctx context.Context, changes iter.Seq[Change]) error {
+	return ix.write(ctx, func(tx *sql.Tx) (err error) {
 		w, err := newFiler(ctx, tx)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, w.close()) }()
-		for i := range changes {
-			if err := w.file(&changes[i]); err != nil {
-				return fmt.Errorf("index %s: %w", changes[i].Path, err)
+		for c := range changes {
+			if err := w.file(&c); err != nil {
+				return fmt.Errorf("index %s: %w", c.Path, err)
 			}
 		}
 		return nil
 	})
-	return err
 }
 
 // filer writes files within one transaction.
@@ -330,7 +327,11 @@ func clean(s string) string {
 
 // oneLine is clean text without breaks.
 func oneLine(s string) string {
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(clean(s))
+	s = clean(s)
+	if !strings.ContainsAny(s, "\n\t") {
+		return s
+	}
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(s)
 }
 
 // words splits text as the index does.

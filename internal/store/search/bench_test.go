@@ -35,7 +35,7 @@ const batch = 500
 func fill(b *testing.B, ix *search.Index) {
 	b.Helper()
 	for some := range slices.Chunk(world(), batch) {
-		if err := ix.Apply(b.Context(), some); err != nil {
+		if err := ix.Apply(b.Context(), slices.Values(some)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -85,7 +85,7 @@ func BenchmarkIncremental(b *testing.B) {
 		if known, err := ix.Known(b.Context()); err != nil || len(known) != benchFiles {
 			b.Fatal(len(known), err)
 		}
-		if err := ix.Apply(b.Context(), []search.Change{c}); err != nil {
+		if err := ix.Apply(b.Context(), slices.Values([]search.Change{c})); err != nil {
 			b.Fatal(err)
 		}
 		if got := ids(find(b, ix, word).Hits); !slices.Equal(got, []string{d.ID}) {

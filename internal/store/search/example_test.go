@@ -3,6 +3,7 @@ package search_test
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
@@ -20,10 +21,10 @@ func Example() {
 	}
 	file := search.Key{Repo: "shop", Path: "docs/ADR-023-outbox.md"}
 	if known[file] != "1f3a" { // the hash of what the file holds now
-		err = ix.Apply(ctx, []search.Change{{Key: file, Hash: "1f3a", Documents: []search.Document{{
+		err = ix.Apply(ctx, slices.Values([]search.Change{{Key: file, Hash: "1f3a", Documents: []search.Document{{
 			ID: "ADR-023", Kind: "adr", Title: "Transactional outbox",
 			Sections: []search.Section{{Heading: "Decision", Line: 7, Text: "\nThe relay takes at most 10 connections.\n"}},
-		}}}})
+		}}}}))
 	}
 	if err != nil {
 		panic(err)

@@ -325,8 +325,12 @@ func (s *finder) worth(inTitle, inHeads map[int64]bool) []int64 {
 type score struct{ row, section float64 }
 
 func (s *finder) scores(rows []int64) (map[int64]score, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	// The rows are ascending: FTS5 begins at the first and stops behind the last.
 	got, err := s.tx.QueryContext(s.ctx, `SELECT rowid, -bm25(text, 10, 8, 4, 1), -bm25(text, 0, 0, 4, 1) FROM text
-		WHERE text MATCH ? AND +rowid IN (SELECT value FROM json_each(?))`, s.expr, list64(rows))
+		WHERE text MATCH ? AND rowid BETWEEN ? AND ? AND +rowid IN (SELECT value FROM json_each(?))`, s.expr, rows[0], rows[len(rows)-1], list64(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -353,8 +357,14 @@ func (s *finder) show(all []*found) ([]Hit, error) {
 	for i, f := range all {
 		at[f.row], ids[i] = i, f.row
 	}
-	rows, err := s.tx.QueryContext(s.ctx, "SELECT text.rowid, "+headColumns+`, highlight(text, 3, char(1), char(2)) FROM text CROSS JOIN docs AS d ON d.id = text.rowid >> 14
-		WHERE text MATCH ? AND +text.rowid IN (SELECT value FROM json_each(?))`, s.expr, list64(ids))
+	// FTS5 seeks each row, unless it would put together the words of a prefix each
+	// time: then it goes through all that match.
+	row := "text.rowid"
+	if s.m.prefix {
+		row = "+text.rowid"
+	}
+	rows, err := s.tx.QueryContext(s.ctx, "SELECT text.rowid, "+headColumns+`, highlight(text, 3, char(1), char(2))
+		FROM text CROSS JOIN docs AS d ON d.id = text.rowid >> 14 WHERE text MATCH ? AND `+row+" IN (SELECT value FROM json_each(?))", s.expr, list64(ids))
 	if err != nil {
 		return nil, err
 	}

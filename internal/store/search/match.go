@@ -31,6 +31,8 @@ type matcher struct {
 	args []any
 	// ids are the keys of artefacts that the query names.
 	ids []string
+	// prefix says that some of all look for the beginnings of words.
+	prefix bool
 }
 
 // and is the expression that needs every clause, or that needs any.
@@ -94,6 +96,7 @@ func (m *matcher) expression(ctx context.Context, tx *sql.Tx, c clause) (string,
 	var out []string
 	for _, a := range c.atoms {
 		out = append(out, a.fts())
+		m.prefix = m.prefix || a.prefix && !c.not
 		if a.field != "" || a.prefix || c.not || !looksLikeID(a.value) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,7 +84,7 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	defer ix.Close()
-	if err := ix.Apply(f.Context(), shop()); err != nil {
+	if err := ix.Apply(f.Context(), slices.Values(shop())); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

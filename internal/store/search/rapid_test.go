@@ -31,7 +31,7 @@ func TestIndexAgreesWithAFreshOne(t *testing.T) {
 	ix := open(t, "") // one for all: what an earlier round left must not come back
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
-		if err := ix.Apply(ctx, []search.Change{{Key: search.Key{Path: "a.md"}, Remove: true}, {Key: search.Key{Path: "b.md"}, Remove: true}, {Key: search.Key{Path: "c.md"}, Remove: true}}); err != nil {
+		if err := ix.Apply(ctx, slices.Values([]search.Change{{Key: search.Key{Path: "a.md"}, Remove: true}, {Key: search.Key{Path: "b.md"}, Remove: true}, {Key: search.Key{Path: "c.md"}, Remove: true}})); err != nil {
 			t.Fatal(err)
 		}
 		state := map[search.Key]search.Change{}
@@ -48,7 +48,7 @@ func TestIndexAgreesWithAFreshOne(t *testing.T) {
 				}}
 				state[c.Key] = c
 			}
-			if err := ix.Apply(ctx, []search.Change{c}); err != nil {
+			if err := ix.Apply(ctx, slices.Values([]search.Change{c})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -62,7 +62,7 @@ func TestIndexAgreesWithAFreshOne(t *testing.T) {
 			all = append(all, c)
 		}
 		slices.SortFunc(all, func(a, b search.Change) int { return len(a.Hash) - len(b.Hash) })
-		if err := fresh.Apply(ctx, all); err != nil {
+		if err := fresh.Apply(ctx, slices.Values(all)); err != nil {
 			t.Fatal(err)
 		}
 		query := text.Draw(t, "query")

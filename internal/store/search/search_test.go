@@ -35,7 +35,7 @@ func open(t testing.TB, path string) *search.Index {
 
 func apply(t testing.TB, ix *search.Index, changes ...search.Change) {
 	t.Helper()
-	if err := ix.Apply(t.Context(), changes); err != nil {
+	if err := ix.Apply(t.Context(), slices.Values(changes)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -409,7 +409,7 @@ func TestDamagedFileStartsAnew(t *testing.T) {
 						missing = append(missing, c)
 					}
 				}
-				if err := ix.Apply(t.Context(), missing); err != nil && !errors.Is(err, search.ErrRebuilt) {
+				if err := ix.Apply(t.Context(), slices.Values(missing)); err != nil && !errors.Is(err, search.ErrRebuilt) {
 					t.Fatal(err)
 				}
 				if _, err := ix.Search(t.Context(), search.Query{}, search.Page{}); err != nil && !errors.Is(err, search.ErrRebuilt) {
@@ -466,11 +466,11 @@ func TestReadersAndWritersOfTwoProcesses(t *testing.T) {
 		wg.Go(func() {
 			for i, f := range files {
 				c := change(fmt.Sprint(n), f)
-				if err := ix.Apply(t.Context(), []search.Change{c}); err != nil {
+				if err := ix.Apply(t.Context(), slices.Values([]search.Change{c})); err != nil {
 					t.Error(err)
 				}
 				if i%3 == 0 {
-					if err := ix.Apply(t.Context(), []search.Change{{Key: c.Key, Remove: true}}); err != nil {
+					if err := ix.Apply(t.Context(), slices.Values([]search.Change{{Key: c.Key, Remove: true}})); err != nil {
 						t.Error(err)
 					}
 				}
@@ -515,7 +515,7 @@ func TestCancelledCallsLoseNothing(t *testing.T) {
 		q, _ := search.Parse("outbox OR relay")
 		for i := range 30 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*200*time.Microsecond)
-			err := ix.Apply(ctx, many)
+			err := ix.Apply(ctx, slices.Values(many))
 			_, err2 := ix.Search(ctx, q, search.Page{})
 			cancel()
 			for _, err := range []error{err, err2} {
