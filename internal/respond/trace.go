@@ -72,7 +72,7 @@ func (r *Responder) traceFresh(ctx context.Context, s snapshot, f findings, top 
 // redacted hides what a commit's subject, an artefact's title or a file name may
 // give away.
 func (r *Responder) redacted(steps []TraceStep) []TraceStep {
-	hide := r.Redactor.String
+	hide := r.Redactor.Text
 	for i, s := range steps {
 		s.ID, s.Title, s.Path, s.Why = hide(s.ID), hide(s.Title), hide(s.Path), hide(s.Why)
 		s.Others = slices.Clone(s.Others)

@@ -25,11 +25,13 @@ func TestTheChainGivesNoSecretAway(t *testing.T) {
 	got := r.redacted([]TraceStep{
 		{Kind: "code", ID: "internal/relay/worker.go:78", Path: "internal/relay/worker.go", Line: 78},
 		{Kind: "commit", ID: sha, Title: "relay: password=hunter2hunter2 for the broker"},
+		{Kind: "adr", ID: "ADR-023", Title: `{"db_password":["hunter2","x"]}`},
 		{Kind: "bolt", ID: "BOLT-045", Why: "password=hunter2hunter2", Others: []incident.TraceCandidate{{ID: "BOLT-046", Why: "password=hunter2hunter2", Score: .5}}},
 	})
 	want := []TraceStep{
 		{Kind: "code", ID: "internal/relay/worker.go:78", Path: "internal/relay/worker.go", Line: 78},
 		{Kind: "commit", ID: sha, Title: "relay: password=[secret] for the broker"},
+		{Kind: "adr", ID: "ADR-023", Title: `{"db_password":["[secret]","[secret]"]}`},
 		{Kind: "bolt", ID: "BOLT-045", Why: "password=[secret]", Others: []incident.TraceCandidate{{ID: "BOLT-046", Why: "password=[secret]", Score: .5}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

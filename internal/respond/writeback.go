@@ -171,7 +171,7 @@ func (r *Responder) draft(ctx context.Context, j jobs.Job) (commit, error) {
 func (r *Responder) redactedNotes(notes []string) []string {
 	out := slices.Clone(notes)
 	for i, n := range out {
-		out[i] = r.Redactor.String(n)
+		out[i] = r.Redactor.Text(n)
 	}
 	return out
 }
@@ -485,7 +485,7 @@ func (r *Responder) draftGaveUp(ctx context.Context, tx *store.Tx, j jobs.Job, c
 	if err != nil {
 		return err
 	}
-	why := r.Redactor.String(cause.Error())
+	why := r.Redactor.Text(cause.Error())
 	r.Log.ErrorContext(ctx, "drafts for the knowledge repository failed", "incident", s.inc.ID, "step", j.Kind, "error", why)
 	r.metrics.drafts.WithLabelValues("failed").Inc()
 	if j.Kind == JobDraft {
@@ -520,7 +520,7 @@ func (r *Responder) proposeGaveUp(ctx context.Context, tx *store.Tx, j jobs.Job,
 	if err != nil {
 		return err
 	}
-	why := r.Redactor.String(cause.Error())
+	why := r.Redactor.Text(cause.Error())
 	r.Log.ErrorContext(ctx, "drafts were not proposed for merging", "incident", s.inc.ID, "error", why)
 	r.metrics.drafts.WithLabelValues("failed").Inc()
 	if round, known := s.failed(cause); round != nil {
