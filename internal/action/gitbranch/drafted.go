@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/holdfast-sre/holdfast/internal/outside"
 )
 
 // maxBranches bounds the branches that are looked into; those that are merged do
@@ -33,6 +35,7 @@ const (
 	maxDrafted = 2000
 	maxTexts   = 64 << 20
 	maxDraft   = 1 << 20
+	maxShown   = 200 // of a path in an error
 )
 
 // Drafted reads the documents that branches add or change whose names begin with
@@ -135,7 +138,7 @@ func (g *git) texts(ctx context.Context, out []Draft, blobs []string) error {
 	for i, blob := range blobs {
 		text, ok := texts[blob]
 		if !ok {
-			err = cmp.Or(err, fmt.Errorf("branch %s: %s can't be read: the clone lacks it, or it is too large", out[i].Branch, out[i].Path))
+			err = cmp.Or(err, fmt.Errorf("branch %s: %s can't be read: the clone lacks it, or it is too large", out[i].Branch, outside.Line(out[i].Path, maxShown)))
 		}
 		out[i].Text = text
 	}

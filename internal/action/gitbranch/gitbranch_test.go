@@ -248,10 +248,13 @@ func TestDraftedReadsTextsInParts(t *testing.T) {
 	if got[10].Text == nil || len(got[10].Text) != 0 {
 		t.Errorf("%s holds %q", got[10].Path, got[10].Text)
 	}
-	write(t, filepath.Join(dir, "docs/large.md"), strings.Repeat("large\n", 1<<18))
+	write(t, filepath.Join(dir, "docs/a\x1b[31m\nlarge.md"), strings.Repeat("large\n", 1<<18))
 	git(t, dir, "add", "-A")
 	git(t, dir, "commit", "-q", "-m", "large")
 	git(t, dir, "checkout", "-q", "main")
+	if _, err = gitbranch.Drafted(t.Context(), dir, "holdfast/", nil); err == nil || !strings.Contains(err.Error(), "branch holdfast/a: docs/a[31m large.md can't be read") {
+		t.Errorf("what is too large: %q", err)
+	}
 	blob := strings.TrimSpace(git(t, dir, "rev-parse", "holdfast/a:docs/FIX-003.md"))
 	if err := os.Remove(filepath.Join(dir, ".git/objects", blob[:2], blob[2:])); err != nil {
 		t.Fatal(err)
@@ -266,7 +269,7 @@ func TestDraftedReadsTextsInParts(t *testing.T) {
 			unread = append(unread, d.Path)
 		}
 	}
-	if diff := cmp.Diff([]string{"docs/FIX-003.md", "docs/large.md"}, unread); diff != "" || len(got) != 12 {
+	if diff := cmp.Diff([]string{"docs/FIX-003.md", "docs/a\x1b[31m\nlarge.md"}, unread); diff != "" || len(got) != 12 {
 		t.Errorf("%d documents, unread -want +got:\n%s", len(got), diff)
 	}
 }
