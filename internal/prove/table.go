@@ -248,6 +248,7 @@ func mayStart() []row {
 		says("samples older than two scrapes", when("newest sample", "old", "in the future", "interval unknown")),
 		says("an earlier action on the target has no end", maybe("earlier action without end")),
 		says("another change to the service", maybe("another change under way")),
+		says("a runbook that is in shadow on the service", when("stage", "shadow", "unset")),
 		says("approved by nobody", when("approval", "of nobody", "of the agent")),
 		says("approved too long ago, or later than now", when("approval", "expired", "older than it lives", "from the future", "without time"),
 			both(approved, when("clock", "unknown"))),
