@@ -26,7 +26,7 @@ type Fetch struct {
 // Remote is how one clone is fetched.
 type Remote struct {
 	Name  string        // of the clone's remote; "" = origin
-	Every time.Duration // 0 = only when asked
+	Every time.Duration // 0 = only when asked, and again until that has worked
 	// Header gives the header that signs in at a URL; "" = none. The clone says the
 	// URL: only a host that somebody else named may be signed in to. nil = never.
 	Header func(url string) (string, error)
@@ -195,6 +195,9 @@ func (s *Source) writeGraph(ctx context.Context, m *clone, mem *memory) error {
 // fetch asks the clone's remote for branches and tags.
 func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time, asked bool) error {
 	r, ok := s.remote(m)
+	if r.Every == 0 && mem.Failed != "" {
+		r.Every = keepEvery // who asked for it does not ask again
+	}
 	if !ok || !asked && (r.Every == 0 || now.Sub(mem.Tried) < r.Every) {
 		return nil
 	}

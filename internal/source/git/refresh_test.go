@@ -131,6 +131,35 @@ func TestAnUnreachableRemoteIsAFinding(t *testing.T) {
 	}
 }
 
+// TestWhatWasAskedForIsTriedAgain: who calls once for a push does not call again when
+// the remote was away just then.
+func TestWhatWasAskedForIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("a", "1\n", "one")
+	s, dir := cloned(t, w)
+	s.o.Fetch.Every = 0
+	s.o.Fetch.Remotes = map[string]Remote{clonePath(dir): {}}
+	if st := refresh(t, s, dir, noon); !st.Fetched.IsZero() {
+		t.Errorf("it was fetched and nobody asked: %+v", st)
+	}
+	runIn(t, dir, noon, "remote", "set-url", "origin", filepath.Join(t.TempDir(), "away"))
+	if st, err := s.refresh(t.Context(), dir, noon, true); err != nil || len(st.Failed) == 0 {
+		t.Fatalf("state is %+v, error %v", st, err)
+	}
+	runIn(t, dir, noon, "remote", "set-url", "origin", w.dir)
+	if st := refresh(t, s, dir, noon.Add(time.Minute)); len(st.Failed) == 0 {
+		t.Errorf("it was tried again at once, or the failure forgotten: %+v", st)
+	}
+	then := noon.Add(keepEvery)
+	if st := refresh(t, s, dir, then); len(st.Failed) > 0 || !st.Fetched.Equal(then) {
+		t.Errorf("when it is reachable again: %+v", st)
+	}
+	if st := refresh(t, s, dir, then.Add(time.Hour)); !st.Fetched.Equal(then) {
+		t.Errorf("it was fetched again and nobody asked: %+v", st)
+	}
+}
+
 func TestDirty(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
