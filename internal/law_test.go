@@ -30,7 +30,7 @@ var (
 		"learn", "cost", "gate", "gameday",
 	}
 	loops = []string{"triage", "watch", "respond"}
-	edges = []string{"api", "web", "mcp", "config", "telemetry", "store"}
+	edges = []string{"anchor", "api", "web", "mcp", "config", "telemetry", "store"}
 	// families are edges with a folder for each technology; below internal/ of
 	// one stands what its members share.
 	families = []string{"ingest", "source", "action", "notify", "llm", "bench"}

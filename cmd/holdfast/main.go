@@ -25,6 +25,7 @@ type cli struct {
 	Boundaries  boundariesCmd  `cmd:"" help:"Explain and prove what the agent may do; offline."`
 	Pause       pauseCmd       `cmd:"" help:"Stop actions everywhere."`
 	Resume      resumeCmd      `cmd:"" help:"Allow actions again."`
+	Audit       auditCmd       `cmd:"" help:"Verify, export and erase in the record of who did what."`
 	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of a file or document."`
 	Bench       benchCmd       `cmd:"" help:"Measure the diagnosis on public data."`
 }

@@ -49,6 +49,11 @@ type Options struct {
 	Hosts []string
 	// Checks are what readiness asks, by name; each gets two seconds.
 	Checks map[string]func(context.Context) error
+	// Notes are what readiness tells beside the checks: what fails there is named
+	// and makes nobody wait.
+	Notes map[string]func(context.Context) error
+	// EraseAudit deletes texts of the audit; nil = nobody can.
+	EraseAudit func(ctx context.Context, by string, e Erasure, reason string) (Erased, error)
 	// Started says whether start-up is complete; nil = yes.
 	Started func() bool
 	// Impacts answers what stops when a component does; nil = nobody does.

@@ -400,7 +400,7 @@ func TestWhatIsReadIsTheContract(t *testing.T) {
 		t.Errorf("events %s, want %s", body, want)
 	}
 	_, _, body = do(h, ask("GET", incidentAt+"/audit?after=4&limit=2", "", ""))
-	record, _ := json.Marshal(audit.Record{Seq: 5, At: start, Actor: "agent", Incident: known, Params: json.RawMessage("{}")})
+	record, _ := audit.Line(audit.Record{Seq: 5, At: start, Actor: "agent", Incident: known, Params: json.RawMessage("{}")})
 	if want := "[" + string(record) + "]\n"; body != want {
 		t.Errorf("audit %s, want %s", body, want)
 	}

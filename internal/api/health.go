@@ -47,6 +47,12 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 			a.o.Log.WarnContext(ctx, "readiness check failed", "check", name, "error", errs[i])
 		}
 	}
+	for name, note := range a.o.Notes {
+		out.Checks[name] = "ok"
+		if note(ctx) != nil { // whoever keeps it has logged why
+			out.Checks[name] = "failing"
+		}
+	}
 	writeHealth(w, out)
 }
 

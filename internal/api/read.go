@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/holdfast-sre/holdfast/internal/audit"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 )
 
@@ -156,7 +157,7 @@ func (a *API) audit(ctx context.Context, in *AuditPage) (*auditOutput, error) {
 	return a.auditOf(ctx, "", *in)
 }
 
-// auditOf answers records exactly as the hash chain covers them.
+// auditOf answers records as lines of audit.jsonl.
 func (a *API) auditOf(ctx context.Context, id string, in AuditPage) (*auditOutput, error) {
 	records, err := a.o.Reader.Audit(ctx, id, in.After, in.Limit)
 	if err != nil {
@@ -164,7 +165,7 @@ func (a *API) auditOf(ctx context.Context, id string, in AuditPage) (*auditOutpu
 	}
 	out := &auditOutput{Body: make([]json.RawMessage, 0, len(records))}
 	for _, r := range records {
-		line, err := json.Marshal(r)
+		line, err := audit.Line(r)
 		if err != nil {
 			return nil, fmt.Errorf("encode audit record %d: %w", r.Seq, err)
 		}

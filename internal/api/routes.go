@@ -33,6 +33,7 @@ const (
 //	POST /api/v1/incidents/{id}/acknowledge | severity | commander | findings
 //	POST /api/v1/incidents/{id}/split | merge | resolve
 //	POST /api/v1/incidents/{id}/proposals/{pid}/approve | reject
+//	POST /api/v1/audit/erase                                delete names and texts of people
 //	GET  /api/v1/pause
 //	POST /api/v1/pause
 //	GET  /api/v1/impact                                     what stops when a component does
@@ -83,6 +84,7 @@ func (a *API) commands(api huma.API) {
 	post(a, api, users, "resolve-incident", one+"/resolve", "Resolve as a person", a.resolve)
 	post(a, api, approver, "approve-proposal", one+"/proposals/{pid}/approve", "Approve exactly the plan that was shown", a.approve)
 	post(a, api, users, "reject-proposal", one+"/proposals/{pid}/reject", "Reject a proposal", a.reject)
+	post(a, api, approver, "erase-audit", "/api/v1/audit/erase", "Erase what people wrote, or a person's name, from the audit; its chain still holds", a.eraseAudit)
 	post(a, api, users, "set-pause", "/api/v1/pause", "Pause or allow actions everywhere; allowing needs an approver", a.setPause)
 }
 

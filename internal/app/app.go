@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/holdfast-sre/holdfast/internal/anchor"
 	"github.com/holdfast-sre/holdfast/internal/api"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -54,6 +56,7 @@ type App struct {
 	follower *follower
 	library  *library     // nil when there is no knowledge repository
 	reading  *readingRoom // so is this
+	keeper   *anchor.Keeper
 	server   *http.Server
 	listener net.Listener
 	started  atomic.Bool
@@ -109,6 +112,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	registry := telemetry.NewRegistry(o.Version)
+	if a.keeper, err = newKeeper(ctx, cfg.Audit, a.store, o.Log, registry); err != nil {
+		return nil, err
+	}
 	a.triage = triage.New(a.store, ownership{o.Folder.Catalog}, triage.Options{
 		Log: o.Log, Group: signal.GroupOptions{Window: cfg.Windows.Group}, Environments: environments(cfg),
 	})
@@ -143,8 +149,19 @@ func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 func (a *App) Store() *store.Store { return a.store }
 
 // Serve runs until ctx ends or a part fails for good: first the server stops
-// taking requests, then the jobs finish or go back to the queue.
+// taking requests, then the jobs finish or go back to the queue, and at the end
+// the audit is anchored once more.
 func (a *App) Serve(ctx context.Context) error {
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	var kept sync.WaitGroup
+	kept.Go(func() { a.keeper.Run(keeping) })
+	defer kept.Wait()
+	defer stopKeeping()
+	return a.serve(ctx)
+}
+
+// serve is Serve without the audit's keeper.
+func (a *App) serve(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
@@ -242,7 +259,8 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 		Reader: reader, Commands: commands{triage: a.triage, respond: a.respond, pause: pause}, Users: users,
 		Log: o.Log, Version: o.Version, Hosts: publicHosts(cfg),
 		Checks:  map[string]func(context.Context) error{"store": a.store.Ping},
-		Started: a.started.Load, Metrics: telemetry.Handler(registry), Impacts: i.Impact,
+		Notes:   map[string]func(context.Context) error{"audit_anchors": a.keeper.Healthy},
+		Started: a.started.Load, EraseAudit: a.eraser, Metrics: telemetry.Handler(registry), Impacts: i.Impact,
 	}
 	if a.reading != nil {
 		opts.Knowledge = a.reading

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 )
 
 // TimeLayout is how At is written in the canonical form: UTC, always three
@@ -35,7 +36,8 @@ func (e *ChainError) Error() string { return fmt.Sprintf("audit record %d: %s", 
 // this order; at as TimeLayout; the keys inside params sorted by their bytes,
 // its numbers as they were written; and in strings only quotes, backslashes,
 // control characters (\b \f \n \r \t, others as \u00xx), U+2028 and U+2029
-// (\u2028, \u2029) are escaped, and what is not UTF-8 is \ufffd.
+// (\u2028, \u2029) are escaped. What is not UTF-8 becomes U+FFFD, as it would in
+// JSON. A field that Salts names stands in it as its Commitment.
 func Seal(prev string, r Record) (Record, error) {
 	params, err := canonicalParams(r.Params)
 	if err != nil {
@@ -43,8 +45,15 @@ func Seal(prev string, r Record) (Record, error) {
 	}
 	r.Params = params
 	r.At = r.At.UTC().Truncate(time.Millisecond)
+	for _, s := range []*string{&r.Actor, &r.Action, &r.Target, &r.Reason, &r.Outcome, &r.Incident, &r.BoundarySHA256, &r.RunbookSHA256} {
+		*s = whole(*s)
+	}
 	r.Prev = prev
-	r.Hash, err = hash(r)
+	form, err := Committed(r)
+	if err != nil {
+		return r, err
+	}
+	r.Hash, err = hash(form)
 	return r, err
 }
 
@@ -54,29 +63,37 @@ func Seal(prev string, r Record) (Record, error) {
 // It returns a *ChainError for the first record that does not hold. That
 // records were cut off the end shows only against a head kept elsewhere.
 func Verify(records []Record) error {
-	for i, r := range records {
-		if err := verify(records, i); err != "" {
-			return &ChainError{Seq: r.Seq, What: err}
+	var before *Record
+	for i := range records {
+		if what := follows(before, records[i]); what != "" {
+			return &ChainError{Seq: records[i].Seq, What: what}
 		}
+		before = &records[i]
 	}
 	return nil
 }
 
-func verify(records []Record, i int) string {
-	r := records[i]
+// follows says what is wrong with a record behind another (nil = none was
+// seen); empty when it holds.
+func follows(before *Record, r Record) string {
 	switch {
 	case r.Seq < 1:
 		return "its number must be 1 or more"
 	case r.Seq == 1 && r.Prev != "":
 		return "it is the first but names one before it"
-	case i > 0 && r.Seq != records[i-1].Seq+1:
-		return fmt.Sprintf("it follows record %d: records are missing or out of order", records[i-1].Seq)
-	case i > 0 && r.Prev != records[i-1].Hash:
-		return fmt.Sprintf("it does not continue record %d", records[i-1].Seq)
+	case before != nil && r.Seq != before.Seq+1:
+		return fmt.Sprintf("it follows record %d: records are missing or out of order", before.Seq)
+	case before != nil && before.Hash != "" && r.Prev != before.Hash:
+		return fmt.Sprintf("it does not continue record %d", before.Seq)
 	}
+	return intact(r)
+}
+
+// intact says what is wrong with a record by itself.
+func intact(r Record) string {
 	sealed, err := Seal(r.Prev, r)
 	if err != nil {
-		return "its params are not a JSON object"
+		return "its params or salts are malformed"
 	}
 	if sealed.Hash != r.Hash {
 		return "its content does not match its hash"
@@ -107,6 +124,14 @@ func hash(r Record) (string, error) {
 	}
 	sum := sha256.Sum256(form)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// whole is s with U+FFFD for each byte that is not UTF-8.
+func whole(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
 }
 
 func canonicalParams(raw json.RawMessage) (json.RawMessage, error) {

@@ -8,7 +8,8 @@ import (
 )
 
 // Record is one line of audit.jsonl. Hash covers every other field in the
-// order they are declared, Prev included.
+// order they are declared, Prev included; of a field that is kept apart (see
+// Apart) it covers the commitment.
 type Record struct {
 	Seq            int64           `json:"seq"` // from 1, without gaps
 	At             time.Time       `json:"at"`
@@ -23,4 +24,7 @@ type Record struct {
 	RunbookSHA256  string          `json:"runbook_sha256"`
 	Prev           string          `json:"prev"`
 	Hash           string          `json:"hash"`
+	// Salts names the fields whose text is kept apart and still there, each with
+	// the salt of its commitment.
+	Salts map[string]string `json:"salts,omitempty"`
 }

@@ -32,6 +32,7 @@ type Config struct {
 	Actions      Actions      `yaml:"actions" doc:"what repairs act through"`
 	Redaction    Redaction    `yaml:"redaction" doc:"what is hidden beside the built-in patterns"`
 	Users        []User       `yaml:"users" doc:"people and tools that may use the API"`
+	Audit        Audit        `yaml:"audit" doc:"where signed heads of the audit chain are kept, outside the database"`
 	Heartbeat    Heartbeat    `yaml:"heartbeat" doc:"the outside dead-man's switch that watches Holdfast"`
 	PauseFile    string       `yaml:"pause_file" doc:"while this file exists nothing is acted on; unreadable counts as existing; relative to this file"`
 	Environment  string       `yaml:"environment" doc:"environment of what names none: declared incidents, sources"`
@@ -300,6 +301,31 @@ type User struct {
 	Credential `yaml:",inline"`
 }
 
+// Audit says how the audit chain is anchored outside the database.
+type Audit struct {
+	KeyFile  string        `yaml:"key_file" doc:"Ed25519 key that signs; made when missing, with its public half (.pub) beside it; relative to this file"`
+	Interval time.Duration `yaml:"interval" doc:"between two looks for something new; at most 1m"`
+	Anchors  []AuditAnchor `yaml:"anchors" doc:"a file or an endpoint each; anchors.jsonl beside this file when there is none"`
+}
+
+// Files are the files that anchors go to.
+func (a Audit) Files() []string {
+	var out []string
+	for _, to := range a.Anchors {
+		if to.File != "" {
+			out = append(out, to.File)
+		}
+	}
+	return out
+}
+
+// AuditAnchor is one place for anchors.
+type AuditAnchor struct {
+	File       string `yaml:"file" doc:"append-only file, best on another disk; relative to this file"`
+	URL        string `yaml:"url" doc:"endpoint that is sent the lines of the first file"`
+	Credential `yaml:",inline"`
+}
+
 // Heartbeat is sent to an outside dead-man's switch while Holdfast is healthy.
 type Heartbeat struct {
 	URL        string        `yaml:"url" doc:"nothing is sent when left out"`
@@ -324,6 +350,7 @@ func Default() Config {
 			ApprovalLifetime: 15 * time.Minute,
 		},
 		Notify:    []Notify{{Name: "log", Type: NotifyLog}},
+		Audit:     Audit{KeyFile: "audit.key", Interval: time.Minute},
 		Heartbeat: Heartbeat{Interval: 30 * time.Second},
 	}
 }

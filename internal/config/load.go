@@ -102,6 +102,9 @@ func (l *loader) defaults() {
 	if s := c.Actions.Supervisor; s != nil {
 		s.Timeout = cmp.Or(s.Timeout, defaultAction)
 	}
+	if len(c.Audit.Files()) == 0 {
+		c.Audit.Anchors = append(c.Audit.Anchors, AuditAnchor{File: "anchors.jsonl"})
+	}
 	for i := range c.Actions.HTTP {
 		c.Actions.HTTP[i].Method = cmp.Or(c.Actions.HTTP[i].Method, "POST")
 	}
@@ -138,6 +141,9 @@ func (l *loader) secrets() {
 	}
 	for i := range c.Actions.HTTP {
 		l.credential(at("actions", "http", i), &c.Actions.HTTP[i].Credential)
+	}
+	for i := range c.Audit.Anchors {
+		l.credential(at("audit", "anchors", i), &c.Audit.Anchors[i].Credential)
 	}
 	l.credential(at("heartbeat"), &c.Heartbeat.Credential)
 	l.dsn()
@@ -245,8 +251,11 @@ func (l *loader) relative(p string) string {
 
 func (l *loader) paths() {
 	c := l.cfg
-	for _, p := range []*string{&c.Catalog, &c.Runbooks, &c.Boundaries, &c.PauseFile} {
+	for _, p := range []*string{&c.Catalog, &c.Runbooks, &c.Boundaries, &c.PauseFile, &c.Audit.KeyFile} {
 		*p = l.relative(*p)
+	}
+	for i := range c.Audit.Anchors {
+		c.Audit.Anchors[i].File = l.relative(c.Audit.Anchors[i].File)
 	}
 	for i := range c.Knowledge {
 		c.Knowledge[i] = l.relative(c.Knowledge[i])

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/audit"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
@@ -22,7 +23,8 @@ var starterTokens = []string{"alertmanager", "api", "deploy"}
 
 // WriteStarter writes a commented configuration that loads as it is into dir,
 // which is made when it does not exist: holdfast.yaml, a catalog, runbooks,
-// boundaries, and fresh random tokens that only the owner can read. It
+// boundaries, and fresh random tokens and a key of the audit that only the
+// owner can read. It
 // overwrites nothing: with any of the files present it writes none. It returns
 // the paths written, relative to dir, in the order they were written.
 func WriteStarter(dir string) ([]string, error) {
@@ -76,7 +78,18 @@ func starterFiles() ([]starterFile, error) {
 	for _, name := range starterTokens {
 		out = append(out, starterFile{path: filepath.Join("tokens", name), data: newToken(), mode: 0o600})
 	}
-	return out, nil
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
+	key := audit.NewKey(seed)
+	private, err := key.PrivatePEM()
+	if err != nil {
+		return nil, err
+	}
+	public, err := key.PublicPEM()
+	if err != nil {
+		return nil, err
+	}
+	return append(out, starterFile{"audit.key", private, 0o600}, starterFile{"audit.pub", public, 0o644}), nil
 }
 
 // newToken returns 192 random bits in hexadecimal and a line end.
@@ -89,7 +102,7 @@ func newToken() []byte {
 // writeNew makes the file and refuses to replace one.
 func writeNew(path string, f starterFile) error {
 	dirMode := fs.FileMode(0o755)
-	if f.mode == 0o600 {
+	if f.mode == 0o600 && filepath.Dir(f.path) != "." {
 		dirMode = 0o700
 	}
 	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {

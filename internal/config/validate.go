@@ -33,6 +33,7 @@ func (l *loader) validate() {
 	l.actions()
 	l.redaction()
 	l.users()
+	l.audit()
 	if h := l.cfg.Heartbeat; h.URL != "" {
 		l.url(at("heartbeat", "url"), h.URL)
 		l.positive(at("heartbeat", "interval"), h.Interval)
@@ -308,4 +309,37 @@ func (l *loader) users() {
 		l.door(at("users", i), u.Credential, u.Name, owner)
 	}
 	l.unique("users", names)
+}
+
+// maxAuditInterval is how long a record may be without an anchor.
+const maxAuditInterval = time.Minute
+
+func (l *loader) audit() {
+	a := l.cfg.Audit
+	if a.KeyFile == "" {
+		l.problem(at("audit", "key_file"), "write audit.key", "key_file is empty")
+	}
+	l.positive(at("audit", "interval"), a.Interval)
+	if a.Interval > maxAuditInterval {
+		l.problem(at("audit", "interval"), "write 1m", "something new is anchored within %s", maxAuditInterval)
+	}
+	seen := map[string]bool{a.KeyFile: true}
+	for i, to := range a.Anchors {
+		where := at("audit", "anchors", i)
+		switch {
+		case (to.File == "") == (to.URL == ""):
+			l.problem(where, "write file: anchors.jsonl, or url: https://…", "one of file and url is needed")
+		case to.URL != "":
+			l.url(append(where, "url"), to.URL)
+		case to.Token != "":
+			l.problem(where, "", "only an endpoint has a credential")
+		case "sqlite:"+to.File == l.cfg.Store.DSN.Reveal() || "sqlite:"+a.KeyFile == l.cfg.Store.DSN.Reveal():
+			l.problem(where, "give each a file of its own", "key and anchors must not lie in the database")
+		}
+		if name := to.File + to.URL; seen[name] {
+			l.problem(where, "give each its own", "%s is named twice", name)
+		} else {
+			seen[name] = true
+		}
+	}
 }

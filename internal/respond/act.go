@@ -333,5 +333,5 @@ func (r *Responder) auditAction(ctx context.Context, tx *store.Tx, in action.Int
 		At: tx.Now(), Actor: in.By, Action: in.Action.Name, Target: in.Action.Target.String(),
 		Reason: "runbook " + in.Runbook, Params: params, Outcome: outcome, Incident: in.IncidentID,
 		BoundarySHA256: r.Boundaries.SHA256(), RunbookSHA256: in.RunbookSHA,
-	})
+	}, "params.approved_by")
 }

@@ -94,7 +94,7 @@ func (r *Responder) Reject(ctx context.Context, by, incidentID, proposalID, reas
 		if err := tx.SaveProposal(ctx, p); err != nil {
 			return err
 		}
-		if err := r.auditProposal(ctx, tx, by, "reject", p, "rejected: "+reason); err != nil {
+		if err := r.auditProposal(ctx, tx, by, "reject", p, "rejected: "+reason, "outcome"); err != nil {
 			return err
 		}
 		return r.record(ctx, tx, s, incident.Event{
@@ -183,7 +183,7 @@ func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, offer
 	return nil
 }
 
-func (r *Responder) auditProposal(ctx context.Context, tx *store.Tx, by, what string, p incident.Proposal, outcome string) error {
+func (r *Responder) auditProposal(ctx context.Context, tx *store.Tx, by, what string, p incident.Proposal, outcome string, personal ...string) error {
 	params, err := json.Marshal(map[string]any{"proposal": p.ID, "plan_sha256": p.PlanSHA, "generation": p.Generation})
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", p.ID, err)
@@ -192,7 +192,7 @@ func (r *Responder) auditProposal(ctx context.Context, tx *store.Tx, by, what st
 		At: tx.Now(), Actor: by, Action: what + " " + p.Action.Name, Target: p.Action.Target.String(),
 		Reason: p.Why, Params: params, Outcome: outcome, Incident: p.IncidentID,
 		BoundarySHA256: r.Boundaries.SHA256(), RunbookSHA256: p.RunbookSHA,
-	})
+	}, personal...)
 }
 
 // describe says in words what an action does.

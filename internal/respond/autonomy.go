@@ -346,5 +346,5 @@ func (r *Responder) auditOverride(ctx context.Context, tx *store.Tx, o boundary.
 	return tx.AppendAudit(ctx, audit.Record{
 		At: tx.Now(), Actor: incident.ActorSystem, Action: "autonomy.override", Target: o.Runbook + " on " + o.Service,
 		Reason: o.Reason, Params: params, Outcome: outcome, BoundarySHA256: r.Boundaries.SHA256(),
-	})
+	}, "reason", "params.by")
 }

@@ -2,30 +2,62 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/incident"
 )
 
 // AppendAudit adds a record to the chain and fills its Seq, Prev and Hash. A
 // zero At becomes Now. Writers of the chain take turns until they commit.
-func (tx *Tx) AppendAudit(ctx context.Context, r audit.Record) error {
-	var seq int64
-	var head string
-	if err := tx.row(ctx, []any{&seq, &head}, `SELECT seq, hash FROM audit_head WHERE one = 1`+tx.lock()); err != nil {
-		return fmt.Errorf("head of the audit chain: %w", err)
+//
+// Where the actor is a person, actor and reason are kept apart from the chain;
+// personal names further fields that hold a name or what a person wrote:
+// "outcome", "target" or "params.KEY".
+func (tx *Tx) AppendAudit(ctx context.Context, r audit.Record, personal ...string) error {
+	head, err := tx.AuditHead(ctx)
+	if err != nil {
+		return err
 	}
 	if r.At.IsZero() {
 		r.At = tx.now
 	}
-	r.Seq = seq + 1
-	r, err := audit.Seal(head, r)
+	if incident.IsPerson(r.Actor) {
+		personal = append([]string{"actor", "reason"}, personal...)
+	}
+	r.Seq = head.Seq + 1
+	if r, err = audit.Apart(r, personal, newSalt); err == nil {
+		r, err = audit.Seal(head.Hash, r)
+	}
+	if err != nil {
+		return fmt.Errorf("audit record %d: %w", r.Seq, err)
+	}
+	texts, err := r.Texts()
 	if err != nil {
 		return err
 	}
-	body, err := encode(r)
+	stored, err := audit.Committed(r)
+	if err != nil {
+		return err
+	}
+	body, err := encode(stored)
 	if err == nil {
 		_, err = tx.exec(ctx, `INSERT INTO audit (seq, incident, body) VALUES ($1, $2, $3)`, r.Seq, r.Incident, body)
+	}
+	for _, t := range texts {
+		var text string
+		if err == nil {
+			text, err = encode(t.Text)
+		}
+		if err == nil {
+			_, err = tx.exec(ctx, `INSERT INTO audit_text (seq, field, salt, text) VALUES ($1, $2, $3, $4)`, r.Seq, t.Field, t.Salt, text)
+		}
 	}
 	if err == nil {
 		_, err = tx.exec(ctx, `UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1`, r.Seq, r.Hash)
@@ -33,19 +65,221 @@ func (tx *Tx) AppendAudit(ctx context.Context, r audit.Record) error {
 	return about(err, "append audit record %d", r.Seq)
 }
 
+// newSalt returns 128 random bits.
+func newSalt() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+// AuditHead returns the end of the chain. In a Tx nobody else appends until the
+// transaction ends.
+func (tx *Tx) AuditHead(ctx context.Context) (h audit.Head, err error) {
+	err = tx.row(ctx, []any{&h.Seq, &h.Hash}, `SELECT seq, hash FROM audit_head WHERE one = 1`+tx.lock())
+	return h, about(err, "head of the audit chain")
+}
+
+// AuditHash returns the hash of a record, or ErrNotFound.
+func (tx *Tx) AuditHash(ctx context.Context, seq int64) (string, error) {
+	r, err := body[audit.Record](ctx, tx, `SELECT body FROM audit WHERE seq = $1`, seq)
+	return r.Hash, about(err, "audit record %d", seq)
+}
+
 // Audit returns at most limit records (0 = all) with a Seq above after, in the
-// order of the chain; those of one incident, or with "" all.
+// order of the chain; those of one incident, or with "" all. They hold the texts
+// that are still there.
 func (tx *Tx) Audit(ctx context.Context, incidentID string, after int64, limit int) ([]audit.Record, error) {
+	rows, err := tx.auditRows(ctx, incidentID, after, limit)
+	if err != nil {
+		return nil, about(err, "audit records")
+	}
+	out := make([]audit.Record, 0, len(rows))
+	for _, row := range rows {
+		r, err := row.record()
+		if err != nil {
+			return nil, about(err, "audit records")
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// AuditRow is a record as it lies in the database, which somebody may have
+// changed.
+type AuditRow struct {
+	Seq      int64
+	Incident string
+	Body     string
+	Texts    []audit.Text
+}
+
+func (row AuditRow) record() (audit.Record, error) {
+	r, err := decode[audit.Record](row.Body)
+	if err != nil {
+		return r, err
+	}
+	return audit.Filled(r, row.Texts)
+}
+
+// Strict reads the record and refuses a row of which anything but the content
+// of a hashed field differs from what AppendAudit wrote.
+func (row AuditRow) Strict() (audit.Record, error) {
+	stored, err := decode[audit.Record](row.Body)
+	if err != nil {
+		return stored, errors.New("its row is not an audit record")
+	}
+	again, err := encode(stored)
+	switch {
+	case err != nil || again != row.Body || len(stored.Salts) > 0 || stored.At.Nanosecond()%int(time.Millisecond) != 0:
+		return stored, errors.New("its row is not as it was written")
+	case stored.Seq != row.Seq || stored.Incident != row.Incident:
+		return stored, fmt.Errorf("its row says record %d of incident %q, its content record %d of %q", row.Seq, row.Incident, stored.Seq, stored.Incident)
+	}
+	for _, t := range row.Texts {
+		one, err := audit.Filled(stored, []audit.Text{t})
+		var back audit.Record
+		if err == nil {
+			back, err = audit.Committed(one)
+		}
+		if kept, e := encode(back); err != nil || e != nil || kept != row.Body {
+			return stored, fmt.Errorf("the text of its %s is not the one that it commits to", t.Field)
+		}
+	}
+	return audit.Filled(stored, row.Texts)
+}
+
+// AuditRows returns at most limit rows with a Seq above after.
+func (tx *Tx) AuditRows(ctx context.Context, after int64, limit int) ([]AuditRow, error) {
+	rows, err := tx.auditRows(ctx, "", after, limit)
+	return rows, about(err, "audit records")
+}
+
+func (tx *Tx) auditRows(ctx context.Context, incidentID string, after int64, limit int) (out []AuditRow, err error) {
 	var w filter
 	w.add("seq > %s", after)
 	if incidentID != "" {
 		w.add("incident = %s", incidentID)
 	}
-	query := `SELECT body FROM audit` + w.where() + ` ORDER BY seq`
+	some := `SELECT seq, incident, body FROM audit` + w.where() + ` ORDER BY seq`
 	if limit > 0 {
-		query += ` LIMIT ` + params(len(w.args)+1, 1)
+		some += ` LIMIT ` + params(len(w.args)+1, 1)
 		w.args = append(w.args, limit)
 	}
-	out, err := bodies[audit.Record](ctx, tx, query, w.args...)
-	return out, about(err, "audit records")
+	err = tx.each(ctx, func(rows *sql.Rows) error {
+		var row AuditRow
+		var field, salt, text sql.NullString
+		if err := rows.Scan(&row.Seq, &row.Incident, &row.Body, &field, &salt, &text); err != nil {
+			return err
+		}
+		if n := len(out); n == 0 || out[n-1].Seq != row.Seq {
+			out = append(out, row)
+		}
+		if !field.Valid {
+			return nil
+		}
+		t := audit.Text{Seq: row.Seq, Field: field.String, Salt: salt.String}
+		if err := json.Unmarshal([]byte(text.String), &t.Text); err != nil {
+			return fmt.Errorf("text of audit record %d: %w", row.Seq, err)
+		}
+		last := &out[len(out)-1]
+		last.Texts = append(last.Texts, t)
+		return nil
+	}, `SELECT a.seq, a.incident, a.body, t.field, t.salt, t.text FROM (`+some+`) a
+		LEFT JOIN audit_text t ON t.seq = a.seq ORDER BY a.seq, t.field`, w.args...)
+	return out, err
+}
+
+// erasePage is how many records one transaction of an erasure looks at.
+const erasePage = 5000
+
+// EraseAudit deletes texts of the audit and appends a record that says of which
+// records and why, a page of the chain to a transaction. of says whose: every
+// text that is that name, and all that the records of that actor keep apart; or
+// those of one record. It returns how many texts went, and how many records
+// they were of.
+func (s *Store) EraseAudit(ctx context.Context, of Erasure, by, reason string) (texts, records int, err error) {
+	var end audit.Head
+	err = s.View(ctx, func(tx *Tx) (err error) {
+		end, err = tx.AuditHead(ctx)
+		return err
+	})
+	from, to := int64(0), end.Seq
+	if of.Seq > 0 {
+		from, to = of.Seq-1, min(of.Seq, end.Seq)
+	}
+	for ; err == nil && from < to; from += erasePage {
+		var t, r int
+		err = s.Tx(ctx, func(tx *Tx) (err error) {
+			t, r, err = tx.eraseAudit(ctx, of.Actor, from, min(from+erasePage, to), by, reason)
+			return err
+		})
+		if err == nil {
+			texts, records = texts+t, records+r
+		}
+	}
+	return texts, records, about(err, "erase audit texts")
+}
+
+// Erasure says which texts are erased: of one record, or of one person.
+type Erasure struct {
+	Seq   int64
+	Actor string
+}
+
+// eraseAudit erases in the records behind from up to to; with an empty actor
+// everything.
+func (tx *Tx) eraseAudit(ctx context.Context, actor string, from, to int64, by, reason string) (texts, records int, err error) {
+	if tx.pgx == nil { // what is deleted is overwritten in the file
+		if _, err := tx.exec(ctx, `PRAGMA secure_delete = ON`); err != nil {
+			return 0, 0, err
+		}
+	}
+	var w filter
+	w.add("seq > %s", from)
+	w.add("seq <= %s", to)
+	if actor != "" {
+		name, err := encode(actor)
+		if err != nil {
+			return 0, 0, err
+		}
+		w.add(`(text = %s`, name)
+		w.conds[len(w.conds)-1] += ` OR seq IN (SELECT seq FROM audit_text WHERE field = 'actor' AND seq > $1 AND seq <= $2 AND text = $3))`
+	}
+	var p audit.EraseParams
+	var fields [][2]any
+	err = tx.each(ctx, func(rows *sql.Rows) error {
+		var seq int64
+		var field string
+		if err := rows.Scan(&seq, &field); err != nil {
+			return err
+		}
+		fields = append(fields, [2]any{seq, field})
+		n := len(p.Records)
+		switch {
+		case n > 0 && p.Records[n-1][1] == seq:
+		case n > 0 && p.Records[n-1][1] == seq-1:
+			p.Records[n-1][1] = seq
+			records++
+		default:
+			p.Records = append(p.Records, [2]int64{seq, seq})
+			records++
+		}
+		return nil
+	}, `SELECT seq, field FROM audit_text`+w.where()+` ORDER BY seq, field`, w.args...)
+	if err != nil || len(fields) == 0 {
+		return 0, 0, err
+	}
+	for _, f := range fields {
+		if _, err := tx.exec(ctx, `DELETE FROM audit_text WHERE seq = $1 AND field = $2`, f[0], f[1]); err != nil {
+			return 0, 0, err
+		}
+	}
+	p.Texts = len(fields)
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return 0, 0, err
+	}
+	return p.Texts, records, tx.AppendAudit(ctx, audit.Record{
+		Actor: by, Action: audit.ActionErase, Target: "audit", Reason: reason, Params: raw, Outcome: "erased",
+	})
 }

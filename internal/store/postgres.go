@@ -42,6 +42,24 @@ type postgresDB struct {
 }
 
 func openPostgres(ctx context.Context, dsn string, o Options) (_ *postgresDB, err error) {
+	d, err := dialPostgres(ctx, dsn, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := d.migrate(ctx); err != nil {
+		return nil, err
+	}
+	d.river, err = river.NewClient(riverpgxv5.New(d.pool), &river.Config{Logger: quiet(o.Log)})
+	return d, err
+}
+
+// dialPostgres opens the pool and asks the database whether it answers.
+func dialPostgres(ctx context.Context, dsn string, o Options) (*postgresDB, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		// The cause may quote the DSN, and with it the password.
@@ -63,19 +81,10 @@ func openPostgres(ctx context.Context, dsn string, o Options) (_ *postgresDB, er
 		return nil, err
 	}
 	d.db = stdlib.OpenDBFromPool(d.pool)
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
-		}
-	}()
 	if err := d.ping(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
-	if err := d.migrate(ctx); err != nil {
-		return nil, err
-	}
-	d.river, err = river.NewClient(riverpgxv5.New(d.pool), &river.Config{Logger: quiet(o.Log)})
-	return d, err
+	return d, nil
 }
 
 // durable refuses a session that would report commits before they are on disk.

@@ -96,6 +96,23 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteDB, err e
 	return d, d.ping(ctx)
 }
 
+// readSQLite opens a file that another process may have open.
+func readSQLite(ctx context.Context, path string) (_ *sqliteDB, err error) {
+	d := &sqliteDB{now: time.Now, turn: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("%s: %w", path, err), d.close())
+		}
+	}()
+	if _, err := os.Stat(path); err != nil {
+		return nil, errors.New("no such file")
+	}
+	if d.reader, err = sql.Open("sqlite", sqliteURI(path, "", true)+"&mode=ro"); err != nil {
+		return nil, err
+	}
+	return d, d.ping(ctx)
+}
+
 // sqliteURI names the file with the settings of a connection. synchronous is
 // FULL: with WAL, NORMAL would lose the last commits when the power goes.
 func sqliteURI(path, vfs string, readOnly bool) string {

@@ -22,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict reports an incident that was stored by someone else since it was read.
 	ErrConflict = errors.New("changed by someone else in the meantime")
+
+	errKind = errors.New(`unknown kind of database: use "sqlite:PATH" or "postgres://USER@HOST/DATABASE"`)
 )
 
 // Options are what Open needs beside the DSN; the zero value works.
@@ -82,13 +84,43 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	case "postgres", "postgresql":
 		s.be, err = openPostgres(ctx, dsn, o)
 	default:
-		err = errors.New(`unknown kind of database: use "sqlite:PATH" or "postgres://USER@HOST/DATABASE"`)
+		err = errKind
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return s, nil
 }
+
+// OpenReader opens a database only to read it, also while a server has it open,
+// and changes nothing in it: no schema is brought up to date.
+func OpenReader(ctx context.Context, dsn string) (*Store, error) {
+	o := Options{}.withDefaults()
+	s := &Store{log: o.Log}
+	scheme, rest, _ := strings.Cut(dsn, ":")
+	var be backend
+	var err error
+	switch scheme {
+	case "sqlite":
+		be, err = readSQLite(ctx, strings.TrimPrefix(rest, "//"))
+	case "postgres", "postgresql":
+		be, err = dialPostgres(ctx, dsn, o)
+	default:
+		err = errKind
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s.be = reader{be}
+	return s, nil
+}
+
+// reader is a backend that refuses to write.
+type reader struct{ backend }
+
+func (reader) write(context.Context, func(*Tx) error) error { return errReadOnly }
+
+func (reader) work(context.Context, *Store, map[string]jobs.Spec[*Tx]) error { return errReadOnly }
 
 func (o Options) withDefaults() Options {
 	if o.Log == nil {

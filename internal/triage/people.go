@@ -316,7 +316,7 @@ func (s *Service) act(ctx context.Context, by, id, what, reason string, params m
 		}
 		if err := tx.AppendAudit(ctx, audit.Record{
 			At: tx.Now(), Actor: by, Action: what, Target: id, Reason: reason, Params: body, Outcome: "done", Incident: id,
-		}); err != nil {
+		}, "params.commander", "params.title"); err != nil {
 			return err
 		}
 		return again(ctx, tx, KindDecide, id)

@@ -36,6 +36,7 @@ var records = map[string]func(*testing.T, Database){
 	"a document of the same path is replaced":       documents,
 	"a change is recorded once":                     changes,
 	"the audit chain holds":                         auditChain,
+	"what people wrote is erased, the chain holds":  auditErase,
 	"a durable value is read back":                  keyValue,
 	"a view can't write":                            viewReadOnly,
 }
@@ -394,6 +395,67 @@ func auditChain(t *testing.T, db Database) {
 		}
 		return errors.Join(err1, err2)
 	})
+}
+
+// auditErase: names and texts of people lie apart and go; what is left is the
+// chain, and a record of the erasure.
+func auditErase(t *testing.T, db Database) {
+	s := open(t, db)
+	ctx := t.Context()
+	for _, r := range []audit.Record{
+		{Actor: "agent", Action: "process.restart", Reason: "runbook pool", Params: json.RawMessage(`{"approved_by":"ana"}`)},
+		{Actor: "ana", Action: "incident.finding", Reason: "I saw \x00 it", Incident: "INC-2026-0001"},
+		{Actor: "bo", Action: "incident.resolve", Reason: "ana is right"},
+		{Actor: "rule", Action: "reject", Outcome: "rejected: ana said so"},
+		{Actor: "ana", Action: "incident.acknowledge"},
+	} {
+		do(t, s, func(tx *store.Tx) error {
+			return tx.AppendAudit(ctx, r, "outcome", "params.approved_by", "params.none")
+		})
+	}
+	before := auditOf(t, s)
+	if before[1].Reason != "I saw \x00 it" || before[0].Salts["params.approved_by"] == "" || before[4].Salts["reason"] != "" || before[0].Salts["reason"] != "" {
+		t.Errorf("records: %+v", before)
+	}
+	texts, records, err := s.EraseAudit(ctx, store.Erasure{Actor: "ana"}, "bo", "request 17")
+	if err != nil || texts != 4 || records != 3 {
+		t.Errorf("erased %d texts of %d records, want 4 of 3: %v", texts, records, err)
+	}
+	if texts, _, err = s.EraseAudit(ctx, store.Erasure{Seq: 3}, "bo", "names somebody"); err != nil || texts != 2 {
+		t.Errorf("erased %d texts of record 3, want 2: %v", texts, err)
+	}
+	for _, of := range []store.Erasure{{Actor: "ana"}, {Seq: 3}, {Seq: 99}} {
+		if texts, records, err = s.EraseAudit(ctx, of, "bo", "again"); err != nil || texts != 0 || records != 0 {
+			t.Errorf("erased %d texts of %d records of %+v again: %v", texts, records, of, err)
+		}
+	}
+	after := auditOf(t, s)
+	if err := audit.Verify(after); err != nil || len(after) != 7 {
+		t.Fatalf("%d records, want 7: %v", len(after), err)
+	}
+	if !audit.IsErased(after[1].Actor) || !audit.IsErased(after[1].Reason) || !audit.IsErased(after[2].Reason) || after[3].Outcome != "rejected: ana said so" {
+		t.Errorf("records: %+v", after)
+	}
+	if got := string(after[5].Params); got != `{"records":[[1,2],[5,5]],"texts":4}` || after[5].Actor != "bo" || after[5].Reason != "request 17" {
+		t.Errorf("record of the erasure: %s %+v", got, after[5])
+	}
+}
+
+// auditOf reads the chain, and sees that each row is as it was written.
+func auditOf(t *testing.T, s *store.Store) (out []audit.Record) {
+	t.Helper()
+	view(t, s, func(tx *store.Tx) error {
+		rows, err := tx.AuditRows(t.Context(), 0, 0)
+		for _, row := range rows {
+			r, bad := row.Strict()
+			if bad != nil {
+				t.Errorf("record %d: %v", row.Seq, bad)
+			}
+			out = append(out, r)
+		}
+		return err
+	})
+	return out
 }
 
 func keyValue(t *testing.T, db Database) {

@@ -1,0 +1,383 @@
+package anchor
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/holdfast-sre/holdfast/internal/audit"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+// book is a chain in memory.
+type book struct {
+	records []audit.Record
+	err     error
+}
+
+func (b *book) AuditHead(context.Context) (h audit.Head, err error) {
+	if n := len(b.records); n > 0 {
+		h = audit.Head{Seq: int64(n), Hash: b.records[n-1].Hash}
+	}
+	return h, b.err
+}
+
+func (b *book) AuditHash(_ context.Context, seq int64) (string, error) {
+	if seq > int64(len(b.records)) {
+		return "", b.err
+	}
+	return b.records[seq-1].Hash, b.err
+}
+
+func (b *book) add(t *testing.T, at time.Time, outcome string) {
+	t.Helper()
+	head, err := b.AuditHead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := audit.Seal(head.Hash, audit.Record{Seq: head.Seq + 1, At: at, Actor: "agent", Outcome: outcome})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.records = append(b.records, r)
+}
+
+// desk is a keeper on a chain in memory, under a clock that the test moves.
+type desk struct {
+	*book
+	*Keeper
+	key     audit.Key
+	file    string
+	now     time.Time
+	metrics *prometheus.Registry
+	log     bytes.Buffer
+}
+
+func newDesk(t *testing.T, change func(*Options)) *desk {
+	t.Helper()
+	d := &desk{
+		book: &book{}, key: audit.NewKey([ed25519.SeedSize]byte{1}), now: noon, metrics: prometheus.NewRegistry(),
+		file: filepath.Join(t.TempDir(), "anchors.jsonl"),
+	}
+	d.restart(change)
+	return d
+}
+
+func (d *desk) restart(change func(*Options)) {
+	d.metrics = prometheus.NewRegistry()
+	o := Options{
+		Chain: d.book, Key: d.key, Files: []string{d.file}, Log: slog.New(slog.NewTextHandler(&d.log, nil)),
+		Metrics: d.metrics, Now: func() time.Time { return d.now },
+	}
+	if change != nil {
+		change(&o)
+	}
+	d.Keeper = New(o)
+}
+
+func (d *desk) lines(t *testing.T) (out []audit.Anchor) {
+	t.Helper()
+	text, err := os.ReadFile(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+		a, err := audit.ParseAnchor(line)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// verify checks the chain against the file as the command does.
+func (d *desk) verify(t *testing.T) audit.Report {
+	t.Helper()
+	public, err := d.key.PublicPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := audit.ParsePublicKeys(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := audit.NewVerifier(audit.VerifyOptions{Keys: keys, Anchors: []audit.AnchorFile{{Name: "a", R: bytes.NewReader(text)}}})
+	for _, r := range d.records {
+		v.Record(r, nil)
+	}
+	return v.End(nil)
+}
+
+// TestWhenAnchorsAreWritten: at the start and the end, when something is new,
+// and by the heartbeat.
+func TestWhenAnchorsAreWritten(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	d.Anchor(t.Context(), audit.WhyStart)
+	for i := range 40 {
+		d.now = d.now.Add(time.Minute)
+		if i == 4 || i == 7 {
+			d.add(t, d.now, "done")
+		}
+		d.Anchor(t.Context(), audit.WhyNew)
+	}
+	d.Anchor(t.Context(), audit.WhyStop)
+	var got []string
+	for _, a := range d.lines(t) {
+		got = append(got, fmt.Sprintf("%s %d %s", a.At.Format("15:04"), a.Seq, a.Why))
+	}
+	want := []string{"12:00 0 start", "12:05 1 new", "12:08 2 new", "12:23 2 heartbeat", "12:38 2 heartbeat", "12:40 2 stop"}
+	if !slices.Equal(got, want) {
+		t.Errorf("anchors %q, want %q", got, want)
+	}
+	if r := d.verify(t); !r.OK {
+		t.Errorf("report %+v", r)
+	}
+	if d.Healthy(t.Context()) != nil || d.log.Len() > 0 {
+		t.Errorf("healthy: %v, log %s", d.Healthy(t.Context()), d.log.String())
+	}
+}
+
+// TestTampering: a chain that was rewritten or cut between two anchors is told
+// at once, and stays told.
+func TestTampering(t *testing.T) {
+	t.Parallel()
+	for name, tamper := range map[string]func(*desk){
+		"rewritten": func(d *desk) {
+			d.records = nil
+			for range 3 {
+				d.add(t, noon, "nothing happened")
+			}
+		},
+		"cut off": func(d *desk) { d.records = d.records[:1] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, nil)
+			for range 3 {
+				d.add(t, noon, "done")
+			}
+			d.Anchor(t.Context(), audit.WhyStart)
+			tamper(d)
+			for range 2 {
+				d.now = d.now.Add(time.Minute)
+				d.Anchor(t.Context(), audit.WhyNew)
+				if err := d.Healthy(t.Context()); err == nil || !strings.Contains(d.log.String(), "not the one that was anchored") {
+					t.Errorf("healthy: %v, log %s", err, d.log.String())
+				}
+				if got := testutil.ToFloat64(d.broken); got != 1 {
+					t.Errorf("holdfast_audit_chain_broken is %v", got)
+				}
+			}
+			if r := d.verify(t); r.OK {
+				t.Errorf("report %+v", r)
+			}
+		})
+	}
+}
+
+// TestFailuresAreTold: what can't be written or asked is counted, logged and
+// shown, and goes on afterwards.
+func TestFailuresAreTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	d.add(t, noon, "done")
+	d.Anchor(t.Context(), audit.WhyStart)
+	if err := os.Rename(d.file, d.file+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(d.file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.add(t, noon, "done")
+	d.now = d.now.Add(time.Minute)
+	d.Anchor(t.Context(), audit.WhyNew)
+	if d.Healthy(t.Context()) == nil || testutil.ToFloat64(d.anchored.WithLabelValues("file", "failed")) != 1 || testutil.ToFloat64(d.seq) != 1 {
+		t.Errorf("healthy: %v, log %s", d.Healthy(t.Context()), d.log.String())
+	}
+	if err := errors.Join(os.Remove(d.file), os.Rename(d.file+".old", d.file)); err != nil {
+		t.Fatal(err)
+	}
+	d.err = errors.New("database is gone")
+	d.Anchor(t.Context(), audit.WhyNew)
+	if err := d.Healthy(t.Context()); !errors.Is(err, d.err) {
+		t.Errorf("healthy: %v", err)
+	}
+	d.err = nil
+	d.Anchor(t.Context(), audit.WhyNew)
+	if err := d.Healthy(t.Context()); err != nil || !strings.Contains(d.log.String(), "anchored again") {
+		t.Errorf("healthy: %v, log %s", err, d.log.String())
+	}
+	if r := d.verify(t); !r.OK {
+		t.Errorf("report %+v", r)
+	}
+}
+
+// TestCrash: whatever part of a line a power loss left, the next start goes on
+// behind the last whole one.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	d.add(t, noon, "done")
+	d.Anchor(t.Context(), audit.WhyStart)
+	whole, err := os.ReadFile(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut <= len(whole); cut += 7 {
+		if err := os.WriteFile(d.file, append(slices.Clone(whole), whole[:min(cut, len(whole)-1)]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.now = d.now.Add(time.Second)
+		d.restart(nil)
+		d.Anchor(t.Context(), audit.WhyStart)
+		if r := d.verify(t); !r.OK || r.Anchors != 2 {
+			t.Fatalf("%d bytes of a line: %+v", cut, r)
+		}
+	}
+	if err := os.WriteFile(d.file, whole[:20], 0o600); err != nil { // nothing but the beginning of a line
+		t.Fatal(err)
+	}
+	d.Anchor(t.Context(), audit.WhyStart)
+	if r := d.verify(t); !r.OK || r.Anchors != 1 {
+		t.Fatalf("the first line was cut: %+v", r)
+	}
+}
+
+// TestForeignLines: a file that ends with something else is not written to.
+func TestForeignLines(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	if err := os.WriteFile(d.file, []byte("127.0.0.1 localhost\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.Anchor(t.Context(), audit.WhyStart)
+	if err := d.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "not an anchor") {
+		t.Errorf("healthy: %v", err)
+	}
+	if text, err := os.ReadFile(d.file); err != nil || string(text) != "127.0.0.1 localhost\n" {
+		t.Errorf("the file is %q: %v", text, err)
+	}
+}
+
+// TestEndpoint: an endpoint gets every line once and in order, also those of a
+// time in which it did not answer, and those of before a restart.
+func TestEndpoint(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var got bytes.Buffer
+	down, posts := false, 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		posts++
+		if r.Method != http.MethodPost || r.Header.Get("Authorization") != "Bearer t0ken" || r.Header.Get("Content-Type") != "application/x-ndjson" {
+			t.Errorf("%s with %v", r.Method, r.Header)
+		}
+		if down {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+			return
+		}
+		if _, err := io.Copy(&got, r.Body); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	to := func(o *Options) {
+		o.Endpoints = []Endpoint{{URL: server.URL, Token: func() (string, error) { return "t0ken", nil }}}
+	}
+	d := newDesk(t, to)
+	step := func(isDown bool) {
+		mu.Lock()
+		down = isDown
+		mu.Unlock()
+		d.now = d.now.Add(time.Minute)
+		d.add(t, d.now, "done")
+		d.Anchor(t.Context(), audit.WhyNew)
+	}
+	step(false)
+	step(true)
+	if err := d.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "answered 307") {
+		t.Errorf("healthy: %v", err)
+	}
+	step(true)
+	d.restart(to)
+	step(false)
+	if err := d.Healthy(t.Context()); err != nil {
+		t.Errorf("healthy: %v", err)
+	}
+	before := posts
+	d.Anchor(t.Context(), audit.WhyNew) // nothing is new
+	want, err := os.ReadFile(d.file)
+	if err != nil || got.String() != string(want) || posts != before {
+		t.Errorf("%d posts, %v: got\n%swant\n%s", posts-before, err, got.String(), want)
+	}
+}
+
+func TestLoadKey(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.key")
+	k, made, err := LoadKey(path)
+	if err != nil || !made {
+		t.Fatal(made, err)
+	}
+	again, made, err := LoadKey(path)
+	if err != nil || made || again.ID() != k.ID() {
+		t.Fatalf("key %s came back as %s: %v, %v", k.ID(), again.ID(), made, err)
+	}
+	info, err := os.Stat(path)
+	public, err2 := os.ReadFile(PublicFile(path))
+	keys, err3 := audit.ParsePublicKeys(public)
+	if err := errors.Join(err, err2, err3); err != nil || info.Mode().Perm() != 0o600 || len(keys[k.ID()]) == 0 {
+		t.Errorf("mode %v, keys %v: %v", info.Mode(), keys, err)
+	}
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	second, made, err := LoadKey(path) // the earlier anchors are still to be verified
+	if public, err2 = os.ReadFile(PublicFile(path)); err != nil || err2 != nil || !made {
+		t.Fatal(made, err, err2)
+	}
+	if keys, err = audit.ParsePublicKeys(public); err != nil || len(keys) != 2 || len(keys[second.ID()]) == 0 {
+		t.Errorf("public keys %v, want %s and %s: %v", keys, k.ID(), second.ID(), err)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := LoadKey(path); err == nil || !strings.Contains(err.Error(), "may be used by others") {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := LoadKey(path); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a file that is no key: %v", err)
+	}
+}

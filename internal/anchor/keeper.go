@@ -1,0 +1,235 @@
+package anchor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/holdfast-sre/holdfast/internal/audit"
+)
+
+// Chain is the chain whose heads are anchored.
+type Chain interface {
+	AuditHead(ctx context.Context) (audit.Head, error)
+	// AuditHash is the hash of a record; "" when there is none of that number.
+	AuditHash(ctx context.Context, seq int64) (string, error)
+}
+
+// Options are what a Keeper needs; Chain, Key and Files are required.
+type Options struct {
+	Chain     Chain
+	Key       audit.Key
+	Files     []string // each a chain of anchors of its own; the first is sent to the endpoints
+	Endpoints []Endpoint
+	Client    *http.Client // nil = one with a time limit that follows no redirect
+	Interval  time.Duration
+	Heartbeat time.Duration
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // nil = none
+	Now       func() time.Time      // nil = time.Now
+}
+
+// Intervals of anchors.
+const (
+	DefaultInterval  = time.Minute
+	DefaultHeartbeat = 15 * time.Minute
+)
+
+// lookTime bounds the questions to the database.
+const lookTime = 10 * time.Second
+
+// Keeper anchors the head of the chain. It never holds up whoever appends.
+type Keeper struct {
+	o         Options
+	files     []file
+	endpoints []endpoint
+
+	tampered bool // stays: the next anchor would find its own head again; of Anchor alone
+
+	mu     sync.Mutex
+	failed error // of the last time; nil = all went well
+
+	anchored *prometheus.CounterVec
+	seq      prometheus.Gauge
+	at       prometheus.Gauge
+	broken   prometheus.Gauge
+}
+
+// New returns a keeper; nothing is anchored before Run.
+func New(o Options) *Keeper {
+	if o.Interval <= 0 {
+		o.Interval = DefaultInterval
+	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = DefaultHeartbeat
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Client == nil {
+		// A redirect would carry the token elsewhere.
+		o.Client = &http.Client{Timeout: sendTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	f := promauto.With(o.Metrics)
+	k := &Keeper{
+		o: o,
+		anchored: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_audit_anchors_total", Help: "Attempts to anchor the head of the audit chain.",
+		}, []string{"sink", "outcome"}),
+		seq:    f.NewGauge(prometheus.GaugeOpts{Name: "holdfast_audit_anchored_seq", Help: "Number of the last audit record that every file anchored."}),
+		at:     f.NewGauge(prometheus.GaugeOpts{Name: "holdfast_audit_anchored_timestamp_seconds", Help: "When the head of the audit chain was anchored last in every file."}),
+		broken: f.NewGauge(prometheus.GaugeOpts{Name: "holdfast_audit_chain_broken", Help: "1 while the audit chain is not the one that was anchored."}),
+	}
+	for _, sink := range []string{"file", "http"} {
+		for _, outcome := range []string{"done", "failed"} {
+			k.anchored.WithLabelValues(sink, outcome)
+		}
+	}
+	for _, path := range o.Files {
+		k.files = append(k.files, file{path})
+	}
+	for _, e := range o.Endpoints {
+		k.endpoints = append(k.endpoints, endpoint{Endpoint: e, client: o.Client, from: k.files[0]})
+	}
+	return k
+}
+
+// Run anchors at once, then each interval, and once more when ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	tick := time.NewTicker(k.o.Interval)
+	defer tick.Stop()
+	k.Anchor(ctx, audit.WhyStart)
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+			defer cancel()
+			k.Anchor(last, audit.WhyStop)
+			return
+		case <-tick.C:
+			k.Anchor(ctx, audit.WhyNew)
+		}
+	}
+}
+
+// Healthy returns why the head could not be anchored the last time.
+func (k *Keeper) Healthy(context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failed
+}
+
+// Anchor is called by one goroutine at a time. It writes the head into every file where something is new or an anchor is
+// due, and sends what endpoints have not confirmed. What fails is counted,
+// logged and tried again at the next interval.
+func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
+	head, err := k.head(ctx)
+	if err != nil {
+		err = fmt.Errorf("read the head of the audit chain: %w", err)
+		k.anchored.WithLabelValues("file", "failed").Inc()
+		k.done(ctx, err)
+		return
+	}
+	now, intact := k.o.Now(), true
+	var errs []error
+	for _, f := range k.files {
+		same, err := k.write(ctx, f, head, now, why)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("anchor in %s: %w", f.path, err))
+		}
+		intact = intact && same
+	}
+	if len(errs) == 0 {
+		k.seq.Set(float64(head.Seq))
+		k.at.Set(float64(now.Unix()))
+	}
+	if !intact {
+		k.tampered = true
+		k.broken.Set(1)
+	}
+	if k.tampered {
+		errs = append(errs, errors.New("the audit chain is not the one that was anchored since this server started: run holdfast audit verify"))
+	}
+	for _, e := range k.endpoints {
+		err := e.send(ctx)
+		k.anchored.WithLabelValues("http", outcome(err)).Inc()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("anchors to %s: %w", e.URL, err))
+		}
+	}
+	k.done(ctx, errors.Join(errs...))
+}
+
+func (k *Keeper) head(ctx context.Context) (audit.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	return k.o.Chain.AuditHead(ctx)
+}
+
+// write adds an anchor to one file, if one is due, and reports whether the chain
+// still holds what the file anchored last.
+func (k *Keeper) write(ctx context.Context, f file, head audit.Head, now time.Time, why audit.Why) (same bool, err error) {
+	last, ok, err := f.newest()
+	defer func() { k.anchored.WithLabelValues("file", outcome(err)).Inc() }()
+	if err != nil {
+		return true, err
+	}
+	same = true
+	if ok {
+		if same, err = k.holds(ctx, last.Head); err != nil {
+			return true, err
+		}
+	}
+	switch {
+	case !ok, why == audit.WhyStart, why == audit.WhyStop:
+	case last.Head != head:
+		why = audit.WhyNew
+	case now.Sub(last.At) >= k.o.Heartbeat || now.Before(last.At):
+		why = audit.WhyHeartbeat
+	default:
+		return same, nil
+	}
+	return same, f.append(k.o.Key, audit.Anchor{Head: head, At: now, Why: why})
+}
+
+// holds reports whether the chain has the record that was anchored.
+func (k *Keeper) holds(ctx context.Context, anchored audit.Head) (bool, error) {
+	if anchored.Seq == 0 {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	hash, err := k.o.Chain.AuditHash(ctx, anchored.Seq)
+	return hash == anchored.Hash, err
+}
+
+// done keeps the outcome for the health line and logs it.
+func (k *Keeper) done(ctx context.Context, err error) {
+	k.mu.Lock()
+	before := k.failed
+	k.failed = err
+	k.mu.Unlock()
+	switch {
+	case err != nil:
+		k.o.Log.ErrorContext(ctx, "the audit is not anchored as it should be", "error", err)
+	case before != nil:
+		k.o.Log.InfoContext(ctx, "the audit is anchored again")
+	}
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "done"
+}
