@@ -73,7 +73,7 @@ func TestPredictionNeedsNoTruth(t *testing.T) {
 	for _, set := range setNames() {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
-			const cases = 6
+			const cases = 2
 			predict := func(truth bool, jobs string) string {
 				out := filepath.Join(t.TempDir(), "predictions.jsonl")
 				code, _, stderr := benchRun(t, "bench", "predict", set, "--data", sample(t, set, cases, truth), "--out", out, "--jobs", jobs)
