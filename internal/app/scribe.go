@@ -82,20 +82,24 @@ func (s *scribe) Branch(ctx context.Context, incidentID string, files []draft.Fi
 		notes = append(notes, dir+" is in no git clone: its documents are not on a branch")
 	}
 	var failed []string
+	var busy error
 	for _, top := range slices.Sorted(maps.Keys(changes)) {
 		b, e := s.branch(ctx, top, gitbranch.Commit{Branch: branchOf(incidentID), Message: message, At: at, Changes: changes[top]})
 		switch {
 		case e == nil:
 			out = append(out, b)
 		case ctx.Err() != nil || errors.Is(e, respond.ErrBusy) || errors.Is(e, context.DeadlineExceeded):
-			return nil, nil, e
+			busy = errors.Join(busy, fmt.Errorf("no branch in %s: %w", top, e))
 		default:
 			err = errors.Join(err, e)
 			failed = append(failed, fmt.Sprintf("no branch in %s: %v", top, e))
 		}
 	}
 	s.library.Changed()
-	if len(out) == 0 {
+	switch {
+	case busy != nil:
+		return out, append(notes, failed...), busy
+	case len(out) == 0:
 		return nil, notes, err
 	}
 	return out, append(notes, failed...), nil

@@ -562,6 +562,60 @@ func TestAResolutionThatNobodyTriedIsNotGivenUp(t *testing.T) {
 	}
 }
 
+// TestACloneThatStaysBusy: the branch in another clone is told in the end.
+func TestACloneThatStaysBusy(t *testing.T) {
+	t.Parallel()
+	h, busy := newHouse(t), newHouse(t)
+	docs := func(h house) string { return filepath.Join(h.clone, "docs") }
+	write(t, h.file, "store: {dsn: sqlite:holdfast.db}\nknowledge: ["+docs(busy)+", "+docs(h)+"]\n")
+	a := h.open(nil)
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	id := resolve(t, a, nil)
+	step := func(kind string, attempt int) error {
+		commit, err := a.respond.Specs()[kind].Handle(t.Context(), jobs.Job{Kind: kind, Key: id, Args: []byte(`{"incident":"` + id + `"}`), Attempt: attempt, MaxAttempts: 2})
+		if err != nil {
+			return err
+		}
+		return a.Store().Tx(t.Context(), func(tx *store.Tx) error { return commit(t.Context(), tx) })
+	}
+	f := &both{Scribe: a.respond.Scribe, dirs: folderNames([]string{docs(busy), docs(h)})}
+	a.respond.Scribe = f
+	if err := step(respond.JobDraft, 1); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(busy.clone, ".git", "refs", "heads", "holdfast", strings.ToLower(id)+".lock"), "")
+	if err := step(respond.JobBranch, 1); !errors.Is(err, respond.ErrBusy) {
+		t.Errorf("the first attempt: %v", err)
+	}
+	if err := step(respond.JobBranch, 2); err != nil {
+		t.Errorf("the last attempt: %v", err)
+	}
+	inc, _ := drafted(t, a.Store(), id, 1)
+	d := inc.Drafts[0]
+	if d.State != incident.DraftsBranched || len(d.Branches) != 1 || d.Branches[0].Repository != realPath(h.clone) ||
+		!strings.Contains(strings.Join(d.Notes, "\n"), "no branch in "+realPath(busy.clone)+": busy: ") {
+		t.Errorf("%+v", d)
+	}
+}
+
+// both is a scribe that puts a document into each of the folders.
+type both struct {
+	respond.Scribe
+	dirs []string
+}
+
+func (b *both) Branch(ctx context.Context, id string, _ []draft.File, message string, at time.Time) ([]incident.DraftBranch, []string, error) {
+	var files []draft.File
+	for _, dir := range b.dirs {
+		files = append(files, draft.File{Repo: dir, Path: "FIX-099.md", New: []byte("# FIX-099\n")})
+	}
+	return b.Scribe.Branch(ctx, id, files, message, at)
+}
+
 func TestDraftsThatCanNotBeOnABranch(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

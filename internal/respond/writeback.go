@@ -30,7 +30,8 @@ type Scribe interface {
 	// one commit with the given message and time. Asked again for the same, it
 	// returns what it wrote. Documents that are in no clone, or in one that can't be
 	// written to while another was, are told in notes. An error that wraps ErrBusy
-	// may pass; any other needs a person.
+	// may pass, and comes with the branches of the clones that are not busy; any other
+	// needs a person.
 	Branch(ctx context.Context, incidentID string, files []draft.File, message string, at time.Time) (out []incident.DraftBranch, notes []string, err error)
 	// Propose asks for a branch to be merged, once however often it is called, and
 	// returns where; empty when nothing is configured for the clone. Errors are as
@@ -262,8 +263,11 @@ func (r *Responder) branch(ctx context.Context, j jobs.Job) (commit, error) {
 		return nil, err
 	}
 	branches, notes, err := r.Scribe.Branch(ctx, args.Incident, b.Files, b.Message, b.At)
-	if err != nil {
+	if err != nil && (len(branches) == 0 || j.Attempt < j.MaxAttempts) {
 		return nil, unlessBusy(&roundError{b.At, err})
+	}
+	if err != nil { // of the last attempt: what there is counts
+		notes = append(notes, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	notes = r.redactedNotes(notes)
 	r.Step("branched")
