@@ -11,7 +11,8 @@ import (
 
 // boundariesCmd is `holdfast boundaries`: what the agent may do, offline.
 type boundariesCmd struct {
-	Prove boundariesProveCmd `cmd:"" help:"Enumerate what decides, and compare the code with a table of the floor."`
+	Explain boundariesExplainCmd `cmd:"" help:"Say what would become of an action, and which rule says so."`
+	Prove   boundariesProveCmd   `cmd:"" help:"Enumerate what decides, and compare the code with a table of the floor."`
 }
 
 // boundaryFile says which boundaries are meant.
@@ -26,11 +27,7 @@ func (b boundaryFile) read(e *env) (*boundary.Set, string, error) {
 	case b.Config != "" && b.File != "":
 		return nil, "", usage(fmt.Errorf("--config and --file: give one of them"))
 	case b.File != "":
-		data, err := os.ReadFile(b.File)
-		if err != nil {
-			return nil, "", usage(err)
-		}
-		set, err := boundary.Parse(b.File, data)
+		set, err := config.ReadBoundaries(b.File)
 		if err != nil {
 			return nil, "", usage(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // business hours need time zones where the system has none
 
 	"github.com/alecthomas/kong"
 )

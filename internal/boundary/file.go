@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -31,6 +33,10 @@ type File struct {
 	// Maintenance are windows of announced work: what fires in them is watched,
 	// not paged and not acted on; SEV-1 goes to people all the same.
 	Maintenance []Maintenance `yaml:"maintenance" json:"maintenance,omitempty"`
+	// BusinessHours are weekly windows that rules name.
+	BusinessHours []Hours `yaml:"business_hours" json:"business_hours,omitempty"`
+	// ErrorBudget says what a service may have done to it that spent its own.
+	ErrorBudget BudgetSpec `yaml:"error_budget" json:"error_budget,omitzero"`
 	// Approvers are the people who may approve; empty = everyone who may sign in.
 	Approvers []string `yaml:"approvers" json:"approvers,omitempty"`
 	// Earned sets the stage of a runbook on a service by hand.
@@ -65,17 +71,51 @@ type RuleSpec struct {
 	Services     []string            `yaml:"services" json:"services,omitempty"`
 	Severities   []severity.Severity `yaml:"severities" json:"severities,omitempty"`
 	Runbooks     []string            `yaml:"runbooks" json:"runbooks,omitempty"`
+	// During and Outside name business hours: the rule matches within one of
+	// the first and in none of the second.
+	During  []string `yaml:"during" json:"during,omitempty"`
+	Outside []string `yaml:"outside" json:"outside,omitempty"`
 	// When is a CEL expression over the facts of the action; see Variables.
 	When     string   `yaml:"when" json:"when,omitempty"`
 	Autonomy Autonomy `yaml:"autonomy" json:"autonomy" strict:"required"`
-	Reason   string   `yaml:"reason" json:"reason,omitempty"`
+	// Approvals says how many must approve, and who, wherever a person is needed.
+	Approvals ApprovalSpec `yaml:"approvals" json:"approvals,omitzero"`
+	Reason    string       `yaml:"reason" json:"reason,omitempty"`
+}
+
+// ApprovalSpec is the part `approvals` of a rule. It adds to the floor and to
+// other rules that match and takes nothing away.
+type ApprovalSpec struct {
+	// Count is how many different people must approve.
+	Count int `yaml:"count" json:"count,omitempty"`
+	// From are those who may; left out = every approver.
+	From []string `yaml:"from" json:"from,omitempty"`
+	// FourEyes: two different people, and none of them is the one who declared
+	// the incident or asked for the action.
+	FourEyes bool `yaml:"four_eyes" json:"four_eyes,omitempty"`
+}
+
+// BudgetSpec is the part `error_budget`.
+type BudgetSpec struct {
+	// WhenSpent is the most that an action may be that goes neither forward nor
+	// back; auto leaves it to the rules. Forward is never, and back needs an
+	// approval, whatever stands here.
+	WhenSpent Autonomy `yaml:"when_spent" json:"when_spent,omitempty"`
+}
+
+// CostSpec bounds what an action may cost while it runs.
+type CostSpec struct {
+	Budget float64 `yaml:"budget" json:"budget"`
+	Unit   string  `yaml:"unit" json:"unit" strict:"required"`
 }
 
 // LimitsSpec is the part `limits`; what is left out keeps the default.
 type LimitsSpec struct {
 	Replicas        ReplicaRange `yaml:"replicas" json:"replicas,omitzero"`
-	RestartsPerHour int          `yaml:"restarts_per_hour" json:"restarts_per_hour"` // of one target
-	ActionsPerHour  int          `yaml:"actions_per_hour" json:"actions_per_hour"`   // over all targets
+	RestartsPerHour int          `yaml:"restarts_per_hour" json:"restarts_per_hour"` // of one service
+	ActionsPerHour  int          `yaml:"actions_per_hour" json:"actions_per_hour"`   // over all services
+	// Cost bounds what actions may cost, whatever budget a runbook names.
+	Cost *CostSpec `yaml:"cost" json:"cost,omitempty"`
 }
 
 // ReplicaRange bounds scaling.
@@ -154,15 +194,18 @@ func Parse(name string, data []byte) (*Set, error) {
 	if err := strict.Decode(name, node, &s.file); err != nil {
 		return nil, err
 	}
+	s.name, s.node = name, node
 	p := &parser{name: name, node: node}
 	env, err := newEnv()
 	if err != nil {
 		return nil, fmt.Errorf("prepare expressions: %w", err)
 	}
 	p.env = env
+	p.hours(s)
 	p.rules(s)
 	p.conditions(s)
 	p.limits(s.file.Limits)
+	p.approvers(s.file)
 	p.freezes(s.file.Freezes)
 	p.maintenance(s.file.Maintenance)
 	p.earned(s.file.Earned)
@@ -211,6 +254,7 @@ func (p *parser) rules(s *Set) {
 			}
 		}
 		p.aloud(r, at)
+		p.named(s, r, at)
 		s.rules = append(s.rules, compiled{when: p.compile(r.When, at("when"))})
 	}
 }
@@ -253,6 +297,9 @@ func (p *parser) limits(l LimitsSpec) {
 		p.problem([]any{"limits", "replicas", "min"}, "", "replicas.min is %d: at least 1", l.Replicas.Min)
 	case l.Replicas.Max < l.Replicas.Min:
 		p.problem([]any{"limits", "replicas", "max"}, "", "replicas.max is %d, less than min %d", l.Replicas.Max, l.Replicas.Min)
+	}
+	if c := l.Cost; c != nil {
+		p.cost(*c)
 	}
 	if l.RestartsPerHour < 0 {
 		p.problem([]any{"limits", "restarts_per_hour"}, "0 allows none", "restarts_per_hour is negative")
@@ -300,4 +347,85 @@ func nearest(name string, known []string) string {
 		return fmt.Sprintf("did you mean %q?", n)
 	}
 	return fmt.Sprintf("known actions: %v", known)
+}
+
+func (p *parser) cost(c CostSpec) {
+	if !(c.Budget >= 0) || math.IsInf(c.Budget, 0) {
+		p.problem([]any{"limits", "cost", "budget"}, "0 allows only what costs nothing", "the budget is %v", c.Budget)
+	}
+}
+
+// named checks the business hours that a rule names.
+func (p *parser) named(s *Set, r RuleSpec, at func(...any) []any) {
+	var known []string
+	for _, h := range s.hours {
+		known = append(known, h.name)
+	}
+	check := func(key string, list []string) {
+		for j, n := range list {
+			if !slices.Contains(known, n) {
+				p.problem(at(key, j), nearestOf(n, known, "write them under business_hours"), "unknown business hours %q", n)
+			}
+		}
+	}
+	check("during", r.During)
+	check("outside", r.Outside)
+}
+
+// approvers checks that each rule's approvals can be given.
+func (p *parser) approvers(f File) {
+	if i := repeated(f.Approvers); i >= 0 {
+		p.problem([]any{"approvers", i}, "", "%q is named twice", f.Approvers[i])
+	}
+	for i, r := range f.Rules {
+		a := r.Approvals
+		at := func(key ...any) []any { return append([]any{"rules", i, "approvals"}, key...) }
+		if a.Count < 0 || a.Count > maxApprovals {
+			p.problem(at("count"), "leave it out where the floor is enough", "%d approvals: 1 to %d", a.Count, maxApprovals)
+			continue
+		}
+		if j := repeated(a.From); j >= 0 {
+			p.problem(at("from", j), "", "%q is named twice", a.From[j])
+		}
+		for j, name := range a.From {
+			if len(f.Approvers) > 0 && !slices.Contains(f.Approvers, name) {
+				p.problem(at("from", j), nearestOf(name, f.Approvers, "add it to approvers"), "%q is not among the approvers", name)
+			}
+		}
+		may := a.From
+		if len(may) == 0 {
+			may = f.Approvers
+		}
+		if need := a.needed(); len(may) > 0 && need > len(may) {
+			p.problem(at(), fmt.Sprintf("those who may: %s", strings.Join(may, ", ")), "%d people must approve and %d may", need, len(may))
+		}
+	}
+}
+
+// maxApprovals bounds how many people a rule may ask for.
+const maxApprovals = 10
+
+// needed is how many people the part asks for.
+func (a ApprovalSpec) needed() int {
+	if a.FourEyes {
+		return max(a.Count, 2)
+	}
+	return a.Count
+}
+
+// repeated is the place of the first name that was given before; -1 = none.
+func repeated(names []string) int {
+	for i, n := range names {
+		if slices.ContainsFunc(names[:i], func(o string) bool { return strings.EqualFold(o, n) }) {
+			return i
+		}
+	}
+	return -1
+}
+
+func nearestOf(name string, known []string, otherwise string) string {
+	if n := problem.Nearest(name, known); n != "" {
+		return fmt.Sprintf("did you mean %q?", n)
+	}
+	return otherwise
 }

@@ -2,12 +2,16 @@ package boundary
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 )
 
@@ -17,7 +21,10 @@ type Set struct {
 	file     File
 	rules    []compiled // of file.Rules
 	escalate []compiled // of file.MustEscalate
+	hours    []window   // of file.BusinessHours
 	sha256   string
+	name     string     // of the file; empty = there is none
+	node     *yaml.Node // where things stand in it
 }
 
 type compiled struct{ when *program }
@@ -55,22 +62,76 @@ func (s *Set) Rule(f Facts) Decision {
 	}
 	best := Decision{Ruling: Ask, Rule: "not_named", Reason: "no boundary names " + f.describe(), Values: values}
 	named := false
+	var wants approvals
 	for i, r := range s.file.Rules {
 		if !r.covers(f) {
 			continue
 		}
-		ok, err := s.rules[i].when.holds(f)
+		ok, err := s.matches(i, f)
 		if err != nil {
 			return Decision{Ruling: Deny, Rule: r.Name, Reason: fmt.Sprintf("boundary %q can't be judged: %v", r.Name, err), Values: values}
 		}
 		if !ok {
 			continue
 		}
+		wants.add(r.Approvals)
 		if d := r.decision(f, values); !named || d.Ruling < best.Ruling {
 			best, named = d, true
 		}
 	}
+	best = s.spent(best, f)
+	best.Approvers, best.From, best.FourEyes = wants.count, wants.from, wants.fourEyes
 	return best
+}
+
+// matches reports whether a rule whose lists cover the facts holds: its hours
+// and its condition.
+func (s *Set) matches(i int, f Facts) (bool, error) {
+	r := s.file.Rules[i]
+	if len(r.During) > 0 || len(r.Outside) > 0 {
+		if f.Now.IsZero() {
+			return false, errors.New("the time is not known")
+		}
+		if len(r.During) > 0 && s.within(r.During, f.Now) == "" || s.within(r.Outside, f.Now) != "" {
+			return false, nil
+		}
+	}
+	return s.rules[i].when.holds(f)
+}
+
+// spent makes an answer as careful as the file wants it where the error budget
+// is spent, or may be.
+func (s *Set) spent(d Decision, f Facts) Decision {
+	ruling := map[Autonomy]Ruling{Never: Deny, NeedsOK: Ask}
+	most, limited := ruling[s.file.ErrorBudget.WhenSpent]
+	if !limited || !f.Neutral || !f.BudgetSpent.MaybeTrue() || d.Ruling <= most {
+		return d
+	}
+	d.Ruling, d.Rule = most, "error_budget"
+	state := "is spent"
+	if f.BudgetSpent == catalog.Unset {
+		state = "may be spent, which is not known"
+	}
+	d.Reason = fmt.Sprintf("the error budget of %s %s: the boundary file answers %s then", f.Action.Service, state, s.file.ErrorBudget.WhenSpent)
+	return d
+}
+
+// approvals are what every rule that matches asks for, together.
+type approvals struct {
+	count    int
+	from     []string // nil = everyone
+	fourEyes bool
+}
+
+func (a *approvals) add(s ApprovalSpec) {
+	a.count, a.fourEyes = max(a.count, s.needed()), a.fourEyes || s.FourEyes
+	switch {
+	case len(s.From) == 0:
+	case a.from == nil:
+		a.from = slices.Clone(s.From)
+	default:
+		a.from = slices.DeleteFunc(a.from, func(n string) bool { return !slices.Contains(s.From, n) })
+	}
 }
 
 // missing names a fact that every rule needs and that is not known.
@@ -203,4 +264,33 @@ func (s *Set) MayApprove(name string) bool {
 		return false
 	}
 	return len(s.file.Approvers) == 0 || slices.Contains(s.file.Approvers, name)
+}
+
+// Refuses says why a person may not approve what the decision is about; empty
+// when they may. requesters are those who declared the incident or asked for the
+// action.
+func (s *Set) Refuses(d Decision, name string, requesters []string) string {
+	same := func(o string) bool { return strings.EqualFold(strings.TrimSpace(o), strings.TrimSpace(name)) }
+	switch {
+	case !s.MayApprove(name):
+		return name + " is not among the approvers of the boundary file"
+	case d.From != nil && !slices.Contains(d.From, name):
+		return name + " is not among those who may approve this: " + cmp.Or(strings.Join(d.From, ", "), "nobody")
+	case d.FourEyes && slices.ContainsFunc(requesters, same):
+		return name + " asked for it, and the boundary file wants other eyes"
+	}
+	return ""
+}
+
+// CostBudget makes the budget of an action no larger than the file allows; ok is
+// false for a cost in another unit, which can't be compared.
+func (s *Set) CostBudget(amount, budget float64, unit string) (b float64, ok bool) {
+	c := s.file.Limits.Cost
+	switch {
+	case c == nil || amount == 0:
+		return budget, true
+	case !strings.EqualFold(strings.TrimSpace(unit), strings.TrimSpace(c.Unit)):
+		return budget, false
+	}
+	return min(budget, c.Budget), true
 }

@@ -35,6 +35,12 @@ type Decision struct {
 	Reason string `json:"reason"` // for people
 	// Approvers is how many people must approve where anybody must; 0 leaves it
 	// to the floor, which no number lowers.
-	Approvers int            `json:"approvers,omitempty"`
-	Values    map[string]any `json:"values"`
+	Approvers int `json:"approvers,omitempty"`
+	// From are those who may approve; nil leaves it to the file's approvers, and
+	// an empty list is nobody.
+	From []string `json:"from,omitempty"`
+	// FourEyes: whoever declared the incident or asked for the action does not
+	// count.
+	FourEyes bool           `json:"four_eyes,omitempty"`
+	Values   map[string]any `json:"values"`
 }

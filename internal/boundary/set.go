@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 )
 
@@ -27,15 +28,18 @@ type Facts struct {
 	Services []string // affected by the incident
 	Tier     int      // of the target's service: 1 … 4; 0 = not known
 	Replicas int      // of the target now; 0 = not known
-	Now      time.Time
+	Neutral  bool     // the action goes neither forward nor back
+	// BudgetSpent is whether the target's service spent its error budget.
+	BudgetSpent catalog.Flag
+	Now         time.Time
 }
 
 // Limits are numeric bounds on what may be done without a person.
 type Limits struct {
 	ReplicasMin     int `json:"replicas_min"`
 	ReplicasMax     int `json:"replicas_max"`
-	RestartsPerHour int `json:"restarts_per_hour"` // per target
-	ActionsPerHour  int `json:"actions_per_hour"`  // over all targets
+	RestartsPerHour int `json:"restarts_per_hour"` // per service
+	ActionsPerHour  int `json:"actions_per_hour"`  // over all services
 }
 
 // Hit is a must-escalate addition of the boundary file that holds, or that

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
+	"github.com/holdfast-sre/holdfast/internal/strict"
 )
 
 // FileName is what the configuration is called inside a folder.
@@ -46,7 +48,7 @@ func Open(path string, lookup func(string) (string, bool)) (Folder, error) {
 		errs = append(errs, err)
 	}
 	if present(cfg.Boundaries) {
-		b, err := readBoundaries(cfg.Boundaries)
+		b, err := ReadBoundaries(cfg.Boundaries)
 		errs = append(errs, err)
 		if err == nil {
 			f.Boundaries = b
@@ -72,8 +74,14 @@ func present(path string) bool {
 	return err == nil
 }
 
-func readBoundaries(path string) (*boundary.Set, error) {
-	data, err := os.ReadFile(path)
+// ReadBoundaries reads one boundary file.
+func ReadBoundaries(path string) (*boundary.Set, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read boundaries: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read from
+	data, err := io.ReadAll(io.LimitReader(file, strict.MaxBytes+1)) // one more than is accepted
 	if err != nil {
 		return nil, fmt.Errorf("read boundaries: %w", err)
 	}

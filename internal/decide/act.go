@@ -219,10 +219,10 @@ func limits(in Input) outcome {
 	}}
 	var over []string
 	if isRestart(c.Action.Name) {
-		over = append(over, under(h.RestartsHour, l.RestartsPerHour, "restarts of the target in the last hour"))
+		over = append(over, under(h.RestartsHour, l.RestartsPerHour, "restarts of the service in the last hour"))
 	}
 	if isScale(c.Action.Name) {
-		over = append(over, replicas(h.ReplicasAfter, l))
+		over = append(over, replicas(h.ReplicasAfter, l), stateless(*c))
 	}
 	over = append(over, under(h.ActionsHour, l.ActionsPerHour, "actions in the last hour"))
 	switch h.ConcurrentChange {
@@ -257,6 +257,18 @@ func replicas(n Count, l boundary.Limits) string {
 		return fmt.Sprintf("%d replicas, the limits are %d to %d", n.N, l.ReplicasMin, l.ReplicasMax)
 	}
 	return ""
+}
+
+// stateless says why a service may not be scaled without a person.
+func stateless(c Candidate) string {
+	switch c.Target.Flags.Stateless {
+	case catalog.True:
+		return ""
+	case catalog.False:
+		return c.Action.Service + " is not stateless"
+	case catalog.Unset:
+	}
+	return "whether " + c.Action.Service + " is stateless is not known"
 }
 
 func isRestart(name string) bool { return strings.HasSuffix(name, "restart") }

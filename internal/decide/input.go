@@ -155,7 +155,7 @@ type Cost struct {
 type History struct {
 	SameActionDay    Count        // same action, same target, last 24 h
 	SameActionWeek   Count        // same action, same target, last 7 days
-	RestartsHour     Count        // restarts of the target, last hour
+	RestartsHour     Count        // restarts of the target's service, last hour
 	ActionsHour      Count        // every action of the agent anywhere, last hour
 	ConcurrentChange catalog.Flag // another change to the target's service is in progress
 	Unsettled        catalog.Flag // an earlier action on the target is started or unknown

@@ -14,7 +14,7 @@ import (
 )
 
 // maxQuestions bounds how many questions are put to a boundary file.
-const maxQuestions = 200_000
+const maxQuestions = 50_000
 
 // answer is what a boundary file says to one question, as a verdict sees it.
 type answer struct {
@@ -89,7 +89,8 @@ func (p *prover) file(ctx context.Context) error {
 // that of all.
 func plainly(f boundary.File, q boundary.Facts) []boundary.Ruling {
 	sure, all := boundary.Allow, boundary.Ruling(-1)
-	named, certain := false, false
+	perhaps, certain := false, false
+	careful := func(rs []boundary.Ruling) []boundary.Ruling { return withBudget(f, q, rs) }
 	for _, r := range f.Rules {
 		in := func(list []string, v string) bool {
 			return len(list) == 0 || slices.Contains(list, "*") || slices.Contains(list, v)
@@ -100,24 +101,45 @@ func plainly(f boundary.File, q boundary.Facts) []boundary.Ruling {
 		}
 		says := map[boundary.Autonomy]boundary.Ruling{boundary.Never: boundary.Deny, boundary.NeedsOK: boundary.Ask, boundary.WithoutOK: boundary.Allow}[r.Autonomy]
 		if conditional(r) {
-			named, all = true, max(all, says)
+			perhaps, all = true, max(all, says)
 			continue
 		}
-		named, certain, sure, all = true, true, min(sure, says), max(all, says)
+		certain, sure = true, min(sure, says)
 	}
 	switch {
-	case !named:
-		return []boundary.Ruling{boundary.Ask}
-	case certain && sure == all:
-		return upTo(sure)
+	case !certain && !perhaps:
+		return careful([]boundary.Ruling{boundary.Ask})
+	case !perhaps:
+		return careful([]boundary.Ruling{sure})
 	case certain:
-		return upTo(sure)
+		return careful(upTo(sure))
 	}
-	return upTo(max(all, boundary.Ask))
+	return careful(upTo(max(all, boundary.Ask)))
+}
+
+// withBudget is what is left of rulings where the error budget may be spent.
+func withBudget(f boundary.File, q boundary.Facts, rs []boundary.Ruling) []boundary.Ruling {
+	most := boundary.Allow
+	if q.Neutral && q.BudgetSpent != catalog.False {
+		switch f.ErrorBudget.WhenSpent {
+		case boundary.Never:
+			most = boundary.Deny
+		case boundary.NeedsOK:
+			most = boundary.Ask
+		case boundary.WithoutOK:
+		}
+	}
+	out := slices.Clone(rs)
+	for i := range out {
+		out[i] = min(out[i], most)
+	}
+	return out
 }
 
 // conditional reports whether more than its lists decides whether a rule holds.
-func conditional(r boundary.RuleSpec) bool { return r.When != "" }
+func conditional(r boundary.RuleSpec) bool {
+	return r.When != "" || len(r.During) > 0 || len(r.Outside) > 0
+}
 
 // upTo are a ruling and those that are more careful.
 func upTo(r boundary.Ruling) []boundary.Ruling {
@@ -160,6 +182,8 @@ func (p *prover) answerOf(set *boundary.Set, q question, d boundary.Decision) *a
 		last.values[0] = "shadow"
 	}
 	put("freeze", map[bool]catalog.Flag{true: catalog.True, false: catalog.False}[frozen].String())
+	put("error budget spent", q.BudgetSpent.String())
+	put("direction", map[bool]string{true: "neutral", false: "unset"}[q.Neutral])
 	put("silence or maintenance", map[bool]catalog.Flag{true: catalog.True, false: catalog.False}[covered].String())
 	return a
 }
@@ -183,7 +207,7 @@ func (p *prover) questions() []question {
 	}
 	conditions := p.conditions()
 	asks := func(name string) bool { return strings.Contains(conditions, name) }
-	qs := []question{{}}
+	qs := []question{{Facts: boundary.Facts{Neutral: true, BudgetSpent: catalog.False}}}
 	qs = each(qs, action.Names(), func(q *question, v string) {
 		q.Action.Name = v
 		spec, _ := action.Known(v)
@@ -195,7 +219,10 @@ func (p *prover) questions() []question {
 	})
 	qs = each(qs, []severity.Severity{severity.SEV1, severity.SEV2, severity.SEV3, severity.SEV4}, func(q *question, v severity.Severity) { q.Severity = v })
 	qs = each(qs, names(runbooks), func(q *question, v string) { q.Runbook = v })
-	qs = each(qs, moments(f, asks("hour") || asks("weekday")), func(q *question, v time.Time) { q.Now = v })
+	qs = each(qs, moments(f, asks("hour"), asks("weekday")), func(q *question, v time.Time) { q.Now = v })
+	if f.ErrorBudget.WhenSpent != "" {
+		qs = each(qs, []catalog.Flag{catalog.False, catalog.True, catalog.Unset}, func(q *question, v catalog.Flag) { q.BudgetSpent = v })
+	}
 	if asks("tier") {
 		qs = each(qs, []int{0, 1, 2, 3, 4}, func(q *question, v int) { q.Tier = v })
 	}
@@ -217,7 +244,7 @@ func (p *prover) questions() []question {
 }
 
 // each multiplies the questions by the values.
-func each[T interface{ ~string | ~int } | time.Time](qs []question, values []T, put func(*question, T)) []question {
+func each[T interface{ ~string | ~int | ~uint8 } | time.Time](qs []question, values []T, put func(*question, T)) []question {
 	out := make([]question, 0, len(qs)*len(values))
 	for _, q := range qs {
 		for _, v := range values {
@@ -249,8 +276,8 @@ func (p *prover) conditions() string {
 }
 
 // moments are one outside every window, one in each, its first and the one
-// after its last; and every hour of a week where a condition asks for it.
-func moments(f boundary.File, hours bool) []time.Time {
+// after its last; and the hours and days that a condition asks for.
+func moments(f boundary.File, hours, days bool) []time.Time {
 	out := []time.Time{clock}
 	add := func(from, to time.Time) { out = append(out, from.Add(-time.Second), from, to.Add(-time.Second), to) }
 	for _, w := range f.Freezes {
@@ -259,9 +286,21 @@ func moments(f boundary.File, hours bool) []time.Time {
 	for _, w := range f.Maintenance {
 		add(w.From, w.To)
 	}
-	if hours {
-		for h := range 7 * 24 {
-			out = append(out, clock.Truncate(24*time.Hour).Add(time.Duration(h)*time.Hour))
+	for _, h := range f.BusinessHours {
+		zone, _ := time.LoadLocation(h.TimeZone) // the file was read whole
+		from, _ := time.ParseInLocation("15:04", h.From, zone)
+		to, _ := time.ParseInLocation("15:04", h.To, zone)
+		for day := range 7 {
+			at := func(t time.Time) time.Time {
+				return time.Date(clock.Year(), clock.Month(), clock.Day()+day, t.Hour(), t.Minute(), 0, 0, zone)
+			}
+			add(at(from), at(to))
+		}
+	}
+	count := map[bool]int{false: 1, true: 24}[hours]
+	for d := range map[bool]int{false: 1, true: 7}[days] {
+		for h := range count {
+			out = append(out, clock.Truncate(24*time.Hour).AddDate(0, 0, d).Add(time.Duration(h)*time.Hour))
 		}
 	}
 	return out

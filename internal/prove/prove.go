@@ -337,7 +337,11 @@ func (p *prover) verdict(w *world, c combination, t *tally) (f *fault) {
 	if rule := p.o.unrecorded(c, e, v.Rules); rule != "" {
 		return &fault{kind: "record", want: "rule " + rule + " does not hold", got: "it holds"}
 	}
-	if want := e.demand.approvers(); v.Approvers != want {
+	want := e.demand.approvers()
+	if a := w.answer; a != nil && e.floor != alone && want >= 0 {
+		want = max(want, a.decision.Approvers) // a file may want more than two
+	}
+	if v.Approvers != want {
 		return &fault{kind: "approvals", want: people(want), got: people(v.Approvers)}
 	}
 	ok := slices.Contains(kinds, string(v.Kind)) && (hold || !v.Hold) && (len(kinds) == 1 || v.Kind == decide.Escalate || v.Hold)

@@ -16,7 +16,11 @@ import (
 const open = `rules:
   - {name: all, actions: [process.restart, http.call], environments: ["*"], services: ["*"], autonomy: auto}
   - {name: night, actions: [http.call], when: hour < 6, autonomy: never}
+  - {name: office, actions: [http.call], outside: [office], autonomy: approve, approvals: {count: 3, four_eyes: true}}
   - {name: closing, actions: [process.restart], services: [billing], severities: [SEV-3], autonomy: approve}
+business_hours:
+  - {name: office, time_zone: Europe/Berlin, days: [mon, tue, wed, thu, fri], from: "09:00", to: "17:00"}
+error_budget: {when_spent: approve}
 must_escalate:
   - {name: tier-1, when: tier == 1}
 freezes:

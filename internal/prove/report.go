@@ -168,10 +168,10 @@ func (r *Report) finish(opts Options) {
 		r.Enumerated = append(r.Enumerated, "floor: the full product of "+strings.Join(core(), ", "))
 	}
 	if f := r.File; f != nil {
-		r.Enumerated = append(r.Enumerated, fmt.Sprintf("boundary file: %d questions with %d distinct answers, each combined with every other value and, where it lets the agent act alone, every pair", f.Asked, f.Distinct))
+		r.Enumerated = append(r.Enumerated, fmt.Sprintf("boundary file: %d questions with %d distinct answers, each combined with every other value%s", f.Asked, f.Distinct, map[bool]string{true: " and, where it lets the agent act alone, every pair"}[opts.Depth > 1]))
 	}
 	r.Not = append(r.Not,
-		fmt.Sprintf("more than %d deviations at once, but for the floor's own dimensions", opts.Depth),
+		fmt.Sprintf("more than %d at once%s", opts.Depth, map[bool]string{true: ", but for the floor's own dimensions"}[opts.Product]),
 		"numbers between the listed values (counts, ages, probabilities, costs)",
 		"how facts get into the decision: collectors, runbooks, catalog")
 	if r.File == nil {

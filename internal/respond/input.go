@@ -36,6 +36,12 @@ func (r *Responder) input(s snapshot, pause decide.Pause, self string) decide.In
 	facts := boundary.Facts{
 		Action: c.Action, Runbook: c.Runbook, Severity: s.inc.Severity, Services: s.inc.Services,
 		Tier: r.tier(c.Action.Service), Replicas: in.History.Replicas.N, Now: s.now,
+		Neutral: c.Direction == decide.Neutral, BudgetSpent: in.History.BudgetSpent,
+	}
+	if budget, ok := r.Boundaries.CostBudget(c.Cost.Amount, c.Cost.Budget, c.Cost.Unit); ok {
+		c.Cost.Budget = budget
+	} else {
+		c.Cost.Known = false // of another unit than the file's: nothing can be compared
 	}
 	in.Boundary = r.Boundaries.Rule(facts)
 	in.MustEscalate = slices.Concat(r.Boundaries.MustEscalate(facts), runbookHits(s.progress.EscalateWhen))
@@ -258,11 +264,12 @@ func count(h *decide.History, in action.Intent, a action.Action, now time.Time) 
 	if ago <= time.Hour {
 		h.ActionsHour.N++
 	}
+	restarts := strings.HasSuffix(in.Action.Name, "restart")
+	if ago <= time.Hour && restarts && (in.Action.Service == a.Service || in.Action.Target == a.Target) {
+		h.RestartsHour.N++
+	}
 	if in.Action.Target != a.Target || in.Action.Name != a.Name {
 		return
-	}
-	if ago <= time.Hour && strings.HasSuffix(in.Action.Name, "restart") {
-		h.RestartsHour.N++
 	}
 	if ago <= 24*time.Hour {
 		h.SameActionDay.N++
