@@ -9,44 +9,30 @@
 package lint
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/finding"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 )
 
 // Severity says how much a finding matters.
-type Severity string
+type Severity = finding.Severity
 
 // The severities. An error makes a check fail.
 const (
-	Error   Severity = "error"   // wrong, and it will mislead somebody
-	Warning Severity = "warning" // missing or doubtful
-	Note    Severity = "note"    // worth knowing
+	Error   = finding.Error
+	Warning = finding.Warning
+	Note    = finding.Note
 )
 
-// AtLeast reports whether s is as grave as least, or graver.
-func (s Severity) AtLeast(least Severity) bool { return s.rank() >= least.rank() }
+// Finding is one thing that is wrong, and where: File is Folder.Prefix and the path.
+type Finding = finding.Finding
 
-func (s Severity) rank() int {
-	return slices.Index([]Severity{Note, Warning, Error}, s)
-}
-
-// Finding is one thing that is wrong, and where.
-type Finding struct {
-	File     string // as a reader of the report finds it: Folder.Prefix and the path
-	Line     int    // from 1
-	Rule     string
-	Severity Severity
-	Artefact string // ID of the artefact at fault; empty when the file is none
-	What     string // one sentence, about this place
-	Why      string // why the rule exists, one sentence
-	Fix      string // what to do here
-}
+// Report is what a run found: a hundred findings a rule and file at most.
+type Report = finding.Report
 
 // Folder is one folder of files to check.
 type Folder struct {
@@ -61,25 +47,6 @@ type Options struct {
 	Skip  []string // without these
 }
 
-// Report is what a run found.
-type Report struct {
-	Findings   []Finding // sorted by file, line, rule and text; a hundred a rule and file at most
-	Files      int       // Markdown files that were read
-	Artefacts  int
-	Suppressed int // findings that files switch off with a reason
-}
-
-// Count is the number of findings that are at least so grave.
-func (r Report) Count(least Severity) int {
-	n := 0
-	for _, f := range r.Findings {
-		if f.Severity.AtLeast(least) {
-			n++
-		}
-	}
-	return n
-}
-
 // Run checks the folders that base was read from. It fails for a rule that does
 // not exist, and for a context that ends.
 func Run(ctx context.Context, base *knowledge.Base, folders []Folder, opts Options) (Report, error) {
@@ -91,7 +58,7 @@ func Run(ctx context.Context, base *knowledge.Base, folders []Folder, opts Optio
 	if err != nil {
 		return Report{}, err
 	}
-	rep := Report{Files: len(w.docs), Artefacts: len(base.Artefacts())}
+	rep := Report{Tool: tool(), Files: len(w.docs), Artefacts: len(base.Artefacts())}
 	for _, r := range rules {
 		if err := ctx.Err(); err != nil {
 			return Report{}, fmt.Errorf("lint: %w", err)
@@ -101,13 +68,18 @@ func Run(ctx context.Context, base *knowledge.Base, folders []Folder, opts Optio
 		rep.Findings = append(rep.Findings, c.found...)
 		rep.Suppressed += c.suppressed
 	}
-	slices.SortFunc(rep.Findings, compare)
+	slices.SortFunc(rep.Findings, finding.Compare)
 	rep.Findings = slices.Compact(rep.Findings)
 	return rep, nil
 }
 
-func compare(a, b Finding) int {
-	return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Rule, b.Rule), strings.Compare(a.What, b.What))
+// tool is what the report says about this linter.
+func tool() finding.Tool {
+	t := finding.Tool{Name: "holdfast knowledge lint", Title: "Knowledge repository", Artefacts: true}
+	for _, r := range Rules() {
+		t.Rules = append(t.Rules, finding.Rule{Name: r.Name, Severity: r.Severity, What: r.What, Why: r.Why, Fix: r.Fix, URL: r.URL()})
+	}
+	return t
 }
 
 // check is one rule at work.

@@ -1,4 +1,4 @@
-package lint
+package finding
 
 import (
 	"crypto/sha256"
@@ -74,20 +74,21 @@ type sarifArtifact struct {
 }
 
 type sarifRegion struct {
-	StartLine int `json:"startLine"`
+	StartLine   int `json:"startLine"`
+	StartColumn int `json:"startColumn,omitempty"`
 }
 
 // SARIF prints the findings for code scanning: SARIF 2.1.0 with the metadata of
 // every rule, and paths as relative URIs.
 func (r Report) SARIF(w io.Writer, version string) error {
-	rules := Rules()
+	rules := r.Tool.Rules
 	index := map[string]int{}
-	driver := sarifDriver{Name: "holdfast knowledge lint", Version: version, InformationURI: "https://github.com/holdfast-sre/holdfast"}
+	driver := sarifDriver{Name: r.Tool.Name, Version: version, InformationURI: "https://github.com/holdfast-sre/holdfast"}
 	for i, x := range rules {
 		index[x.Name] = i
 		driver.Rules = append(driver.Rules, sarifRule{
 			ID: x.Name, ShortDescription: sarifText{x.What}, FullDescription: sarifText{x.What + " " + x.Why}, Help: sarifText{x.Fix},
-			HelpURI: x.URL(), DefaultConfiguration: sarifConfig{x.Severity},
+			HelpURI: x.URL, DefaultConfiguration: sarifConfig{x.Severity},
 		})
 	}
 	run := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
@@ -97,7 +98,7 @@ func (r Report) SARIF(w io.Writer, version string) error {
 		seen[print]++
 		run.Results = append(run.Results, sarifResult{
 			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: sarifText{shown(f.What) + ". " + shown(f.Fix)},
-			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{uri(f.File)}, sarifRegion{f.Line}}}},
+			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{uri(f.File)}, sarifRegion{f.Line, f.Column}}}},
 			// The line is left out, so that a finding stays the same when text above it grows.
 			PartialFingerprints: map[string]string{"holdfastFinding/v1": fmt.Sprintf("%s:%d", print, seen[print])},
 		})

@@ -1,4 +1,4 @@
-package lint
+package finding
 
 import (
 	"encoding/json"
@@ -14,12 +14,21 @@ import (
 func (r Report) Summary() string {
 	n := len(r.Findings)
 	if n == 0 {
-		return fmt.Sprintf("No findings in %s with %s.", plural(r.Files, "file"), plural(r.Artefacts, "artefact"))
+		return fmt.Sprintf("No findings in %s.", r.scope())
 	}
 	errs := r.Count(Error)
 	warnings := r.Count(Warning) - errs
-	return fmt.Sprintf("%s in %s with %s: %s, %s, %s.", plural(n, "finding"), plural(r.Files, "file"), plural(r.Artefacts, "artefact"),
+	return fmt.Sprintf("%s in %s: %s, %s, %s.", plural(n, "finding"), r.scope(),
 		plural(errs, "error"), plural(warnings, "warning"), plural(n-errs-warnings, "note"))
+}
+
+// scope is what was looked at.
+func (r Report) scope() string {
+	s := plural(r.Files, "file")
+	if r.Tool.Artefacts {
+		s += " with " + plural(r.Artefacts, "artefact")
+	}
+	return s
 }
 
 func plural(n int, what string) string {
@@ -29,19 +38,22 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// Table prints "FILE:LINE  severity  rule  what", a hint below each, and a summary.
+// Table prints "FILE:LINE[:COLUMN]  severity  rule  what", a hint below each, and a summary.
 func (r Report) Table(w io.Writer) error {
 	var rows, out strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 4, 2, ' ', 0)
 	for _, f := range r.Findings {
-		fmt.Fprintf(t, "%s:%d\t%s\t%s\t%s\n", shown(f.File), f.Line, f.Severity, f.Rule, shown(f.What))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", shown(f.place()), f.Severity, f.Rule, shown(f.What))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	i := 0
 	for row := range strings.Lines(rows.String()) {
-		fmt.Fprintf(&out, "%s  hint: %s\n", row, shown(r.Findings[i].Fix))
+		out.WriteString(row)
+		if fix := r.Findings[i].Fix; fix != "" {
+			fmt.Fprintf(&out, "  hint: %s\n", shown(fix))
+		}
 		i++
 	}
 	if i > 0 {
@@ -65,12 +77,12 @@ func shown(s string) string { return outside.Line(s, 300) }
 // Markdown prints the findings as a table for a comment on a change.
 func (r Report) Markdown(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "### Knowledge repository\n\n%s\n", r.Summary()+r.hidden())
+	fmt.Fprintf(&out, "### %s\n\n%s\n", r.Tool.Title, r.Summary()+r.hidden())
 	if len(r.Findings) > 0 {
 		out.WriteString("\n| where | severity | rule | what | what to do |\n| --- | --- | --- | --- | --- |\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&out, "| %s | %s | [%s](%s) | %s | %s |\n", cell(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Severity, f.Rule, pageOf(f.Rule), cell(f.What), cell(f.Fix))
+		fmt.Fprintf(&out, "| %s | %s | [%s](%s) | %s | %s |\n", cell(f.place()), f.Severity, f.Rule, r.pageOf(f.Rule), cell(f.What), cell(f.Fix))
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
@@ -78,7 +90,23 @@ func (r Report) Markdown(w io.Writer) error {
 
 func cell(s string) string { return outside.Markdown(s, 300) }
 
-func pageOf(name string) string { return Rule{Name: name}.URL() }
+// place is where the finding stands, as editors open it.
+func (f Finding) place() string {
+	if f.Column > 0 {
+		return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+	}
+	return fmt.Sprintf("%s:%d", f.File, f.Line)
+}
+
+// pageOf is the page that explains a rule.
+func (r Report) pageOf(name string) string {
+	for _, rule := range r.Tool.Rules {
+		if rule.Name == name {
+			return rule.URL
+		}
+	}
+	return ""
+}
 
 // document is the JSON form of a report.
 type document struct {
@@ -89,6 +117,7 @@ type document struct {
 type entry struct {
 	File     string   `json:"file"`
 	Line     int      `json:"line"`
+	Column   int      `json:"column,omitempty"`
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
 	Artefact string   `json:"artefact,omitempty"`
@@ -99,21 +128,24 @@ type entry struct {
 }
 
 type summary struct {
-	Files      int `json:"files"`
-	Artefacts  int `json:"artefacts"`
-	Errors     int `json:"errors"`
-	Warnings   int `json:"warnings"`
-	Notes      int `json:"notes"`
-	Suppressed int `json:"suppressed"`
+	Files      int  `json:"files"`
+	Artefacts  *int `json:"artefacts,omitempty"`
+	Errors     int  `json:"errors"`
+	Warnings   int  `json:"warnings"`
+	Notes      int  `json:"notes"`
+	Suppressed int  `json:"suppressed"`
 }
 
 // JSON prints the findings with everything about them, in order.
 func (r Report) JSON(w io.Writer) error {
 	errs := r.Count(Error)
 	warnings := r.Count(Warning) - errs
-	d := document{Findings: []entry{}, Summary: summary{r.Files, r.Artefacts, errs, warnings, len(r.Findings) - errs - warnings, r.Suppressed}}
+	d := document{Findings: []entry{}, Summary: summary{Files: r.Files, Errors: errs, Warnings: warnings, Notes: len(r.Findings) - errs - warnings, Suppressed: r.Suppressed}}
+	if r.Tool.Artefacts {
+		d.Summary.Artefacts = &r.Artefacts
+	}
 	for _, f := range r.Findings {
-		d.Findings = append(d.Findings, entry{f.File, f.Line, f.Rule, f.Severity, f.Artefact, f.What, f.Why, f.Fix, pageOf(f.Rule)})
+		d.Findings = append(d.Findings, entry{f.File, f.Line, f.Column, f.Rule, f.Severity, f.Artefact, f.What, f.Why, f.Fix, r.pageOf(f.Rule)})
 	}
 	return encode(w, d)
 }
