@@ -38,7 +38,7 @@ type checkCmd struct {
 // Help is shown by holdfast check --help.
 func (checkCmd) Help() string {
 	return `Validates holdfast.yaml and everything that it names: catalog, runbooks with
-every expression and query, boundaries and tokens. Nothing is contacted unless
+every expression and query and their test tables, boundaries and tokens. Nothing is contacted unless
 --connect is given: then every source is asked whether it is ready, the remotes of
 followed repositories for their branches, and forges whether the token may push,
 which writes nothing. Every problem is printed with its place and a hint.
@@ -60,7 +60,11 @@ func (c *checkCmd) Run(e *env) error {
 	if err != nil {
 		return usage(err)
 	}
-	printFolder(e.stdout, f)
+	cases, err := app.TestRunbooks(f)
+	if err != nil {
+		return usage(err)
+	}
+	printFolder(e.stdout, f, cases)
 	if !c.Connect {
 		return nil
 	}
@@ -68,7 +72,7 @@ func (c *checkCmd) Run(e *env) error {
 	return errors.Join(err, connectRepositories(e, f.Config))
 }
 
-func printFolder(w io.Writer, f config.Folder) {
+func printFolder(w io.Writer, f config.Folder, cases int) {
 	fmt.Fprintf(w, "%s is valid\n", f.Config.File)
 	books := f.Runbooks.All()
 	approved := 0
@@ -93,6 +97,9 @@ func printFolder(w io.Writer, f config.Folder) {
 	}
 	row("catalog", plural(len(f.Catalog.Names()), "service"), f.Catalog.SHA256())
 	row("runbooks", fmt.Sprintf("%s, %d approved", plural(len(books), "runbook"), approved), f.Runbooks.SHA256())
+	if cases > 0 {
+		row("tests", plural(cases, "case")+" of runbooks, all as expected", "")
+	}
 	row("boundaries", plural(len(f.Boundaries.File().Rules), "rule"), f.Boundaries.SHA256())
 	_ = tw.Flush()
 	if short := f.Config.Windows.Shortened(); len(short) > 0 {

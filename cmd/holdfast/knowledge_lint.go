@@ -53,25 +53,13 @@ func (c *knowledgeLintCmd) Run(e *env) error {
 	if err != nil {
 		return usage(err)
 	}
-	if err := c.print(e.stdout, rep); err != nil {
+	if err := printFindings(e.stdout, rep, c.Output); err != nil {
 		return fmt.Errorf("print findings: %w", err)
 	}
 	if c.FailOn != "never" && rep.Count(lint.Severity(c.FailOn)) > 0 {
 		return &exitError{code: exitFailed} // the findings say why
 	}
 	return nil
-}
-
-func (c *knowledgeLintCmd) print(w io.Writer, rep lint.Report) error {
-	switch c.Output {
-	case "json":
-		return rep.JSON(w)
-	case "sarif":
-		return rep.SARIF(w, version())
-	case "markdown":
-		return rep.Markdown(w)
-	}
-	return rep.Table(w)
 }
 
 func listRules(w io.Writer) error {

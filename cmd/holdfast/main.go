@@ -23,6 +23,7 @@ type cli struct {
 	Investigate investigateCmd `cmd:"" help:"Look at one service once; read-only, no server."`
 	Incident    incidentCmd    `cmd:"" help:"Declare, list, show and command incidents on a running server."`
 	Knowledge   knowledgeCmd   `cmd:"" help:"Ask the knowledge repository: why it was built that way."`
+	Runbook     runbookCmd     `cmd:"" help:"Check, show, plan and test runbooks."`
 	Boundaries  boundariesCmd  `cmd:"" help:"Explain and prove what the agent may do; offline."`
 	Pause       pauseCmd       `cmd:"" help:"Stop actions everywhere."`
 	Resume      resumeCmd      `cmd:"" help:"Allow actions again."`

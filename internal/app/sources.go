@@ -59,6 +59,7 @@ type sources struct {
 // logSource counts lines; Loki and VictoriaLogs both do.
 type logSource interface {
 	Count(ctx context.Context, selector, pattern string, from, to time.Time) (int, error)
+	CountQuery(ctx context.Context, query string, from, to time.Time) (int, error)
 	Query(selector, pattern string) string
 	Link(query string, from, to time.Time) string
 }
@@ -164,7 +165,7 @@ func (s *sources) add(c config.Source, cat *catalog.Catalog, red *redact.Redacto
 	return nil
 }
 
-// more builds the sources that only the engine asks: no runbook does yet.
+// more builds the sources that the engine asks; runbooks ask databases too.
 func (s *sources) more(c config.Source, red *redact.Redactor) (evidence.Collector, error) {
 	type source interface {
 		evidence.Collector
@@ -279,6 +280,7 @@ func (c changeReader) ReportedChanges(ctx context.Context, environment string, s
 func (s *sources) ports(environment string) runbook.Ports {
 	return runbook.Ports{
 		Metrics: metricPort{s}, Logs: logPort{s}, Changes: changePort{s}, Runtime: runtimePort{s}, HTTP: httpPort{client: statusClient()},
+		SQL: sqlPort{s},
 	}
 }
 
@@ -332,6 +334,53 @@ func (p logPort) Count(ctx context.Context, q runbook.LogQuestion) (runbook.LogA
 		}
 	}
 	return out, nil
+}
+
+// CountQuery asks the source that reads the query's language.
+func (p logPort) CountQuery(ctx context.Context, q runbook.RawLogQuestion) (runbook.LogAnswer, error) {
+	kind := map[runbook.LogLanguage]config.SourceType{runbook.LogQL: config.Loki, runbook.LogsQL: config.VictoriaLogs}[q.Language]
+	name, err := p.s.named(q.Source, q.Environment, kind)
+	if err != nil {
+		return runbook.LogAnswer{}, err
+	}
+	src := p.s.logs[name]
+	out := runbook.LogAnswer{Source: name, Query: q.Query, Link: src.Link(q.Query, q.From, q.To)}
+	out.Count, err = src.CountQuery(ctx, q.Query, q.From, q.To)
+	return out, err
+}
+
+// named is the source of a kind that a question names, else the default one.
+func (s *sources) named(name, environment string, kind config.SourceType) (string, error) {
+	def, ok := s.cfg.DefaultSource(environment, func(t config.SourceType) bool { return t == kind })
+	if name != "" {
+		i := slices.IndexFunc(s.cfg.Sources, func(c config.Source) bool { return c.Name == name && c.Type == kind })
+		if i < 0 {
+			return "", fmt.Errorf("%s: %w", name, errNoSource)
+		}
+		return name, nil
+	}
+	if !ok {
+		return "", errNoSource
+	}
+	return def.Name, nil
+}
+
+type sqlPort struct{ s *sources }
+
+func (p sqlPort) Select(ctx context.Context, q runbook.SQLQuestion) (runbook.SQLAnswer, error) {
+	name, err := p.s.named(q.Source, q.Environment, config.PostgreSQL)
+	if err != nil {
+		return runbook.SQLAnswer{}, err
+	}
+	i := slices.IndexFunc(p.s.standing, func(db *postgres.Source) bool { return db.Name() == name })
+	if i < 0 {
+		return runbook.SQLAnswer{}, errNoSource
+	}
+	if err := runbook.CheckSQL(q.Statement); err != nil { // checked when the file was read; here once more
+		return runbook.SQLAnswer{}, err
+	}
+	rows, value, err := p.s.standing[i].Select(ctx, q.Statement, q.Timeout)
+	return runbook.SQLAnswer{Source: name, Rows: rows, Value: value}, err
 }
 
 // source is where the lines of one selector are: what the question names, else

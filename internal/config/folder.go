@@ -90,20 +90,30 @@ func ReadBoundaries(path string) (*boundary.Set, error) {
 
 // cross checks what one file says about another.
 func (f *Folder) cross() error {
-	var metrics, logs []string
-	for _, s := range f.Config.Sources {
-		switch {
-		case s.Type.Metrics():
-			metrics = append(metrics, s.Name)
-		case s.Type.Logs():
-			logs = append(logs, s.Name)
-		}
-	}
+	sources := f.Config.Asked()
 	return errors.Join(
-		f.Catalog.CheckSources(metrics, logs),
-		f.Runbooks.Check(f.Catalog, metrics, logs),
+		f.Catalog.CheckSources(sources.Metrics, slices.Concat(sources.Loki, sources.VictoriaLogs)),
+		f.Runbooks.Check(f.Catalog, sources, f.Boundaries),
 		f.repositories(),
 	)
+}
+
+// Asked lists the sources that runbooks may ask, by kind.
+func (c Config) Asked() runbook.Sources {
+	var out runbook.Sources
+	for _, s := range c.Sources {
+		switch s.Type {
+		case Prometheus:
+			out.Metrics = append(out.Metrics, s.Name)
+		case Loki:
+			out.Loki = append(out.Loki, s.Name)
+		case VictoriaLogs:
+			out.VictoriaLogs = append(out.VictoriaLogs, s.Name)
+		case PostgreSQL:
+			out.SQL = append(out.SQL, s.Name)
+		}
+	}
+	return out
 }
 
 // repositories makes paths absolute or relative to the working directory and

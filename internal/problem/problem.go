@@ -17,6 +17,7 @@ type Problem struct {
 	Column int // from 1
 	What   string
 	Hint   string // what to do; may be empty
+	Rule   string // of the linter that found it; may be empty
 }
 
 func (p *Problem) Error() string {

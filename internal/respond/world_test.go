@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -176,6 +177,10 @@ func (w *world) Instant(_ context.Context, q runbook.MetricQuestion) (runbook.Me
 
 func (w *world) Changes(context.Context, string, string, time.Time, time.Time) ([]change.Change, error) {
 	return nil, nil
+}
+
+func (w *world) CountQuery(context.Context, runbook.RawLogQuestion) (runbook.LogAnswer, error) {
+	return runbook.LogAnswer{}, errors.New("no such log system")
 }
 
 func (w *world) Count(_ context.Context, q runbook.LogQuestion) (runbook.LogAnswer, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/change"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/outside"
 )
 
 // strength of a fact that a runbook's owner asked for by name.
@@ -30,10 +32,11 @@ func (r *Runbook) Ask(ctx context.Context, ports Ports, v Vars) Run {
 		Runbook: r.Name, SHA256: r.sha256, Service: v.Service,
 		Facts: map[string]any{}, Diagnostics: map[string]string{},
 	}
-	answers := make([]answer, len(r.Diagnostics))
+	questions := r.questions()
+	answers := make([]answer, len(questions))
 	var wg sync.WaitGroup
 	gate := make(chan struct{}, parallel)
-	for i, d := range r.Diagnostics {
+	for i, d := range questions {
 		wg.Go(func() {
 			gate <- struct{}{}
 			defer func() { <-gate }()
@@ -41,7 +44,7 @@ func (r *Runbook) Ask(ctx context.Context, ports Ports, v Vars) Run {
 		})
 	}
 	wg.Wait()
-	for i, d := range r.Diagnostics {
+	for i, d := range questions {
 		it := r.item(v, d, answers[i])
 		run.Items = append(run.Items, it)
 		run.Diagnostics[d.Name] = it.ID
@@ -77,6 +80,15 @@ func ask(ctx context.Context, ports Ports, v Vars, d Diagnostic) answer {
 		a.askMetrics(ctx, ports.Metrics, v, d)
 	case d.Logs != nil:
 		a.askLogs(ctx, ports.Logs, v, d)
+	case d.LogQL != nil:
+		a.askLogQuery(ctx, ports.Logs, v, d, LogQL, d.LogQL)
+	case d.LogsQL != nil:
+		a.askLogQuery(ctx, ports.Logs, v, d, LogsQL, d.LogsQL)
+	case d.SQL != "":
+		a.askSQL(ctx, ports.SQL, v, d)
+	case d.Runbook != "":
+		a.query = "runbook " + d.Runbook
+		a.err = fmt.Errorf("runbook %q is not loaded", d.Runbook)
 	case d.Changes != nil:
 		a.askChanges(ctx, ports.Changes, v, d)
 	case d.HTTPGet != nil:
@@ -115,6 +127,68 @@ func (a *answer) askMetrics(ctx context.Context, port Metrics, v Vars, d Diagnos
 		a.set(d, map[Part]any{PartValue: value})
 		a.summary = fmt.Sprintf("%s: %s", d.title(), number(value, d.Unit))
 	}
+}
+
+// askLogQuery counts the lines of a query in the log system's own language.
+func (a *answer) askLogQuery(ctx context.Context, port Logs, v Vars, d Diagnostic, lang LogLanguage, q *LogQuery) {
+	a.from, a.outside = v.Now.Add(-q.Since), true
+	a.query = v.fill(q.Query)
+	if port == nil {
+		a.err = errNoPort
+		return
+	}
+	got, err := port.CountQuery(ctx, RawLogQuestion{Source: d.Source, Environment: v.Environment, Language: lang, Query: a.query, From: a.from, To: a.to})
+	a.source, a.query, a.link = cmp.Or(got.Source, d.Source), cmp.Or(got.Query, a.query), got.Link
+	if err != nil {
+		a.err = err
+		return
+	}
+	a.set(d, map[Part]any{PartCount: float64(got.Count)})
+	a.summary = fmt.Sprintf("%s: %d log lines match in %s", d.title(), got.Count, ago(q.Since))
+}
+
+func (a *answer) askSQL(ctx context.Context, port SQL, v Vars, d Diagnostic) {
+	a.query = d.SQL
+	if port == nil {
+		a.err = errNoPort
+		return
+	}
+	got, err := port.Select(ctx, SQLQuestion{Source: d.Source, Environment: v.Environment, Statement: d.SQL, Timeout: cmp.Or(d.Timeout, defaultTimeout)})
+	a.source = cmp.Or(got.Source, d.Source)
+	if err != nil {
+		a.err = err
+		return
+	}
+	parts := map[Part]any{PartRows: float64(got.Rows)}
+	a.summary = fmt.Sprintf("%s: %d rows", d.title(), got.Rows)
+	if value, ok := sqlValue(got, d.Empty); ok {
+		parts[PartValue] = value
+		switch value := value.(type) {
+		case float64:
+			a.summary = fmt.Sprintf("%s: %s", d.title(), number(value, d.Unit))
+		default: // what a table holds, outsiders may have written
+			a.outside = true
+			a.summary = fmt.Sprintf("%s: %v", d.title(), value)
+		}
+	}
+	a.set(d, parts)
+	if slices.ContainsFunc(slices.Collect(maps.Values(d.Capture)), func(c Captured) bool { return c.Part == PartValue }) && parts[PartValue] == nil {
+		a.err = evidence.ErrNoData
+		if got.Rows > 1 {
+			a.err = fmt.Errorf("%d rows: aggregate so that one remains", got.Rows)
+		}
+	}
+}
+
+// sqlValue is the first column of the only row.
+func sqlValue(got SQLAnswer, empty *float64) (any, bool) {
+	switch {
+	case got.Rows == 1 && got.Value != nil:
+		return got.Value, true
+	case got.Rows <= 1 && empty != nil:
+		return *empty, true
+	}
+	return nil, false
 }
 
 // one returns the single number of an answer.
@@ -194,7 +268,7 @@ func selectChanges(all []change.Change, kinds []ChangeKind, runtime bool) []chan
 }
 
 func (a *answer) askHTTP(ctx context.Context, port HTTP, v Vars, d Diagnostic) {
-	a.query = fill(d.HTTPGet.URL, v.Service, v.Environment, "", "")
+	a.query = fill(d.HTTPGet.URL, url.PathEscape(v.Service), url.PathEscape(v.Environment), "", "")
 	a.source = "http"
 	if port == nil {
 		a.err = errNoPort
@@ -250,11 +324,43 @@ func (a *answer) askRuntime(ctx context.Context, port Runtime, v Vars, d Diagnos
 // not have stays missing.
 func (a *answer) set(d Diagnostic, parts map[Part]any) {
 	a.facts = map[string]any{}
-	for fact, part := range d.Capture {
-		if v, ok := parts[part]; ok {
-			a.facts[fact] = v
+	for fact, taken := range d.Capture {
+		v, ok := parts[taken.Part]
+		if !ok {
+			continue
 		}
+		if v, ok = taken.typed(d, v); !ok {
+			a.err = fmt.Errorf("the answer is %v, which is no %s", v, cmp.Or(taken.Unit, d.Unit, "number"))
+			return
+		}
+		a.facts[fact] = v
 	}
+}
+
+// typed turns a value into the type that the fact has: 0 and 1 are false and
+// true where a bool is asked for.
+func (c Captured) typed(d Diagnostic, v any) (any, bool) {
+	if c.Part != PartValue {
+		return v, true
+	}
+	unit, err := ParseUnit(cmp.Or(c.Unit, d.Unit))
+	if err != nil {
+		return v, false
+	}
+	n, isNumber := v.(float64)
+	switch unit.kind {
+	case kindBool:
+		if b, ok := v.(bool); ok {
+			return b, true
+		}
+		return n == 1, isNumber && (n == 0 || n == 1)
+	case kindText:
+		if s, ok := v.(string); ok {
+			return outside.Cut(s, longestText), true
+		}
+		return v, false
+	}
+	return v, isNumber
 }
 
 // item is the evidence that a diagnostic leaves.
@@ -363,7 +469,7 @@ func (r *Runbook) Verify(ctx context.Context, ports Ports, v Vars, run Run, opti
 	m := r.Remediations[i]
 	d := Diagnostic{
 		Name: "verify-" + m.Name, Title: "check of " + m.Name, PromQL: m.Verify.PromQL,
-		Source: m.Verify.Source, Capture: Capture{"value": PartValue},
+		Source: m.Verify.Source, Capture: Capture{"value": {Part: PartValue}},
 	}
 	a := ask(ctx, ports, v, d)
 	it := r.item(v, d, a)

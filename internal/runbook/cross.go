@@ -7,17 +7,27 @@ import (
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
-// Check reports what the runbooks say about services and sources that do not
-// exist. The catalog and the names of the configured metric and log sources
-// come in; the error joins *problem.Problem.
-func (s *Set) Check(c *catalog.Catalog, metrics, logs []string) error {
+// Sources are the names of the configured sources, by what they can be asked.
+type Sources struct {
+	Metrics      []string
+	Loki         []string
+	VictoriaLogs []string
+	SQL          []string
+}
+
+func (s Sources) logs() []string { return slices.Concat(s.Loki, s.VictoriaLogs) }
+
+// Check reports what the runbooks say about services, sources and boundaries
+// that is not so. The error joins *problem.Problem.
+func (s *Set) Check(c *catalog.Catalog, sources Sources, b *boundary.Set) error {
 	var errs []error
 	for _, r := range s.All() {
-		x := &crossChecker{checker: checker{r: r, node: r.node}, catalog: c, metrics: metrics, logs: logs}
+		x := &crossChecker{checker: checker{r: r, node: r.node}, catalog: c, sources: sources, boundaries: b}
 		x.check()
 		errs = append(errs, x.errs...)
 	}
@@ -26,8 +36,9 @@ func (s *Set) Check(c *catalog.Catalog, metrics, logs []string) error {
 
 type crossChecker struct {
 	checker
-	catalog       *catalog.Catalog
-	metrics, logs []string
+	catalog    *catalog.Catalog
+	sources    Sources
+	boundaries *boundary.Set
 }
 
 func (x *crossChecker) check() {
@@ -52,8 +63,9 @@ func (x *crossChecker) check() {
 		p := place{"remediations", i}
 		x.known(p.at("target", "service"), m.Target.Service)
 		x.target(p.at("target"), m)
+		x.boundary(p.at("action"), m)
 		if m.Verify != nil {
-			x.source(p.at("verify", "source"), m.Verify.Source, x.metrics)
+			x.source(p.at("verify", "source"), m.Verify.Source, x.sources.Metrics)
 		}
 	}
 }
@@ -61,10 +73,16 @@ func (x *crossChecker) check() {
 func (x *crossChecker) diagnostic(p place, d Diagnostic) {
 	switch {
 	case d.PromQL != "":
-		x.source(p.at("source"), d.Source, x.metrics)
+		x.source(p.at("source"), d.Source, x.sources.Metrics)
 	case d.Logs != nil:
 		x.known(p.at("logs", "service"), d.Logs.Service)
-		x.source(p.at("source"), d.Source, x.logs)
+		x.source(p.at("source"), d.Source, x.sources.logs())
+	case d.LogQL != nil:
+		x.source(p.at("source"), d.Source, x.sources.Loki)
+	case d.LogsQL != nil:
+		x.source(p.at("source"), d.Source, x.sources.VictoriaLogs)
+	case d.SQL != "":
+		x.source(p.at("source"), d.Source, x.sources.SQL)
 	case d.Changes != nil:
 		x.known(p.at("changes", "service"), d.Changes.Service)
 	case d.Runtime != nil:
@@ -84,7 +102,7 @@ func (x *crossChecker) known(p place, name string) {
 	if near := problem.Nearest(name, x.catalog.Names()); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	x.problem(p, hint, "unknown service %q", name)
+	x.problem(ruleService, p, hint, "unknown service %q", name)
 }
 
 func (x *crossChecker) source(p place, name string, known []string) {
@@ -97,7 +115,7 @@ func (x *crossChecker) source(p place, name string, known []string) {
 	} else if len(known) == 0 {
 		hint = "holdfast.yaml has no source of this kind"
 	}
-	x.problem(p, hint, "unknown source %q", name)
+	x.problem(ruleSource, p, hint, "unknown source %q", name)
 }
 
 // target reports a remediation whose service has nothing to act on.
@@ -111,11 +129,36 @@ func (x *crossChecker) target(p place, m Remediation) {
 	if m.Target.Kind != "" {
 		kinds = []string{m.Target.Kind}
 		if !slices.Contains(spec.TargetKinds, m.Target.Kind) {
-			x.problem(p.at("kind"), "it acts on: "+strings.Join(spec.TargetKinds, ", "), "%s can't act on kind %q", m.Action, m.Target.Kind)
+			x.problem(ruleTarget, p.at("kind"), "it acts on: "+strings.Join(spec.TargetKinds, ", "), "%s can't act on kind %q", m.Action, m.Target.Kind)
 			return
 		}
 	}
 	if !slices.ContainsFunc(s.Targets, func(t catalog.Target) bool { return slices.Contains(kinds, t.Kind) }) {
-		x.problem(p.at("service"), "add targets: [{environment: …, kind: "+kinds[0]+", name: …}] to its catalog entry", "service %q has no target of kind %s", s.Name, strings.Join(kinds, " or "))
+		x.problem(ruleTarget, p.at("service"), "add targets: [{environment: …, kind: "+kinds[0]+", name: …}] to its catalog entry", "service %q has no target of kind %s", s.Name, strings.Join(kinds, " or "))
+	}
+}
+
+// boundary reports an action that the boundaries never allow, with or without a
+// person, wherever the service runs.
+func (x *crossChecker) boundary(p place, m Remediation) {
+	s, ok := x.catalog.Service(m.Target.Service)
+	spec, known := action.Known(m.Action)
+	if !ok || !known || x.boundaries == nil {
+		return
+	}
+	rule, where := "", 0
+	for _, t := range s.Targets {
+		if !slices.Contains(spec.TargetKinds, t.Kind) {
+			continue
+		}
+		name, never := x.boundaries.Forbids(m.Action, s.Name, t.Environment, x.r.Name)
+		if !never {
+			return
+		}
+		rule = name
+		where++
+	}
+	if where > 0 {
+		x.problem(ruleBoundary, p, "give commands for a person instead, or change the rule in boundaries.yaml", "boundary %q never allows %s on %q", rule, m.Action, s.Name)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
@@ -35,22 +36,24 @@ type expr struct {
 	program     cel.Program
 	diagnostics []string // whose facts it names, sorted
 	facts       []string // that it names, sorted
+	ast         *celast.AST
 }
 
 // exprError is what is wrong with an expression, with the offset where CEL saw it.
 type exprError struct {
 	what, hint string
-	column     int // from 0 within the expression
+	column     int    // from 0 within the expression
+	rule       string // empty = condition
 }
 
 // exprs compiles the conditions of one runbook.
 type exprs struct {
-	env      map[scope]*cel.Env
-	factFrom map[string]string // fact → diagnostic
+	env   map[scope]*cel.Env
+	facts map[string]fact
 }
 
 // newExprs declares every name that a condition may use, and nothing else.
-func newExprs(factFrom map[string]string, types map[string]*cel.Type) (*exprs, error) {
+func newExprs(facts map[string]fact) (*exprs, error) {
 	opts := []cel.EnvOption{
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserExpressionSizeLimit(maxExprLength),
@@ -61,8 +64,8 @@ func newExprs(factFrom map[string]string, types map[string]*cel.Type) (*exprs, e
 		cel.Variable("incident.services", cel.ListType(cel.StringType)),
 		cel.Variable("incident.minutes", cel.DoubleType),
 	}
-	for _, f := range slices.Sorted(maps.Keys(types)) {
-		opts = append(opts, cel.Variable("facts."+f, types[f]))
+	for _, f := range slices.Sorted(maps.Keys(facts)) {
+		opts = append(opts, cel.Variable("facts."+f, facts[f].celType()))
 	}
 	base, err := cel.NewEnv(opts...)
 	if err != nil {
@@ -84,7 +87,7 @@ func newExprs(factFrom map[string]string, types map[string]*cel.Type) (*exprs, e
 	if err != nil {
 		return nil, fmt.Errorf("declare value: %w", err)
 	}
-	return &exprs{env: map[scope]*cel.Env{scopeFacts: base, scopeTarget: target, scopeVerify: verify}, factFrom: factFrom}, nil
+	return &exprs{env: map[scope]*cel.Env{scopeFacts: base, scopeTarget: target, scopeVerify: verify}, facts: facts}, nil
 }
 
 // compile checks text and prepares it. The result must be true or false.
@@ -110,11 +113,17 @@ func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
 	if checked.OutputType() != cel.BoolType {
 		return nil, &exprError{what: fmt.Sprintf("condition gives %s, not true or false", checked.OutputType()), hint: "compare it with something: facts.x > 0"}
 	}
+	if e := tooDear(env, checked); e != nil {
+		return nil, e
+	}
+	if e := x.units(checked.NativeRep()); e != nil {
+		return nil, e
+	}
 	prg, err := env.Program(checked, cel.CostLimit(maxExprCost), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, &exprError{what: "condition can't be prepared: " + err.Error()}
 	}
-	out := &expr{text: text, program: prg}
+	out := &expr{text: text, program: prg, ast: checked.NativeRep()}
 	seen := map[string]bool{}
 	for _, ref := range checked.NativeRep().ReferenceMap() {
 		if f, ok := strings.CutPrefix(ref.Name, "facts."); ok {
@@ -123,12 +132,51 @@ func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
 	}
 	out.facts = slices.Sorted(maps.Keys(seen))
 	for _, f := range out.facts {
-		if d := x.factFrom[f]; !slices.Contains(out.diagnostics, d) {
+		if d := x.facts[f].from; !slices.Contains(out.diagnostics, d) {
 			out.diagnostics = append(out.diagnostics, d)
 		}
 	}
 	slices.Sort(out.diagnostics)
 	return out, nil
+}
+
+// Sizes that an estimate of an expression's cost counts with.
+const (
+	mostServices = 100
+	longestText  = 200
+)
+
+// sizes tells CEL's estimate how large what an expression is given can be.
+type sizes struct{}
+
+func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+	switch {
+	case n.Type().Kind() == types.ListKind:
+		return &cost.SizeEstimate{Max: mostServices}
+	case n.Type().Kind() == types.StringKind:
+		return &cost.SizeEstimate{Max: longestText}
+	}
+	return nil
+}
+
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
+
+// tooDear refuses an expression that could run longer than it may; the limit
+// holds at run time too.
+func tooDear(env *cel.Env, checked *cel.Ast) *exprError {
+	est, err := env.EstimateCost(checked, sizes{})
+	if err != nil {
+		return &exprError{what: "the cost of the condition can't be estimated: " + err.Error()}
+	}
+	if est.Max > maxExprCost {
+		return &exprError{
+			what: fmt.Sprintf("condition may cost %d steps; at most %d are allowed", est.Max, maxExprCost),
+			hint: "nest no loop over a list in another",
+		}
+	}
+	return nil
 }
 
 // decimals turns the whole numbers of an expression into decimal ones.
@@ -156,11 +204,11 @@ func (x *exprs) unknownFact(parsed *cel.Ast) *exprError {
 		if op := sel.Operand(); op.Kind() != celast.IdentKind || op.AsIdent() != "facts" {
 			return
 		}
-		if _, ok := x.factFrom[sel.FieldName()]; ok {
+		if _, ok := x.facts[sel.FieldName()]; ok {
 			return
 		}
-		known := slices.Sorted(maps.Keys(x.factFrom))
-		found = &exprError{what: fmt.Sprintf("unknown fact %q", sel.FieldName()), hint: "no diagnostic captures a fact"}
+		known := slices.Sorted(maps.Keys(x.facts))
+		found = &exprError{rule: ruleFact, what: fmt.Sprintf("unknown fact %q", sel.FieldName()), hint: "no diagnostic captures a fact"}
 		if near := problem.Nearest(sel.FieldName(), known); near != "" {
 			found.hint = fmt.Sprintf("did you mean %q?", near)
 		} else if len(known) > 0 {
@@ -181,6 +229,8 @@ func celProblem(iss *cel.Issues) *exprError {
 		e.column = max(first.Location.Column(), 0)
 	}
 	switch {
+	case strings.Contains(first.Message, "no matching overload") && (strings.Contains(first.Message, "string") || strings.Contains(first.Message, "bool")):
+		e.hint = "a fact is a number unless its unit is bool or text; runbook show says which"
 	case strings.Contains(first.Message, "no matching overload") && strings.Contains(first.Message, "double"):
 		e.hint = "facts are decimal numbers: write 2.0 rather than 2, and double(size(x)) to compare a size"
 	case strings.Contains(first.Message, "undeclared reference to 'facts'"):

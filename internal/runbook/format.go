@@ -7,6 +7,7 @@
 package runbook
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -37,6 +38,8 @@ type Runbook struct {
 	file     string
 	node     *yaml.Node // where things are, for Check
 	sha256   string
+	flat     []Diagnostic // what Ask asks: includes replaced by their questions; nil without any
+	included []*Runbook   // whose questions are asked, each once
 	compiled *compiled
 }
 
@@ -84,20 +87,24 @@ func (ChangeKind) Values() []string {
 	return out
 }
 
-// Diagnostic is one read-only question: exactly one of PromQL, Logs, Changes,
-// HTTPGet and Runtime.
+// Diagnostic is one read-only question: exactly one of PromQL, Logs, LogQL,
+// LogsQL, SQL, HTTPGet, Runtime, Changes and Runbook.
 type Diagnostic struct {
 	Name    string          `yaml:"name" strict:"required" doc:"unique in the runbook"`
 	Title   string          `yaml:"title,omitempty" doc:"in words, for people"`
 	PromQL  string          `yaml:"promql,omitempty" doc:"instant query with one number as its answer"`
-	Logs    *LogsQuestion   `yaml:"logs,omitempty" doc:"counts log lines"`
-	Changes *ChangeQuestion `yaml:"changes,omitempty" doc:"counts changes"`
+	Logs    *LogsQuestion   `yaml:"logs,omitempty" doc:"counts log lines of a service"`
+	LogQL   *LogQuery       `yaml:"logql,omitempty" doc:"counts the lines of a query that Loki reads"`
+	LogsQL  *LogQuery       `yaml:"logsql,omitempty" doc:"counts the lines of a query that VictoriaLogs reads"`
+	SQL     string          `yaml:"sql,omitempty" doc:"one SELECT, WITH, SHOW or EXPLAIN, run read-only in a PostgreSQL database"`
 	HTTPGet *HTTPQuestion   `yaml:"http_get,omitempty" doc:"asks a URL for its status"`
 	Runtime *RuntimeQuery   `yaml:"runtime,omitempty" doc:"asks the runtime what runs"`
+	Changes *ChangeQuestion `yaml:"changes,omitempty" doc:"counts changes"`
+	Runbook string          `yaml:"runbook,omitempty" doc:"asks the questions of another runbook of the folder that the captured facts need"`
 	Source  string          `yaml:"source,omitempty" doc:"configured source; the default one of its kind when left out"`
-	Unit    string          `yaml:"unit,omitempty" doc:"of the number, for people"`
+	Unit    string          `yaml:"unit,omitempty" doc:"of the value: s, bytes, share, percent, requests/s, connections, …; bool or text where it is no number"`
 	Timeout time.Duration   `yaml:"timeout,omitempty" doc:"3s when left out; at most 30s"`
-	Empty   *float64        `yaml:"empty,omitempty" doc:"the fact when a promql query matches nothing; left out, the fact is then missing and nothing that needs it holds"`
+	Empty   *float64        `yaml:"empty,omitempty" doc:"the fact when a promql or sql query finds nothing; left out, the fact is then missing and nothing that needs it holds"`
 	Capture Capture         `yaml:"capture" strict:"required" doc:"fact name, or a mapping of fact names to what they take from the answer"`
 }
 
@@ -106,6 +113,12 @@ type LogsQuestion struct {
 	Service string        `yaml:"service" strict:"required" doc:"catalog name or ${service}"`
 	Match   string        `yaml:"match" strict:"required" doc:"regular expression (RE2) on the line"`
 	Since   time.Duration `yaml:"since" strict:"required" doc:"before now"`
+}
+
+// LogQuery counts the lines of a query in the log system's own language.
+type LogQuery struct {
+	Query string        `yaml:"query" strict:"required" doc:"a query for lines, not for a number; may contain ${service} and ${environment}"`
+	Since time.Duration `yaml:"since" strict:"required" doc:"before now"`
 }
 
 // ChangeQuestion counts changes to a service. Deploys that only a webhook or a
@@ -129,7 +142,13 @@ type RuntimeQuery struct {
 
 // Capture maps fact names to parts of the answer. In YAML a word stands for the
 // answer's main part.
-type Capture map[string]Part
+type Capture map[string]Captured
+
+// Captured is what a fact takes from the answer. In YAML a word is the part.
+type Captured struct {
+	Part Part   `yaml:"part" strict:"required" doc:"part of the answer; with runbook: the name of its fact"`
+	Unit string `yaml:"unit,omitempty" doc:"unit of this fact; that of the diagnostic or the part when left out"`
+}
 
 // Part is what a fact takes from an answer; which exist depends on the kind of
 // diagnostic.
@@ -137,8 +156,9 @@ type Part string
 
 // The parts of answers.
 const (
-	PartValue     Part = "value"         // promql: the number
-	PartCount     Part = "count"         // logs and changes: how many
+	PartValue     Part = "value"         // promql and sql: the number
+	PartRows      Part = "rows"          // sql: how many rows
+	PartCount     Part = "count"         // logs, logql, logsql and changes: how many
 	PartMinutes   Part = "minutes_since" // changes: since the latest; missing when there is none
 	PartCode      Part = "code"          // http_get: status code
 	PartOK        Part = "ok"            // http_get: status is 2xx
@@ -146,14 +166,6 @@ const (
 	PartRestarts  Part = "restarts"      // runtime: most restarts of one instance
 	PartUpMinutes Part = "up_minutes"    // runtime: since the youngest instance started
 )
-
-// Values lists the parts.
-func (Part) Values() []string {
-	return []string{
-		string(PartValue), string(PartCount), string(PartMinutes), string(PartCode), string(PartOK),
-		string(PartRunning), string(PartRestarts), string(PartUpMinutes),
-	}
-}
 
 // CauseClass is one of diagnose.Classes.
 type CauseClass string
@@ -274,7 +286,8 @@ func (PostAction) Values() []string {
 // File is where the runbook came from.
 func (r *Runbook) File() string { return r.file }
 
-// SHA256 identifies the runbook: of the bytes of its file, as sha256sum prints it.
+// SHA256 identifies the runbook: of the bytes of its file, as sha256sum prints
+// it. One that includes others in a Set has a hash of the bytes of all of them.
 func (r *Runbook) SHA256() string { return r.sha256 }
 
 // Remediation returns the remediation called name.
@@ -291,6 +304,51 @@ func (m Remediation) classes() []diagnose.CauseClass {
 	out := make([]diagnose.CauseClass, 0, len(m.Treats))
 	for _, c := range m.Treats {
 		out = append(out, diagnose.CauseClass(c))
+	}
+	return out
+}
+
+// String is the precondition in words.
+func (p Precondition) String() string {
+	switch {
+	case p.Word == NoMaintenanceWindow:
+		return "no maintenance window covers the service"
+	case p.Changes != nil && p.Changes.None:
+		return fmt.Sprintf("no change of %s in %s", p.Changes.Service, ago(p.Changes.Since))
+	case p.Changes != nil:
+		return fmt.Sprintf("a change of %s in %s", p.Changes.Service, ago(p.Changes.Since))
+	}
+	return p.When
+}
+
+// Question is what the diagnostic asks, in one line.
+func (d Diagnostic) Question() string {
+	switch {
+	case d.PromQL != "":
+		return "PromQL: " + d.PromQL
+	case d.Logs != nil:
+		return fmt.Sprintf("lines of %s in %s that match %s", d.Logs.Service, ago(d.Logs.Since), d.Logs.Match)
+	case d.LogQL != nil:
+		return fmt.Sprintf("LogQL, %s: %s", ago(d.LogQL.Since), d.LogQL.Query)
+	case d.LogsQL != nil:
+		return fmt.Sprintf("LogsQL, %s: %s", ago(d.LogsQL.Since), d.LogsQL.Query)
+	case d.SQL != "":
+		return "SQL: " + d.SQL
+	case d.HTTPGet != nil:
+		return "GET " + d.HTTPGet.URL
+	case d.Runtime != nil:
+		return "what runs for " + d.Runtime.Service
+	case d.Changes != nil:
+		return fmt.Sprintf("changes of %s in %s", d.Changes.Service, ago(d.Changes.Since))
+	}
+	return "the runbook " + d.Runbook
+}
+
+// Plain is the file as values that JSON can say.
+func (r *Runbook) Plain() any {
+	var out any
+	if b, err := r.Print(); err != nil || yaml.Unmarshal(b, &out) != nil {
+		return nil
 	}
 	return out
 }

@@ -17,6 +17,7 @@ type Ports struct {
 	Changes Changes
 	Runtime Runtime
 	HTTP    HTTP
+	SQL     SQL
 }
 
 // Metrics answers instant PromQL.
@@ -45,6 +46,26 @@ type MetricAnswer struct {
 type Logs interface {
 	// Count returns how many lines of the service match within [From, To].
 	Count(ctx context.Context, q LogQuestion) (LogAnswer, error)
+	// CountQuery returns how many lines of a query match within [From, To].
+	CountQuery(ctx context.Context, q RawLogQuestion) (LogAnswer, error)
+}
+
+// LogLanguage is what a query for lines is written in.
+type LogLanguage string
+
+// The languages.
+const (
+	LogQL  LogLanguage = "logql"  // Loki
+	LogsQL LogLanguage = "logsql" // VictoriaLogs
+)
+
+// RawLogQuestion is one count of a query in the log system's own language.
+type RawLogQuestion struct {
+	Source      string // configured name; empty = the default one that reads the language
+	Environment string
+	Language    LogLanguage
+	Query       string
+	From, To    time.Time
 }
 
 // LogQuestion is one count. Service gives the selectors.
@@ -62,6 +83,28 @@ type LogAnswer struct {
 	Query  string // as it was asked
 	Count  int
 	Link   string
+}
+
+// SQL asks a database one read-only question.
+type SQL interface {
+	// Select runs a statement that CheckSQL accepts in a read-only transaction,
+	// within Timeout, and reads at most a thousand rows.
+	Select(ctx context.Context, q SQLQuestion) (SQLAnswer, error)
+}
+
+// SQLQuestion is one statement.
+type SQLQuestion struct {
+	Source      string // configured name; empty = the default database of Environment
+	Environment string
+	Statement   string
+	Timeout     time.Duration
+}
+
+// SQLAnswer is what came back.
+type SQLAnswer struct {
+	Source string
+	Rows   int
+	Value  any // first column of the first row: float64, bool or string; nil for NULL and without rows
 }
 
 // Changes lists changes to one service within [from, to], newest first.

@@ -109,6 +109,10 @@ func (w *world) Count(context.Context, runbook.LogQuestion) (runbook.LogAnswer, 
 	return runbook.LogAnswer{Source: "loki", Query: `{app="booking-api"} |~ "53300"`, Count: w.refused}, w.err
 }
 
+func (w *world) CountQuery(_ context.Context, q runbook.RawLogQuestion) (runbook.LogAnswer, error) {
+	return runbook.LogAnswer{Source: string(q.Language), Query: q.Query, Count: w.refused}, w.err
+}
+
 func (w *world) Changes(_ context.Context, _, service string, _, _ time.Time) ([]change.Change, error) {
 	return w.changes[service], w.err
 }
@@ -488,7 +492,7 @@ func TestCheckAgainstCatalogAndSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range problem.All(set.Check(services(t), []string{"prom"}, []string{"loki"})) {
+	for _, p := range problem.All(set.Check(services(t), runbook.Sources{Metrics: []string{"prom"}, Loki: []string{"loki"}}, nil)) {
 		got = append(got, p.Error()+" | "+p.Hint)
 	}
 	want := []string{

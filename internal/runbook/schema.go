@@ -22,7 +22,13 @@ func (Capture) StrictSchema(of func(reflect.Type) *jsonschema.Schema) *jsonschem
 		{
 			Type:                 "object",
 			PropertyNames:        &jsonschema.Schema{Pattern: factRE.String()},
-			AdditionalProperties: of(reflect.TypeFor[Part]()),
+			AdditionalProperties: of(reflect.TypeFor[Captured]()),
 		},
 	}}
+}
+
+// StrictSchema describes a captured part: a word, or a mapping with its unit.
+func (Captured) StrictSchema(of func(reflect.Type) *jsonschema.Schema) *jsonschema.Schema {
+	type plain Captured
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string", Pattern: factRE.String()}, of(reflect.TypeFor[plain]())}}
 }

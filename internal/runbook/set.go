@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/strict"
 )
 
 // Set is the runbooks of one folder, loaded whole or not at all. A nil *Set is
@@ -25,22 +26,11 @@ type Set struct {
 // ReadSet loads every *.yaml and *.yml at the top of fsys. prefix stands before
 // the file names in problems; all problems of all files are joined.
 func ReadSet(fsys fs.FS, prefix string) (*Set, error) {
-	entries, err := fs.ReadDir(fsys, ".")
-	if err != nil {
-		return nil, fmt.Errorf("read runbooks: %w", err)
-	}
+	files, err := ReadTexts(fsys, prefix)
+	errs := []error{err}
 	var books []*Runbook
-	var errs []error
-	for _, e := range entries {
-		if ext := path.Ext(e.Name()); e.IsDir() || ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		data, err := fs.ReadFile(fsys, e.Name())
-		if err != nil {
-			errs = append(errs, fmt.Errorf("read runbooks: %w", err))
-			continue
-		}
-		r, err := Parse(path.Join(prefix, e.Name()), data)
+	for _, f := range files {
+		r, err := Parse(f.Name, f.Data)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -54,20 +44,79 @@ func ReadSet(fsys fs.FS, prefix string) (*Set, error) {
 	return set, nil
 }
 
-// NewSet collects runbooks; two with one name are a problem.
+// TablesDir is the folder of test tables inside the folder of runbooks.
+const TablesDir = "tests"
+
+// ReadTables loads every test table of a folder of runbooks; one without tables
+// is no mistake. All problems of all files are joined.
+func ReadTables(fsys fs.FS, prefix string) ([]*Table, error) {
+	entries, err := fs.ReadDir(fsys, TablesDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read test tables: %w", err)
+	}
+	var out []*Table
+	var errs []error
+	for _, e := range entries {
+		if e.IsDir() || !yamlFile(e.Name()) {
+			continue
+		}
+		data, err := fs.ReadFile(fsys, path.Join(TablesDir, e.Name()))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read test tables: %w", err))
+			continue
+		}
+		t, err := ParseTable(path.Join(prefix, TablesDir, e.Name()), data)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out = append(out, t)
+	}
+	return out, errors.Join(errs...)
+}
+
+func yamlFile(name string) bool { return path.Ext(name) == ".yaml" || path.Ext(name) == ".yml" }
+
+// ReadTexts reads the files of a folder of runbooks without looking into them.
+func ReadTexts(fsys fs.FS, prefix string) ([]Text, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read runbooks: %w", err)
+	}
+	var out []Text
+	var errs []error
+	for _, e := range entries {
+		if e.IsDir() || !yamlFile(e.Name()) {
+			continue
+		}
+		data, err := fs.ReadFile(fsys, e.Name())
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read runbooks: %w", err))
+			continue
+		}
+		out = append(out, Text{Name: path.Join(prefix, e.Name()), Data: data})
+	}
+	return out, errors.Join(errs...)
+}
+
+// NewSet collects runbooks and resolves what they ask of each other. Two with one
+// name are a problem, and so is an include that leads nowhere or back.
 func NewSet(books ...*Runbook) (*Set, error) {
 	s := &Set{byName: map[string]*Runbook{}}
 	var errs []error
 	for _, r := range books {
 		if other, dup := s.byName[r.Name]; dup {
-			errs = append(errs, &problem.Problem{File: r.file, Line: 1, Column: 1, What: fmt.Sprintf("runbook %q is already in %s", r.Name, other.file), Hint: "give each runbook a name of its own"})
+			errs = append(errs, &problem.Problem{File: r.file, Line: strict.At(r.node, "name").Line, Column: strict.At(r.node, "name").Column, What: fmt.Sprintf("runbook %q is already in %s", r.Name, other.file), Hint: "give each runbook a name of its own", Rule: ruleName})
 			continue
 		}
 		s.byName[r.Name] = r
 		s.sorted = append(s.sorted, r)
 	}
 	slices.SortFunc(s.sorted, func(a, b *Runbook) int { return strings.Compare(a.Name, b.Name) })
-	return s, errors.Join(errs...)
+	return s, errors.Join(append(errs, s.include())...)
 }
 
 // Runbook returns the one called name.

@@ -298,7 +298,7 @@ func (w *bookWriter) ask(l line, query, about, unit string) string {
 	}
 	f := w.fact(about)
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
-		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text), PromQL: query, Unit: unit, Capture: runbook.Capture{f: runbook.PartValue},
+		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text), PromQL: query, Unit: unit, Capture: runbook.Capture{f: {Part: runbook.PartValue}},
 	})
 	return f
 }
@@ -391,7 +391,7 @@ func (w *bookWriter) changes(l line) {
 	}
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
 		Name: "changes", Title: shown(l.text), Changes: &runbook.ChangeQuestion{Service: "${service}", Since: since},
-		Capture: runbook.Capture{"changes": runbook.PartCount, "minutes_since_change": runbook.PartMinutes},
+		Capture: runbook.Capture{"changes": {Part: runbook.PartCount}, "minutes_since_change": {Part: runbook.PartMinutes}},
 	})
 }
 
@@ -402,7 +402,7 @@ func (w *bookWriter) url(l line) bool {
 	}
 	f := w.fact("answers")
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
-		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text), HTTPGet: &runbook.HTTPQuestion{URL: u}, Capture: runbook.Capture{f: runbook.PartOK},
+		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text), HTTPGet: &runbook.HTTPQuestion{URL: u}, Capture: runbook.Capture{f: {Part: runbook.PartOK}},
 	})
 	return true
 }
@@ -427,7 +427,7 @@ func (w *bookWriter) logs(l line) bool {
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
 		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text),
 		Logs:    &runbook.LogsQuestion{Service: "${service}", Match: regexp.QuoteMeta(match), Since: 10 * time.Minute},
-		Capture: runbook.Capture{f: runbook.PartCount},
+		Capture: runbook.Capture{f: {Part: runbook.PartCount}},
 	})
 	return true
 }

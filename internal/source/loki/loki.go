@@ -82,7 +82,11 @@ func (s *Source) Collect(ctx context.Context, req evidence.Request) ([]evidence.
 // expression (RE2; empty = every line). Up to 5,000 are counted by reading
 // them, which every server that speaks the API can do; more by a metric query.
 func (s *Source) Count(ctx context.Context, selector, pattern string, from, to time.Time) (int, error) {
-	query := filter(selector, pattern)
+	return s.CountQuery(ctx, filter(selector, pattern), from, to)
+}
+
+// CountQuery returns how many lines of a query match in (from, to].
+func (s *Source) CountQuery(ctx context.Context, query string, from, to time.Time) (int, error) {
 	found, more, err := s.Lines(ctx, query, from, to, countLimit)
 	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", query, err)

@@ -77,7 +77,12 @@ func (s *Source) Collect(ctx context.Context, req evidence.Request) ([]evidence.
 // Count counts the entries of selector in (from, to] whose message or error
 // matches the regular expression (RE2; empty = every entry).
 func (s *Source) Count(ctx context.Context, selector, pattern string, from, to time.Time) (int, error) {
-	query := filter(selector, pattern) + " | stats count() as n"
+	return s.CountQuery(ctx, filter(selector, pattern), from, to)
+}
+
+// CountQuery returns how many lines of a query match in (from, to].
+func (s *Source) CountQuery(ctx context.Context, query string, from, to time.Time) (int, error) {
+	query += " | stats count() as n"
 	body, err := s.query(ctx, query, from, to, 0)
 	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", query, err)
