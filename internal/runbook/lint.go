@@ -92,6 +92,9 @@ func (r *Runbook) advice(s *Set) []finding.Finding {
 	c := &checker{r: r, node: r.node}
 	for i, m := range r.Remediations {
 		p := place{"remediations", i}
+		if r.compiled.when[i].off() {
+			c.problem(ruleOff, p.at("when"), "", "%s is switched off", m.Name)
+		}
 		if m.Action == "" {
 			continue
 		}

@@ -35,6 +35,7 @@ const (
 	ruleCost        = "cost"
 	ruleUnused      = "unused-fact"
 	ruleWitness     = "witness"
+	ruleOff         = "off"
 	ruleTable       = "table"
 )
 
@@ -78,6 +79,7 @@ func Rules() []finding.Rule {
 		{Name: ruleCost, Severity: finding.Note, What: "The cost of an action is not known.", Why: "An amount that is left out counts as over the budget, so a person decides.", Fix: "Write cost: {amount: …, budget: …, unit: …}, or amount: 0."},
 		{Name: ruleUnused, Severity: finding.Note, What: "A fact is captured and never used.", Why: "People see it, and no decision rests on it.", Fix: "Use it in a condition, or take the question out if nobody reads it."},
 		{Name: ruleWitness, Severity: finding.Note, What: "A finding can't lift its cause: fewer than two independent facts, or no rival excluded.", Why: "Its probability stays below what acting alone needs.", Fix: "Confirm by two diagnostics, and exclude the strongest rival."},
+		{Name: ruleOff, Severity: finding.Note, What: "The condition of a remediation is the word false.", Why: "It is never chosen and never offered.", Fix: "Write the condition under which it helps, or take the remediation out."},
 	}
 	for i := range rules {
 		if rules[i].Severity == "" {
