@@ -29,6 +29,7 @@ type incidentCmd struct {
 	Commander incidentCommanderCmd `cmd:"" help:"Set who commands."`
 	Approve   incidentApproveCmd   `cmd:"" help:"Approve a proposed action; shows exactly what will run."`
 	Reject    incidentRejectCmd    `cmd:"" help:"Reject a proposed action."`
+	Grade     incidentGradeCmd     `cmd:"" help:"Say whether what a runbook did, or would have done, was right."`
 	Resolve   incidentResolveCmd   `cmd:"" help:"Resolve as a person."`
 	Split     incidentSplitCmd     `cmd:"" help:"Move signals into an incident of their own."`
 	Merge     incidentMergeCmd     `cmd:"" help:"Merge an incident into another."`
@@ -296,6 +297,42 @@ func (incidentRejectCmd) Help() string {
 // Run rejects a proposal.
 func (c *incidentRejectCmd) Run(e *env, root *incidentCmd) error {
 	return command(e, root, incidentPath(c.ID, "proposals", c.Proposal, "reject"), map[string]any{"reason": c.Reason}, "rejected for %s")
+}
+
+type incidentGradeCmd struct {
+	ID      string `arg:"" help:"The incident."`
+	Grade   string `required:"" enum:"right,one_hop_off,wrong,not_an_incident,noise" placeholder:"GRADE" help:"right, one_hop_off, wrong, not_an_incident or noise."`
+	Runbook string `placeholder:"NAME" help:"Which runbook; may be left out when one was in play."`
+	Comment string `placeholder:"TEXT" help:"What was so; goes to the timeline."`
+}
+
+// Help is shown below the usage.
+func (incidentGradeCmd) Help() string {
+	return `Grades decide what a runbook may do alone on a service: see docs/autonomy.md and
+'holdfast autonomy list'. right needs an approver's token and an incident that is
+over; a later grade replaces an earlier one, and both are kept.
+
+  right            the named cause was the cause, and the repair the right one
+  one_hop_off      the cause was a neighbour of the named one
+  wrong            another cause, or a repair that did harm
+  not_an_incident  something happened that needs no repair, such as planned work
+  noise            nothing happened: the alert is bad
+
+Examples:
+  holdfast incident grade INC-2026-0042 --grade right
+  holdfast incident grade INC-2026-0042 --grade one_hop_off --comment "the database, not the relay"`
+}
+
+// Run grades.
+func (c *incidentGradeCmd) Run(e *env, root *incidentCmd) error {
+	body := map[string]any{"grade": c.Grade}
+	if c.Runbook != "" {
+		body["runbook"] = c.Runbook
+	}
+	if c.Comment != "" {
+		body["comment"] = c.Comment
+	}
+	return command(e, root, incidentPath(c.ID, "grade"), body, "%s graded")
 }
 
 type incidentResolveCmd struct {

@@ -97,6 +97,7 @@ func TestIncidentCommandsAskTheServer(t *testing.T) {
 		"severity":  {[]string{"severity", "INC-2026-0001", "SEV-3", "--reason", "staging"}, "POST " + at + `/severity Bearer tok {"reason":"staging","severity":"SEV-3"}`, "severity of INC-2026-0001 set\n"},
 		"commander": {[]string{"commander", "INC-2026-0001", "bo"}, "POST " + at + `/commander Bearer tok {"commander":"bo"}`, "commander of INC-2026-0001 set\n"},
 		"reject":    {[]string{"reject", "INC-2026-0001", "prop_1", "--reason", "no"}, "POST " + at + `/proposals/prop_1/reject Bearer tok {"reason":"no"}`, "rejected for INC-2026-0001\n"},
+		"grade":     {[]string{"grade", "INC-2026-0001", "--grade", "one_hop_off", "--runbook", "pool", "--comment", "the database"}, "POST " + at + `/grade Bearer tok {"comment":"the database","grade":"one_hop_off","runbook":"pool"}`, "INC-2026-0001 graded\n"},
 		"resolve":   {[]string{"resolve", "INC-2026-0001", "--reason", "over"}, "POST " + at + `/resolve Bearer tok {"reason":"over"}`, "INC-2026-0001 resolved\n"},
 		"split":     {[]string{"split", "INC-2026-0001", "sig_1", "sig_2", "--title", "Other"}, "POST " + at + `/split Bearer tok {"signals":["sig_1","sig_2"],"title":"Other"}`, "INC-2026-0001 made\n"},
 		"merge":     {[]string{"merge", "INC-2026-0001", "INC-2026-0002"}, "POST " + at + `/merge Bearer tok {"into":"INC-2026-0002"}`, "merged into INC-2026-0001\n"},

@@ -56,6 +56,8 @@ type Options struct {
 	EraseAudit func(ctx context.Context, by string, e Erasure, reason string) (Erased, error)
 	// Started says whether start-up is complete; nil = yes.
 	Started func() bool
+	// Standings answers what runbooks have earned; nil = nobody does.
+	Standings Standings
 	// Impacts answers what stops when a component does; nil = nobody does.
 	Impacts Impacts
 	// Metrics answers /metrics; nil = there are none.

@@ -163,6 +163,10 @@ func (w *world) Approve(_ context.Context, by, id, proposal, plan string) error 
 	return w.note("approve %s %s %s %s", by, id, proposal, plan)
 }
 
+func (w *world) Grade(_ context.Context, by, id string, j api.Judgement) error {
+	return w.note("grade %s %s %s %q %q", by, id, j.Grade, j.Runbook, j.Comment)
+}
+
 func (w *world) Reject(_ context.Context, by, id, proposal, reason string) error {
 	return w.note("reject %s %s %s %q", by, id, proposal, reason)
 }
@@ -275,6 +279,10 @@ func TestWhoMayWhat(t *testing.T) {
 		"a user does not approve":                         {ask("POST", approve, boToken, plan), nil, 403},
 		"an approver approves":                            {ask("POST", approve, anaToken, plan), nil, 200},
 		"a user pauses":                                   {ask("POST", "/api/v1/pause", boToken, `{"paused":true,"reason":"x"}`), nil, 200},
+		"a user grades":                                   {ask("POST", incidentAt+"/grade", boToken, `{"grade":"wrong","comment":"x"}`), nil, 200},
+		"a user does not grade right":                     {ask("POST", incidentAt+"/grade", boToken, `{"grade":"right"}`), nil, 403},
+		"nobody grades":                                   {ask("POST", incidentAt+"/grade", "", `{"grade":"wrong"}`), nil, 401},
+		"a grade that is none":                            {ask("POST", incidentAt+"/grade", anaToken, `{"grade":"great"}`), nil, 422},
 		"a user does not resume":                          {ask("POST", "/api/v1/pause", boToken, `{"paused":false,"reason":"x"}`), nil, 403},
 		"another origin changes nothing":                  {ask("POST", incidentAt+"/acknowledge", anaToken, ""), func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
 		"health needs nothing":                            {ask("GET", "/health/live", "", ""), func(r *http.Request) { r.RemoteAddr = "10.0.0.9:1" }, 200},

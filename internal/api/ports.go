@@ -94,6 +94,9 @@ type Commands interface {
 	// the person saw; another one is ErrConflict.
 	Approve(ctx context.Context, by, id, proposal, planSHA string) error
 	Reject(ctx context.Context, by, id, proposal, reason string) error
+	// Grade judges what a runbook did or would have done; right is called only
+	// for users who may approve.
+	Grade(ctx context.Context, by, id string, j Judgement) error
 	// SetPause stops or allows actions everywhere; allowing is called only for
 	// users who may approve.
 	SetPause(ctx context.Context, by string, paused bool, reason string) error

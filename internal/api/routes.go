@@ -33,6 +33,8 @@ const (
 //	POST /api/v1/incidents/{id}/acknowledge | severity | commander | findings
 //	POST /api/v1/incidents/{id}/split | merge | resolve
 //	POST /api/v1/incidents/{id}/proposals/{pid}/approve | reject
+//	POST /api/v1/incidents/{id}/grade
+//	GET  /api/v1/autonomy                                   what every runbook has earned
 //	POST /api/v1/audit/erase                                delete names and texts of people
 //	GET  /api/v1/pause
 //	POST /api/v1/pause
@@ -47,6 +49,7 @@ func (a *API) Routes(mux *http.ServeMux) {
 	api := a.operations(mux)
 	a.reads(api)
 	a.impacts(api)
+	a.earned(api)
 	a.knowledgeReads(api)
 	a.commands(api)
 	describeHint(api)

@@ -260,7 +260,7 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 		Log: o.Log, Version: o.Version, Hosts: publicHosts(cfg),
 		Checks:  map[string]func(context.Context) error{"store": a.store.Ping},
 		Notes:   map[string]func(context.Context) error{"audit_anchors": a.keeper.Healthy},
-		Started: a.started.Load, EraseAudit: a.eraser, Metrics: telemetry.Handler(registry), Impacts: i.Impact,
+		Started: a.started.Load, EraseAudit: a.eraser, Metrics: telemetry.Handler(registry), Impacts: i.Impact, Standings: a.respond.Standings,
 	}
 	if a.reading != nil {
 		opts.Knowledge = a.reading
@@ -271,7 +271,7 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 	if err := a.webhooks(intake, o, registry); err != nil {
 		return nil, err
 	}
-	if err := pages(mux, reader, i, a.reading, o.Log); err != nil {
+	if err := pages(mux, reader, i, a.respond.Standings, a.reading, o.Log); err != nil {
 		return nil, err
 	}
 	return api.NewServer(telemetry.NewHTTP(registry).Wrap(entrance(intake, door.Guard(mux))), door, o.Log), nil

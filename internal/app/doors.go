@@ -248,6 +248,10 @@ func (c commands) Reject(ctx context.Context, by, id, proposal, reason string) e
 	return translate(c.respond.Reject(ctx, by, id, proposal, reason))
 }
 
+func (c commands) Grade(ctx context.Context, by, id string, j api.Judgement) error {
+	return translate(c.respond.Grade(ctx, by, id, respond.Judgement(j)))
+}
+
 func (c commands) SetPause(ctx context.Context, by string, paused bool, reason string) error {
 	return translate(c.pause.set(ctx, by, paused, reason))
 }
@@ -270,9 +274,9 @@ func (r reader) pausedLine(ctx context.Context) string {
 }
 
 // pages mounts the pages of incidents, of the knowledge repository and of impacts.
-func pages(mux *http.ServeMux, r reader, i *impacts, reading *readingRoom, log *slog.Logger) error {
+func pages(mux *http.ServeMux, r reader, i *impacts, earned web.Standings, reading *readingRoom, log *slog.Logger) error {
 	o := web.Options{
-		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact,
+		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact, Standings: earned,
 		NotFound: func(err error) bool { return errors.Is(err, api.ErrNotFound) },
 	}
 	if reading != nil {

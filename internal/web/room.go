@@ -54,6 +54,7 @@ type roomPage struct {
 	Drafts    []draftRow
 	Context   string
 	Signals   []signalRow
+	Grade     gradePanel
 }
 
 type verdictRow struct {
@@ -157,6 +158,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	p.Charts = charts(v, items)
 	p.Timeline = timelineRows(v, now)
 	p.Signals = signalRows(v, now)
+	p.Grade = newGradePanel(v, now)
 	return p
 }
 

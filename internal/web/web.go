@@ -53,6 +53,8 @@ type Options struct {
 	// Paused says in one line that actions are paused, by whom and why; empty
 	// = they are not. nil = never asked.
 	Paused func(context.Context) string
+	// Standings answers what runbooks have earned; nil = there is no such page.
+	Standings Standings
 	// Impacts answers what stops when a component does; nil = there is no such page.
 	Impacts Impacts
 	// Allow reports whether a request may read; nil = requests from this machine
@@ -118,6 +120,7 @@ func New(o Options) (*Web, error) {
 //
 //	GET /                    the list
 //	GET /incidents/{id}      one incident; ?part=main answers its main part alone
+//	GET /autonomy            what every runbook has earned
 //	GET /impact              what stops when a component does
 //	GET /knowledge           the knowledge repository: search, graph and list
 //	GET /knowledge/{id}      one artefact; ?at=LINE#at is a line of it
@@ -127,6 +130,9 @@ func (w *Web) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", w.guard(w.list))
 	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
 	w.impactRoutes(mux)
+	if w.o.Standings != nil {
+		mux.HandleFunc("GET /autonomy", w.guard(w.autonomy))
+	}
 	mux.HandleFunc("GET /knowledge", w.guard(w.knowledge))
 	mux.HandleFunc("GET /knowledge/{id}", w.guard(w.artefact))
 	mux.HandleFunc("GET /knowledge/files/{path...}", w.guard(w.knowledgeFile))

@@ -504,13 +504,14 @@ func TestHealthyIsNotCalledACause(t *testing.T) {
 	}
 }
 
-func TestAnEndedIncidentHasNothingToPress(t *testing.T) {
+func TestAnEndedIncidentCanOnlyBeGraded(t *testing.T) {
 	t.Parallel()
 	l := fixture()
 	l.view.State, l.view.ResolvedAt = incident.Resolved, incident.Time(at(-2*time.Minute))
 	h, _ := serve(t, l)
 	_, _, body := page(h, "/incidents/"+known)
-	if strings.Contains(body, "data-post") || !strings.Contains(body, "lasted 4 min") {
+	posts := strings.Count(body, "data-post")
+	if posts != 1 || !strings.Contains(body, `/grade" data-form`) || !strings.Contains(body, "lasted 4 min") {
 		t.Error("an ended incident can still be acted on, or does not say how long it lasted")
 	}
 }

@@ -14,7 +14,7 @@ async function refresh() {
     if (!res.ok) return;
     const html = await res.text();
     const open = [...main.querySelectorAll("details[open][id]")].map((d) => d.id);
-    const typed = [...main.querySelectorAll("input[id]")].map((i) => [i.id, i.value]);
+    const typed = [...main.querySelectorAll("input[id], select[id]")].map((i) => [i.id, i.value]);
     const focused = document.activeElement, within = focused && focused.tagName === "SUMMARY" ? focused.parentElement.id : "";
     const focus = focused && focused.id;
     main.innerHTML = html; // made and escaped by the server
@@ -64,6 +64,10 @@ async function press(button) {
     const reason = document.getElementById(button.dataset.reason).value.trim();
     if (!reason) { say.textContent = "Write a reason first."; return; }
     body = JSON.stringify({ reason });
+  }
+  if (button.dataset.form) {
+    const fields = [...document.getElementById(button.dataset.form).querySelectorAll("[name]")];
+    body = JSON.stringify(Object.fromEntries(fields.map((f) => [f.name, f.value.trim()]).filter(([, v]) => v)));
   }
   const value = await token();
   if (!value) return;
