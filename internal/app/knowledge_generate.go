@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -126,10 +127,27 @@ func saveGenerated(root *os.Root, f operate.File, check bool) (Written, error) {
 		}
 	}
 	// Who reads meanwhile sees the old file or the new one, never half of one.
-	if err := root.WriteFile(name+".tmp", f.Text, 0o644); err != nil {
-		return "", errors.Join(err, root.Remove(name+".tmp"))
+	// What a kill leaves is generated, so it is told as stale.
+	fresh := filepath.Join(filepath.Dir(name), ".new-"+rand.Text())
+	err = writeNew(root, fresh, f.Text)
+	if err == nil {
+		err = root.Rename(fresh, name)
 	}
-	return done, root.Rename(name+".tmp", name)
+	if err != nil {
+		_ = root.Remove(fresh) // or it was never there
+		return "", err
+	}
+	return done, nil
+}
+
+// writeNew writes a file that is not there yet.
+func writeNew(root *os.Root, name string, text []byte) error {
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }
 
 func noticed(text []byte) bool {

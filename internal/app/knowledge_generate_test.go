@@ -68,6 +68,29 @@ func TestAGeneratedFileIsWrittenWhole(t *testing.T) {
 	}
 }
 
+// A file of people beside a generated one stays as it is, whatever its name, and so
+// does what it leads to.
+func TestFilesBesideGeneratedOnesStay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "rules"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mine := filepath.Join(dir, "rules", "mine.yaml")
+	if err := errors.Join(os.WriteFile(mine, []byte("groups: []\n"), 0o644), os.Symlink("mine.yaml", filepath.Join(dir, "rules", "a.yaml.tmp"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.SaveGenerated(dir, []operate.File{generated("rules/a.yaml", "1")}, false); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(mine); err != nil || string(text) != "groups: []\n" {
+		t.Errorf("written over: %q, %v", text, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "rules", "a.yaml.tmp")); err != nil {
+		t.Errorf("taken away: %v", err)
+	}
+}
+
 func TestFilesOfNoDocumentAreFound(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
