@@ -37,6 +37,7 @@ type library struct {
 	indexing sync.Mutex // held while the index is brought up to date
 	index    *search.Index
 	indexed  *knowledge.Base
+	replaced *search.Index // the last that could not be brought up to date
 	closed   bool
 }
 
@@ -130,7 +131,7 @@ func (l *library) Warm(ctx context.Context) {
 }
 
 // Index returns the full-text index of Base. It stays open until the library is
-// closed.
+// closed, or two others have taken its place.
 func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, error) {
 	base, err := l.Base(ctx)
 	if err != nil {
@@ -153,8 +154,11 @@ func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, er
 		if ctx.Err() != nil {
 			return nil, nil, fmt.Errorf("index: %w", err)
 		}
-		l.log.WarnContext(ctx, "knowledge index is opened again", "error", errors.Join(err, l.index.Close()))
-		l.index, l.indexed = nil, nil
+		if l.replaced != nil {
+			err = errors.Join(err, l.replaced.Close())
+		}
+		l.log.WarnContext(ctx, "knowledge index is opened again", "error", err)
+		l.replaced, l.index, l.indexed = l.index, nil, nil // some still search it
 	}
 	ix, instead, err := openIndex(ctx, indexFile(l.cache, l.named()), base)
 	if instead != nil {
@@ -202,11 +206,13 @@ func (l *library) Close() error {
 	l.indexing.Lock()
 	defer l.indexing.Unlock()
 	l.closed = true
-	if l.index == nil {
-		return nil
+	var err error
+	for _, ix := range []*search.Index{l.replaced, l.index} {
+		if ix != nil {
+			err = errors.Join(err, ix.Close())
+		}
 	}
-	err := l.index.Close()
-	l.index = nil
+	l.index, l.replaced = nil, nil
 	return err
 }
 

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"database/sql"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -149,5 +151,45 @@ func TestLibraryIndexFollowsTheBase(t *testing.T) {
 	}
 	if _, _, err := l.Index(t.Context()); err == nil {
 		t.Error("a closed library has an index")
+	}
+}
+
+// An index that can't be brought up to date is replaced, and who searches it
+// meanwhile gets an answer.
+func TestAnIndexThatIsReplacedStillAnswers(t *testing.T) {
+	t.Parallel()
+	dir, cache := t.TempDir(), t.TempDir()
+	l := newTestLibrary(t, cache, dir)
+	write(t, filepath.Join(dir, "adr", "1.md"), "# ADR-1: Zebra\n")
+	old, _, err := l.Index(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(cache, "search", "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("kept: %v, %v", files, err)
+	}
+	db, err := sql.Open("sqlite", files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "CREATE TRIGGER full BEFORE INSERT ON files BEGIN SELECT RAISE(ABORT, 'no more'); END")
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "adr", "2.md"), "# ADR-2: Zebra\n")
+	l.Changed()
+	ix, _, err := l.Index(t.Context())
+	if err != nil || ix == old {
+		t.Fatalf("the same index: %t, %v", ix == old, err)
+	}
+	q, err := search.Parse("zebra")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, in := range map[int]*search.Index{1: old, 2: ix} {
+		if res, err := in.Search(t.Context(), q, search.Page{}); err != nil || res.Total != n {
+			t.Errorf("%d hits, want %d, error %v", res.Total, n, err)
+		}
 	}
 }
