@@ -37,7 +37,7 @@ var (
 	// shared are the roots of families that their members may import.
 	shared = []string{"ingest", "bench"}
 	// free are the places where everything meets, and test helpers.
-	free = []string{"app", "hold", "jobs/jobstest", "store/storetest", "knowledge/knowledgetest"}
+	free = []string{"app", "app/audittest", "hold", "jobs/jobstest", "store/storetest", "knowledge/knowledgetest"}
 )
 
 // forbiddenInCore is what touches the world, with its reason.

@@ -13,7 +13,7 @@ import (
 type demoCmd struct {
 	Scenario string `default:"pool-exhaustion" help:"pool-exhaustion, relay-stuck or payments-errors." placeholder:"NAME"`
 	Approve  bool   `help:"A stand-in on-call approves what the agent proposes, through the API."`
-	Out      string `default:"demo-out" type:"path" help:"Folder for incident.json, evidence.json, timeline.md, postmortem.md, audit.jsonl, and the drafts that wait on a branch." placeholder:"DIR"`
+	Out      string `default:"demo-out" type:"path" help:"Folder for incident.json, evidence.json, timeline.md, postmortem.md, audit.jsonl with anchors.jsonl and audit.pub, and the drafts that wait on a branch." placeholder:"DIR"`
 	Keep     bool   `help:"Keep everything running afterwards, until Ctrl-C."`
 }
 

@@ -29,7 +29,6 @@ func (f *follower) record(ctx context.Context) error {
 		{file: "timeline.md", path: base + "/documents/timeline"},
 		{file: "postmortem.md", path: base + "/documents/postmortem", optional: true},
 		{file: "metrics.svg", path: base + "/documents/metrics", optional: true},
-		{file: "audit.jsonl", path: base + "/audit", shape: lines},
 	} {
 		b, err := f.api.call(ctx, http.MethodGet, r.path, nil)
 		if missing, ok := errors.AsType[*statusError](err); ok && missing.code == http.StatusNotFound && r.file == "timeline.md" {
@@ -52,7 +51,48 @@ func (f *follower) record(ctx context.Context) error {
 			return fmt.Errorf("write %s: %w", r.file, err)
 		}
 	}
+	if err := f.audit(ctx); err != nil {
+		return fmt.Errorf("write the audit: %w", err)
+	}
 	return f.documents(ctx)
+}
+
+// auditPage is how many records the API gives at once.
+const auditPage = 1000
+
+// audit writes the whole chain with its anchors and the key that they are
+// signed with. The anchors come first: they must not name what the chain, read
+// later, lacks.
+func (f *follower) audit(ctx context.Context) error {
+	for _, name := range []string{"anchors.jsonl", "audit.pub"} {
+		b, err := os.ReadFile(f.w.path("agent", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(f.Out, name), b, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var out bytes.Buffer
+	for after := 0; ; {
+		b, err := f.api.call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/audit?after=%d&limit=%d", after, auditPage), nil)
+		if err != nil {
+			return err
+		}
+		var records []json.RawMessage
+		if err := json.Unmarshal(b, &records); err != nil {
+			return err
+		}
+		for _, r := range records {
+			if err := json.Compact(&out, r); err != nil {
+				return err
+			}
+			out.WriteByte('\n')
+		}
+		if after += len(records); len(records) < auditPage {
+			return os.WriteFile(filepath.Join(f.Out, "audit.jsonl"), out.Bytes(), 0o644)
+		}
+	}
 }
 
 // draftsFolder is where the documents of the branch go, below Out.
@@ -104,21 +144,5 @@ func indent(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	out.WriteByte('\n')
-	return out.Bytes(), nil
-}
-
-// lines writes each record on a line, byte for byte as the hash chain covers it.
-func lines(b []byte) ([]byte, error) {
-	var records []json.RawMessage
-	if err := json.Unmarshal(b, &records); err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	for _, r := range records {
-		if err := json.Compact(&out, r); err != nil {
-			return nil, err
-		}
-		out.WriteByte('\n')
-	}
 	return out.Bytes(), nil
 }

@@ -448,12 +448,45 @@ func TestDocumentsCanNotRunAnything(t *testing.T) {
 	}
 }
 
+func TestEraseAudit(t *testing.T) {
+	t.Parallel()
+	erased := ""
+	h, _ := serve(t, newWorld(), func(o *api.Options) {
+		o.EraseAudit = func(_ context.Context, by string, e api.Erasure, reason string) (api.Erased, error) {
+			erased = fmt.Sprintf("%s %+v %s", by, e, reason)
+			return api.Erased{Texts: 3, Records: 2}, nil
+		}
+	})
+	for name, tt := range map[string]struct {
+		token, body string
+		code        int
+		want        string
+	}{
+		"a person":              {anaToken, `{"actor":"bo","reason":"17"}`, 200, "ana {Seq:0 Actor:bo} 17"},
+		"a record":              {anaToken, `{"record":4,"reason":"17"}`, 200, "ana {Seq:4 Actor:} 17"},
+		"both":                  {anaToken, `{"record":4,"actor":"bo","reason":"17"}`, 422, ""},
+		"nothing":               {anaToken, `{"reason":"17"}`, 422, ""},
+		"no reason":             {anaToken, `{"record":4}`, 422, ""},
+		"nobody":                {"", `{"record":4,"reason":"17"}`, 401, ""},
+		"a user who may not":    {boToken, `{"record":4,"reason":"17"}`, 403, ""},
+		"a record before any":   {anaToken, `{"record":-4,"reason":"17"}`, 422, ""},
+		"something else beside": {anaToken, `{"record":4,"reason":"17","all":true}`, 422, ""},
+	} {
+		erased = ""
+		code, _, body := do(h, ask("POST", "/api/v1/audit/erase", tt.token, tt.body))
+		if code != tt.code || erased != tt.want || code == 200 && strings.TrimSpace(body) != `{"texts":3,"records":2}` {
+			t.Errorf("%s: %d %s, erased %q", name, code, body, erased)
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	var down error
+	var down, note error
 	started := false
 	h, log := serve(t, newWorld(), func(o *api.Options) {
 		o.Started = func() bool { return started }
+		o.Notes = map[string]func(context.Context) error{"anchors": func(context.Context) error { return note }}
 		o.Checks = map[string]func(context.Context) error{
 			"store": func(context.Context) error { return down },
 			"queue": func(context.Context) error { return nil },
@@ -469,10 +502,12 @@ func TestHealth(t *testing.T) {
 	check("/health/startup", 503, `{"status":"failing","checks":{"startup":"not complete"}}`)
 	started = true
 	check("/health/startup", 200, `{"status":"ok"}`)
-	check("/health/ready", 200, `{"status":"ok","checks":{"queue":"ok","store":"ok"}}`)
+	check("/health/ready", 200, `{"status":"ok","checks":{"anchors":"ok","queue":"ok","store":"ok"}}`)
 	down = errors.New("dial 10.0.0.7: refused")
-	check("/health/ready", 503, `{"status":"failing","checks":{"queue":"ok","store":"failing"}}`)
+	check("/health/ready", 503, `{"status":"failing","checks":{"anchors":"ok","queue":"ok","store":"failing"}}`)
 	check("/health/live", 200, `{"status":"ok"}`)
+	down, note = nil, errors.New("disk is full")
+	check("/health/ready", 200, `{"status":"ok","checks":{"anchors":"failing","queue":"ok","store":"ok"}}`)
 	if !strings.Contains(log.String(), "10.0.0.7") {
 		t.Error("the log does not say why")
 	}

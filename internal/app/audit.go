@@ -18,7 +18,9 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
-// chain is the audit chain as its keeper sees it.
+// AuditChain is the chain of a store as its keeper sees it.
+func AuditChain(s *store.Store) anchor.Chain { return chain{s} }
+
 type chain struct{ store *store.Store }
 
 func (c chain) AuditHead(ctx context.Context) (h audit.Head, err error) {
@@ -50,7 +52,7 @@ func newKeeper(ctx context.Context, c config.Audit, s *store.Store, log *slog.Lo
 		log.WarnContext(ctx, "a new key of the audit was made; keep its public half where this machine can't write",
 			"key", key.ID(), "public", anchor.PublicFile(c.KeyFile))
 	}
-	o := anchor.Options{Chain: chain{s}, Key: key, Files: c.Files(), Interval: c.Interval, Log: log, Metrics: metrics}
+	o := anchor.Options{Chain: AuditChain(s), Key: key, Files: c.Files(), Interval: c.Interval, Log: log, Metrics: metrics}
 	for _, to := range c.Anchors {
 		if to.URL == "" {
 			continue

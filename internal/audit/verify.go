@@ -99,7 +99,7 @@ type Verifier struct {
 	differ  *Finding // the first anchor that named another hash
 	differs int      // anchors behind it
 	newest  Anchor   // last by number, then time
-	// first record since the newest anchor, and its time
+	// first record since the newest anchor (0 = none), and its time
 	waiting   int64
 	waitingAt time.Time
 	gone      bitset
@@ -232,7 +232,7 @@ func (v *Verifier) anchor(a placed, at Head) {
 func (v *Verifier) paced(a placed) {
 	last := v.newest
 	if last.At.IsZero() {
-		if a.Seq > 0 {
+		if v.waiting > 0 && a.At.Sub(v.waitingAt) > v.o.MaxWait {
 			v.add(Finding{
 				Kind: KindUnknown, Note: true, From: 1, To: a.Seq,
 				Text: fmt.Sprintf("records up to %d are older than the first anchor: they are held since %s and not since they were written", a.Seq, stamp(a.At)),

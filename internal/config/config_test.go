@@ -273,3 +273,33 @@ func FuzzLoad(f *testing.F) {
 		_, _ = parse("f.yaml", data, noEnv)
 	})
 }
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "token", "0123456789abcdef0123")
+	for name, tt := range map[string]struct{ text, want string }{
+		"nothing":           {"", ""},
+		"endpoint alone":    {`audit: {anchors: [{url: "https://a.example/h", token_file: token}]}`, ""},
+		"two files":         {`audit: {anchors: [{file: a}, {file: b}]}`, ""},
+		"too seldom":        {`audit: {interval: 2m}`, "something new is anchored within 1m0s"},
+		"never":             {`audit: {interval: 0s}`, "must be longer than 0"},
+		"no key":            {`audit: {key_file: ""}`, "key_file is empty"},
+		"neither":           {`audit: {anchors: [{}]}`, "one of file and url is needed"},
+		"both":              {`audit: {anchors: [{file: a, url: "http://b"}]}`, "one of file and url is needed"},
+		"twice":             {`audit: {anchors: [{file: a}, {file: a}]}`, "is named twice"},
+		"the key as anchor": {`audit: {anchors: [{file: audit.key}]}`, "is named twice"},
+		"in the database":   {`audit: {anchors: [{file: holdfast.db}]}`, "must not lie in the database"},
+		"key in it":         {`audit: {key_file: holdfast.db}`, "must not lie in the database"},
+		"token of a file":   {`audit: {anchors: [{file: a, token_file: token}]}`, "only an endpoint has a credential"},
+		"password in a URL": {`audit: {anchors: [{url: "https://u:p@a.example"}]}`, "user and password must not stand in a URL"},
+	} {
+		cfg, err := Load(write(t, dir, FileName, tt.text), noEnv)
+		switch {
+		case tt.want == "" && (err != nil || len(cfg.Audit.Files()) == 0 || !filepath.IsAbs(cfg.Audit.Files()[0])):
+			t.Errorf("%s: files %q, %v", name, cfg.Audit.Files(), err)
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+}
