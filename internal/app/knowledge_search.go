@@ -149,6 +149,15 @@ func lacking(base *knowledge.Base, known map[search.Key]string) []lack {
 	return out
 }
 
+// lacks are files that the index must be brought, whatever it knows of them.
+func lacks(base *knowledge.Base, files []knowledge.File) []lack {
+	var out []lack
+	for i, f := range files {
+		out = append(out, lack{search.Key{Repo: f.Repo, Path: f.Path}, indexed(base, f), &files[i]})
+	}
+	return out
+}
+
 // changes are what the index lacks, made one by one: together they are as large as
 // the repository.
 func changes(base *knowledge.Base, all []lack) iter.Seq[search.Change] {

@@ -38,6 +38,7 @@ type library struct {
 	index    *search.Index
 	indexed  *knowledge.Base
 	replaced *search.Index // the last that could not be brought up to date
+	stamp    string        // of the index when it became that of indexed
 	closed   bool
 }
 
@@ -146,9 +147,8 @@ func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, er
 		return l.index, base, nil
 	}
 	if l.index != nil {
-		err := bring(ctx, l.index, base)
+		err := l.bring(ctx, base)
 		if err == nil {
-			l.indexed = base
 			return l.index, base, nil
 		}
 		if ctx.Err() != nil {
@@ -167,8 +167,28 @@ func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, er
 	if err != nil {
 		return nil, nil, err
 	}
-	l.index, l.indexed = ix, base
+	l.index, l.indexed, l.stamp = ix, base, ""
 	return ix, base, nil
+}
+
+// bring makes the index that of a newer Base. When only the text of some files
+// changed, and nobody else wrote to the index meanwhile, it looks at no others.
+func (l *library) bring(ctx context.Context, base *knowledge.Base) error {
+	stamp, err := l.index.Stamp(ctx) // our own writing does not change it
+	if err != nil {
+		return err
+	}
+	changed, ok := base.Since(l.indexed)
+	if ok && stamp == l.stamp {
+		err = apply(ctx, l.index, base, lacks(base, changed))
+	}
+	if !ok || stamp != l.stamp || errors.Is(err, search.ErrRebuilt) {
+		err = bring(ctx, l.index, base)
+	}
+	if err == nil {
+		l.indexed, l.stamp = base, stamp
+	}
+	return err
 }
 
 // commitOf is the commit at which Base has a folder; "" = its files.

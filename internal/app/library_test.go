@@ -3,9 +3,12 @@ package app
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +36,24 @@ func ids(b *knowledge.Base) (out []string) {
 		out = append(out, a.ID)
 	}
 	return out
+}
+
+// finds is how many artefacts have a word.
+func finds(tb testing.TB, l *library, word string) int {
+	tb.Helper()
+	ix, _, err := l.Index(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	q, err := search.Parse(word)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	res, err := ix.Search(tb.Context(), q, search.Page{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return res.Total
 }
 
 // aged makes the library's contents as old as they may not be.
@@ -191,5 +212,47 @@ func TestAnIndexThatIsReplacedStillAnswers(t *testing.T) {
 		if res, err := in.Search(t.Context(), q, search.Page{}); err != nil || res.Total != n {
 			t.Errorf("%d hits, want %d, error %v", res.Total, n, err)
 		}
+	}
+}
+
+// Another process may write to the same index, from folders that it read earlier.
+func TestLibraryIndexIsMadeGoodAfterAnother(t *testing.T) {
+	t.Parallel()
+	dir, cache := t.TempDir(), t.TempDir()
+	l := newTestLibrary(t, cache, dir)
+	say := func(n int, word string) {
+		t.Helper()
+		path := filepath.Join(dir, "adr", strconv.Itoa(n)+".md")
+		write(t, path, fmt.Sprintf("# ADR-%d: Animals\n\n%s\n", n, word))
+		if err := os.Chtimes(path, time.Time{}, time.Unix(int64(len(word)), 0)); err != nil {
+			t.Fatal(err)
+		}
+		l.Changed()
+	}
+	found := func(word string) int { return finds(t, l, word) }
+	say(1, "zebra")
+	say(2, "okapi")
+	words := []string{"gnu", "kudu", "bongo"}
+	for _, word := range words {
+		say(1, word)
+		if found(word) != 1 || found("okapi") != 1 {
+			t.Errorf("after a change: %s %d times, okapi %d times", word, found(word), found("okapi"))
+		}
+	}
+	if found("kudu") != 0 {
+		t.Error("what is gone is found")
+	}
+
+	other, err := search.Open(t.Context(), indexFile(cache, l.named()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = other.Apply(t.Context(), slices.Values([]search.Change{{Key: search.Key{Path: "adr/2.md"}, Remove: true}}))
+	if err := errors.Join(err, other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	say(1, "springbok")
+	if found("springbok") != 1 || found("okapi") != 1 {
+		t.Errorf("springbok %d times, okapi %d times", found("springbok"), found("okapi"))
 	}
 }

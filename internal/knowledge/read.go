@@ -39,6 +39,9 @@ type Reader struct {
 	md     markdown.Parser
 	files  map[fileKey]fileRead
 	parsed int // files, by the last Read
+
+	last   *Base             // that Read returned
+	listed []problem.Problem // of its folders, before any file was opened
 }
 
 type fileKey struct{ folder, path string }
@@ -108,13 +111,22 @@ func (r *Reader) Read(folders ...Folder) (*Base, error) {
 		all = append(all, files...)
 	}
 	r.parse(all)
+	listed := slices.Clone(b.problems)
+	if next := r.revise(listed, b.unread, all); next != nil {
+		b = next
+	} else {
+		for _, f := range all {
+			b.files = append(b.files, f.file())
+			b.add(f.folder.Name, f.doc)
+		}
+		b.finish()
+		b.lineage, b.changed = new(byte), make([]int, len(all))
+	}
 	r.files = make(map[fileKey]fileRead, len(all))
 	for _, f := range all {
 		r.files[f.key()] = f.fileRead
-		b.files = append(b.files, File{Repo: f.folder.Name, Path: f.path, Version: f.version(), Artefacts: f.doc.artefacts})
-		b.add(f.folder.Name, f.doc)
 	}
-	b.finish()
+	r.last, r.listed = b, listed
 	return b, nil
 }
 
@@ -138,6 +150,7 @@ func (r *Reader) parse(all []*listed) {
 			continue
 		}
 		r.parsed++
+		f.parsed = true
 		work <- f
 	}
 	close(work)
@@ -149,6 +162,11 @@ type listed struct {
 	fileRead
 	folder Folder
 	path   string
+	parsed bool // it is not known to be as it was
+}
+
+func (l *listed) file() File {
+	return File{Repo: l.folder.Name, Path: l.path, Version: l.version(), Artefacts: l.doc.artefacts}
 }
 
 func (l *listed) key() fileKey { return fileKey{l.folder.Name, l.path} }
@@ -301,6 +319,12 @@ type Base struct {
 	atHome  map[homeNumber]int  // which artefact has an ID in a collection
 	owned   map[ownNumber][]int // and which have it in those of an owner
 	here    *fileKey            // from where IDs are looked at; nil = from nowhere
+	mixed   map[fileKey]bool    // files with an artefact that others have a part in
+	// lineage is that of the Bases that were made of each other, revision the place
+	// in it, and changed the revision that each file is of.
+	lineage  *byte
+	revision int
+	changed  []int
 }
 
 // File is a Markdown file and the artefacts in it as they stand there: amendments
@@ -340,7 +364,7 @@ type Incoming struct {
 func newBase(n *naming) *Base {
 	return &Base{
 		naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{},
-		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{},
+		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{}, mixed: map[fileKey]bool{},
 	}
 }
 
@@ -385,6 +409,7 @@ func (b *Base) keep(a Artefact) {
 	if !twice {
 		return
 	}
+	b.mixed[at], b.mixed[fileKey{b.all[i].Repo, b.all[i].Path}] = true, true
 	switch old := b.all[i]; {
 	case isAmendment(a):
 		b.all[i] = merge(old, a)
@@ -443,7 +468,10 @@ func (b *Base) finish() {
 	slices.SortStableFunc(b.all, func(x, y Artefact) int { return strings.Compare(x.ID, y.ID) })
 	b.reindex()
 	for i := range b.all {
-		b.resolveLinks(&b.all[i])
+		for _, e := range b.resolveLinks(&b.all[i]) {
+			to := key(e.To)
+			b.incoming[to] = append(b.incoming[to], e)
+		}
 	}
 	slices.SortStableFunc(b.problems, func(x, y problem.Problem) int { return strings.Compare(x.File, y.File) })
 }
@@ -483,11 +511,12 @@ func (b *Base) reindex() {
 }
 
 // resolveLinks gives links the ID of what they mean, and drops loose ones that
-// mean nothing.
-func (b *Base) resolveLinks(a *Artefact) {
+// mean nothing. It returns those that lead to others.
+func (b *Base) resolveLinks(a *Artefact) []Incoming {
 	type same struct{ to, section, story, anchor, label string }
 	seen := map[same]bool{}
 	out := a.Links[:0:0]
+	var others []Incoming
 	for _, l := range a.Links {
 		if to, ok := b.target(a.Repo, a.Path, l); ok {
 			l.To, l.Kind, l.Loose = to.ID, to.Kind, false
@@ -501,11 +530,11 @@ func (b *Base) resolveLinks(a *Artefact) {
 		seen[k] = true
 		out = append(out, l)
 		if l.To != "" && l.To != a.ID {
-			to := key(l.To)
-			b.incoming[to] = append(b.incoming[to], Incoming{a.ID, l})
+			others = append(others, Incoming{a.ID, l})
 		}
 	}
 	a.Links = out
+	return others
 }
 
 // target finds what a link means.

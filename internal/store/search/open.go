@@ -196,6 +196,7 @@ func (ix *Index) heal(ctx context.Context, cause error) error {
 	if ix.writer == nil {
 		return cause // closed meanwhile
 	}
+	ix.anew++
 	if err := errors.Join(ix.shut(), ix.replace(ctx)); err != nil {
 		return fmt.Errorf("search index %s: %w", ix.path, errors.Join(cause, err))
 	}

@@ -97,6 +97,7 @@ type Index struct {
 	mu     sync.RWMutex
 	writer *sql.DB
 	reader *sql.DB
+	anew   int // how often it started anew
 }
 
 // Open opens the index in the file at path and makes it, and its folder, when
@@ -116,6 +117,21 @@ func (ix *Index) Close() error {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	return ix.shut()
+}
+
+// Stamp is another one as soon as somebody else wrote to the index, or it started
+// anew: as long as it is the same, the index is what this Index made of it.
+func (ix *Index) Stamp(ctx context.Context) (string, error) {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	if ix.writer == nil {
+		return "", errors.New("search index: closed")
+	}
+	var version int64 // of the database, as its only connection that writes sees it
+	if err := ix.writer.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+		return "", fmt.Errorf("search index %s: %w", ix.path, err)
+	}
+	return fmt.Sprintf("%d-%d", ix.anew, version), nil
 }
 
 func (ix *Index) shut() error {

@@ -556,3 +556,30 @@ func TestLongSectionsAreFoundOnTheirLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStampTellsOfOthers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "index.db")
+	mine, other := open(t, path), open(t, path)
+	stamp := func() string {
+		t.Helper()
+		s, err := mine.Stamp(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := stamp()
+	apply(t, mine, search.Change{Key: search.Key{Path: "a.md"}, Hash: "1"})
+	if stamp() != first {
+		t.Error("another stamp after my own change")
+	}
+	apply(t, other, search.Change{Key: search.Key{Path: "b.md"}, Hash: "1"})
+	second := stamp()
+	if second == first {
+		t.Error("the same stamp after another's change")
+	}
+	if stamp() != second {
+		t.Error("another stamp although nothing changed")
+	}
+}
