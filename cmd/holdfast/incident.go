@@ -225,6 +225,7 @@ func (c *incidentCommanderCmd) Run(e *env, root *incidentCmd) error {
 type incidentApproveCmd struct {
 	ID       string `arg:"" help:"The incident."`
 	Proposal string `arg:"" help:"The proposal, as 'incident show' lists it."`
+	Plan     string `placeholder:"SHA" help:"Approve only this plan; its SHA-256, or at least eight of its digits."`
 	Yes      bool   `help:"Do not ask; the plan is printed all the same."`
 }
 
@@ -235,7 +236,8 @@ lives 15 minutes; the verdict is worked out once more before anything starts.
 
 Examples:
   holdfast incident approve INC-2026-0042 prop_…
-  holdfast incident approve INC-2026-0042 prop_… --yes`
+  holdfast incident approve INC-2026-0042 prop_… --yes
+  holdfast incident approve INC-2026-0042 prop_… --plan 3b8f01c2 --yes`
 }
 
 // Run approves the plan that it has shown.
@@ -258,6 +260,9 @@ func (c *incidentApproveCmd) Run(e *env, root *incidentCmd) error {
 	if err := p.flush(); err != nil {
 		return err
 	}
+	if err := c.bind(prop.PlanSHA256); err != nil {
+		return err
+	}
 	if !c.Yes {
 		if err := confirm(e); err != nil {
 			return err
@@ -265,6 +270,19 @@ func (c *incidentApproveCmd) Run(e *env, root *incidentCmd) error {
 	}
 	return command(e, root, incidentPath(c.ID, "proposals", c.Proposal, "approve"),
 		map[string]any{"plan_sha256": prop.PlanSHA256}, "approved for %s")
+}
+
+// bind refuses another plan than the one that was asked for.
+func (c *incidentApproveCmd) bind(sha string) error {
+	switch {
+	case c.Plan == "":
+		return nil
+	case len(c.Plan) < 8:
+		return usage(fmt.Errorf("--plan %s: give at least eight digits", c.Plan))
+	case !strings.HasPrefix(sha, strings.ToLower(c.Plan)):
+		return problem.Hinted(errors.New("not approved: the plan is another one by now"), "read it above; it is "+sha)
+	}
+	return nil
 }
 
 // confirm asks on a terminal, and refuses where nobody can answer.

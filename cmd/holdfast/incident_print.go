@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -239,6 +240,16 @@ func (p *page) options(v *incident.View) {
 			what += ", recommended"
 		}
 		more := []string{o.ID}
+		if o.State == incident.Waiting {
+			for _, c := range o.Changes {
+				more = append(more, c.What+": "+c.Before+" → "+c.After)
+			}
+			for _, a := range approvals(&o) {
+				if a[0] != "Boundaries" {
+					more = append(more, strings.ToLower(a[0])+": "+a[1])
+				}
+			}
+		}
 		for _, part := range [][2]string{{"why: ", o.Why}, {"cost: ", o.Cost}, {"check: ", o.Check}} {
 			if part[1] != "" {
 				more = append(more, part[0]+part[1])
@@ -345,32 +356,82 @@ func (p *page) history(v *incident.View) {
 	p.table(rows)
 }
 
-// plan prints exactly what an approval lets run.
+// plan prints exactly what an approval lets run: its hash first, then what it
+// changes, then who must approve.
 func (p *page) plan(o *incident.ProposalView) {
-	rows := [][2]string{
+	p.pairs([][2]string{
+		{"Plan", o.PlanSHA256},
 		{"Proposal", o.ID + " (" + string(o.State) + ")"},
 		{"Runs", o.Action},
 		{"On", o.Target.String()},
-	}
+		{"Generation", o.Generation},
+	})
+	var params [][2]string
 	for _, k := range slices.Sorted(maps.Keys(o.Params)) {
-		rows = append(rows, [2]string{"  " + k, o.Params[k]})
+		params = append(params, [2]string{"  " + k, o.Params[k]})
 	}
-	rows = append(rows, [][2]string{
+	p.pairs(params)
+	if len(o.Changes) > 0 {
+		p.line("Changes")
+	}
+	for _, c := range o.Changes {
+		p.line("  %s", plain(c.What))
+		p.line("    now   %s", plain(c.Before))
+		p.line("    after %s", plain(c.After))
+	}
+	p.pairs([][2]string{
 		{"Risk", string(o.Risk) + ", " + string(o.Lasting)},
 		{"Why", o.Why},
+		{"Facts", facts(o.Facts)},
 		{"Costs", o.Cost},
 		{"Check", o.Check},
-		{"Approvers", fmt.Sprintf("%d needed, %d so far", o.Approvers, len(o.ApprovedBy))},
-		{"Plan", o.PlanSHA256},
-	}...)
+	})
+	p.pairs(approvals(o))
+	for _, c := range o.Commands {
+		p.line("%-10s %s", "Command", plain(c))
+	}
+}
+
+func (p *page) pairs(rows [][2]string) {
 	for _, r := range rows {
 		if r[1] != "" {
 			p.line("%-10s %s", r[0], plain(r[1]))
 		}
 	}
-	for _, c := range o.Commands {
-		p.line("%-10s %s", "Command", plain(c))
+}
+
+// facts are what the plan rests on, in one line.
+func facts(m map[string]any) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, fmt.Sprintf("%s=%v", k, m[k]))
 	}
+	return strings.Join(out, ", ")
+}
+
+// approvals say who approved, how many are still needed, and who may.
+func approvals(o *incident.ProposalView) [][2]string {
+	if !o.Executable || o.Approvers < 0 {
+		return [][2]string{{"Approvals", "none is possible: Holdfast does not run this"}}
+	}
+	so := fmt.Sprintf("%d of %d", len(o.ApprovedBy), max(o.Approvers, 1))
+	if len(o.ApprovedBy) > 0 {
+		so += ": " + strings.Join(o.ApprovedBy, ", ")
+	}
+	if o.StillNeeded > 0 {
+		so += fmt.Sprintf("; %d more needed", o.StillNeeded)
+	}
+	may := "every approver"
+	if !o.Everyone {
+		may = cmp.Or(strings.Join(o.MayApprove, ", "), "nobody")
+	}
+	if o.FourEyes {
+		may += "; not those who asked for it"
+		if len(o.Requesters) > 0 {
+			may += " (" + strings.Join(o.Requesters, ", ") + ")"
+		}
+	}
+	return [][2]string{{"Approvals", so}, {"Who may", may}, {"Boundaries", o.BoundarySHA}}
 }
 
 // table prints rows below a head; the last column takes what is left of the

@@ -234,7 +234,9 @@ func room(now time.Time) incident.View {
 		Verdicts: []decide.Verdict{{Kind: decide.Watch, Urgency: decide.NoUrgency}, {Kind: decide.Escalate, Urgency: decide.PageUrgency, Reasons: []string{"SEV-2 always goes to a human"}}},
 		Proposals: []incident.Proposal{{
 			ID: "prop_1", Action: action.Action{Name: "process.restart", Target: catalog.Target{Environment: "demo", Kind: "process", Name: "outbox-relay"}, Risk: action.Low, Lasting: action.Transient, Params: map[string]string{"grace": "5s"}},
-			Why: "frees the connections", Cost: "events wait 2 s", Check: "errors below 1 %", State: incident.Waiting, PlanSHA: "0f3a9c", Approvers: 1,
+			Why: "frees the connections", Cost: "events wait 2 s", Check: "errors below 1 %", State: incident.Waiting, PlanSHA: "0f3a9cd2e471", Approvers: 2, ApprovedBy: []string{"bo"}, Executable: true, MayApprove: []string{"ana", "bo", "cy"}, FourEyes: true, Requesters: []string{"cy"},
+			BoundarySHA: "77aa", Generation: "4121", Facts: map[string]any{"busy": 8.0},
+			Changes: []incident.Change{{What: "process outbox-relay", Before: "runs, generation 4121", After: "ended and started\x1b[31m again"}},
 		}},
 		Events: []incident.Event{
 			{At: now.Add(-6 * time.Minute), Kind: incident.EventOpened, Actor: incident.ActorAgent, Text: "BookingCancelErrors firing\nwith a second line"},
@@ -310,15 +312,30 @@ func TestApproveShowsThePlanAndBindsIt(t *testing.T) {
 	if code != exitUsage || !strings.Contains(stderr, "nobody is there to confirm") || len(f.asked) != 1 {
 		t.Errorf("without --yes: exit %d, asked %v, stderr %q", code, f.asked, stderr)
 	}
-	for _, want := range []string{"process.restart", "demo/process/outbox-relay", "grace", "0f3a9c", "1 needed, 0 so far"} {
+	for _, want := range []string{"process.restart", "demo/process/outbox-relay", "grace", "0f3a9cd2e471", "runs, generation 4121", "after ended and started", "busy=8", "1 of 2: bo; 1 more needed", "ana, bo, cy; not those who asked for it (cy)"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the plan lacks %q:\n%s", want, stdout)
 		}
 	}
 
 	code, _, stderr = f.holdfast(t, map[string]string{"HOLDFAST_TOKEN": "tok"}, "approve", "INC-2026-0001", "prop_1", "--yes")
-	if want := `POST /api/v1/incidents/INC-2026-0001/proposals/prop_1/approve Bearer tok {"plan_sha256":"0f3a9c"}`; code != exitOK || f.asked[len(f.asked)-1] != want {
+	if want := `POST /api/v1/incidents/INC-2026-0001/proposals/prop_1/approve Bearer tok {"plan_sha256":"0f3a9cd2e471"}`; code != exitOK || f.asked[len(f.asked)-1] != want {
 		t.Errorf("exit %d %s, asked %q, want %q", code, stderr, f.asked[len(f.asked)-1], want)
+	}
+
+	before := len(f.asked)
+	for plan, want := range map[string]string{"ffff00001111": "the plan is another one by now", "0f3a": "at least eight digits"} {
+		code, _, stderr = f.holdfast(t, map[string]string{"HOLDFAST_TOKEN": "tok"}, "approve", "INC-2026-0001", "prop_1", "--plan", plan, "--yes")
+		if code == exitOK || !strings.Contains(stderr, want) {
+			t.Errorf("--plan %s: exit %d, stderr %q", plan, code, stderr)
+		}
+	}
+	if posts := f.asked[before:]; strings.Contains(strings.Join(posts, "\n"), "POST") {
+		t.Errorf("approved another plan: %q", posts)
+	}
+	code, _, stderr = f.holdfast(t, map[string]string{"HOLDFAST_TOKEN": "tok"}, "approve", "INC-2026-0001", "prop_1", "--plan", "0F3A9CD2", "--yes")
+	if code != exitOK {
+		t.Errorf("--plan with the first digits: exit %d, stderr %q", code, stderr)
 	}
 
 	if code, _, stderr = f.holdfast(t, nil, "approve", "INC-2026-0001", "prop_9", "--yes"); code != exitFailed || !strings.Contains(stderr, "has no proposal prop_9") {

@@ -77,6 +77,9 @@ type Intent struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	Outcome    string    `json:"outcome,omitempty"`
 	IsUndo     bool      `json:"is_undo,omitempty"`
+	// BoundarySHA identifies the boundary file under which it was decided or
+	// approved; under another one it does not start.
+	BoundarySHA string `json:"boundary_sha256,omitempty"`
 }
 
 // ErrUnknownOutcome reports that an action may or may not have run.

@@ -94,6 +94,9 @@ func ExplainBoundaries(f config.Folder, q BoundaryQuestion) (BoundaryExplanation
 	switch {
 	case v.Kind == decide.Remediate:
 		x.Outcome, x.Summary = OutcomeAllow, fmt.Sprintf("%s of %s in %s at %s would run without a person", q.Action, q.Service, q.Environment, q.Severity)
+	case in.Autonomy.Override && in.Autonomy.Stage == boundary.Shadow:
+		x.Outcome, x.Approvals, x.From = OutcomeDeny, decide.NeverExecuted, []string{}
+		x.Summary = fmt.Sprintf("%s of %s would not run: runbook %s is held in shadow on it by %s", q.Action, q.Service, x.Runbook, in.Autonomy.By)
 	case v.Approvers == decide.NeverExecuted:
 		x.Outcome, x.Summary, x.From = OutcomeDeny, fmt.Sprintf("%s of %s in %s at %s would not run, whoever approves", q.Action, q.Service, q.Environment, q.Severity), []string{}
 	default:
@@ -230,7 +233,7 @@ func question(f config.Folder, q BoundaryQuestion) (decide.Input, boundary.Facts
 		"no suspicion of data loss, exposed customer data or a security incident; no other service is affected",
 		"nothing was done in the last seven days, nothing is under way, the agent is not paused")
 	if !in.Autonomy.Override {
-		assumed = append(assumed, "stages that were earned by graded cases are kept by the server and not known here: counted as "+string(cmp.Or(in.Autonomy.Stage, boundary.Shadow)))
+		assumed = append(assumed, "stages that were earned by graded cases are kept by the server and not known here; in stage shadow nothing starts, approved or not")
 	}
 	if q.Replicas == 0 {
 		assumed = append(assumed, "the number of replicas is not known: --replicas says it")

@@ -80,7 +80,7 @@ func ReadBoundaries(path string) (*boundary.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read boundaries: %w", err)
 	}
-	defer func() { _ = file.Close() }() // only read from
+	defer func() { _ = file.Close() }()                              // only read from
 	data, err := io.ReadAll(io.LimitReader(file, strict.MaxBytes+1)) // one more than is accepted
 	if err != nil {
 		return nil, fmt.Errorf("read boundaries: %w", err)

@@ -25,7 +25,7 @@ const (
 // conditions for acting alone, low impact, and otherwise a person.
 func Decide(in Input) Verdict {
 	floor := Floor(in)
-	v := Verdict{DecidedAt: in.Now, BoundarySHA256: in.BoundarySHA256, Approvers: floor}
+	v := Verdict{DecidedAt: in.Now, BoundarySHA256: in.BoundarySHA256, Approvers: floor, MayApprove: in.Boundary.From, FourEyes: in.Boundary.FourEyes}
 	v.Rules = append(v.Rules, covered(in))
 	for _, r := range mustEscalate {
 		v.Rules = append(v.Rules, r.evaluate(in, PartMustEscalate))

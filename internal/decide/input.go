@@ -169,6 +169,7 @@ type History struct {
 // Approval is the consent of people to one plan.
 type Approval struct {
 	By         []string // names of people, each counted once
+	Requesters []string // who declared the incident or asked for the action
 	At         time.Time
 	ExpiresAt  time.Time
 	PlanSHA    string

@@ -103,7 +103,7 @@ func consent(in RecheckInput) string {
 		return "no approval allows this action: " + neverBecause(in.Input)
 	}
 	need = max(need, in.Boundary.Approvers, 1)
-	people := people(a.By)
+	people := counted(*a, in.Boundary)
 	switch {
 	case in.Autonomy.Stage != boundary.Approve && in.Autonomy.Stage != boundary.Auto:
 		return autonomy(in.Input).text
@@ -119,6 +119,20 @@ func consent(in RecheckInput) string {
 		return "the approval has expired"
 	}
 	return ""
+}
+
+// counted are the people whose approval counts under the boundary's answer.
+func counted(a Approval, d boundary.Decision) []string {
+	out := people(a.By)
+	if d.From != nil {
+		from := people(d.From)
+		out = slices.DeleteFunc(out, func(n string) bool { return !slices.Contains(from, n) })
+	}
+	if d.FourEyes {
+		asked := people(a.Requesters)
+		out = slices.DeleteFunc(out, func(n string) bool { return slices.Contains(asked, n) })
+	}
+	return out
 }
 
 // people are the distinct names that are not the agent's own.

@@ -61,6 +61,10 @@ type Verdict struct {
 	// Approvers is how many people must approve before the proposed action may
 	// run after all: 0 = none needed, -1 = never executed, whoever approves.
 	Approvers int `json:"approvers"`
+	// MayApprove are those whose approval counts; nil = every approver.
+	MayApprove []string `json:"may_approve"`
+	// FourEyes: the approval of those who asked for it does not count.
+	FourEyes bool `json:"four_eyes,omitempty"`
 	// Shadow means: every rule but the autonomy earned so far would have let
 	// the agent act. This is what grading compares with what people did.
 	Shadow bool `json:"shadow,omitempty"`

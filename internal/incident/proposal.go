@@ -41,7 +41,30 @@ type Proposal struct {
 	Generation string         `json:"generation,omitempty"`
 	Approvers  int            `json:"approvers"` // how many people must approve
 	ApprovedBy []string       `json:"approved_by,omitempty"`
-	State      ProposalState  `json:"state"`
-	At         time.Time      `json:"at"`
-	ExpiresAt  time.Time      `json:"expires_at,omitzero"` // of an approval: 15 minutes
+	// MayApprove are those whose approval counts; nil = every approver.
+	MayApprove []string `json:"may_approve"`
+	// FourEyes: the approval of those who asked for it does not count.
+	FourEyes   bool     `json:"four_eyes,omitempty"`
+	Requesters []string `json:"requesters,omitempty"` // who declared the incident or asked for the action
+	// BoundarySHA identifies the boundary file under which it was offered.
+	BoundarySHA string        `json:"boundary_sha256,omitempty"`
+	Changes     []Change      `json:"changes,omitempty"`
+	State       ProposalState `json:"state"`
+	At          time.Time     `json:"at"`
+	ExpiresAt   time.Time     `json:"expires_at,omitzero"` // of an approval: 15 minutes
+}
+
+// Change is one thing that an action changes: how it is, and how it will be.
+type Change struct {
+	What   string `json:"what"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// StillNeeded is how many more people must approve.
+func (p Proposal) StillNeeded() int {
+	if p.State != Waiting || !p.Executable || p.Approvers < 0 {
+		return 0
+	}
+	return max(max(p.Approvers, 1)-len(p.ApprovedBy), 0)
 }

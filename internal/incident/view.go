@@ -160,6 +160,15 @@ type ProposalView struct {
 	PlanSHA256  string            `json:"plan_sha256"`
 	Approvers   int               `json:"approvers"`
 	ApprovedBy  []string          `json:"approved_by"`
+	StillNeeded int               `json:"still_needed"` // how many more must approve
+	MayApprove  []string          `json:"may_approve"`  // empty = see every_approver
+	Everyone    bool              `json:"every_approver"`
+	FourEyes    bool              `json:"four_eyes"` // requesters do not count
+	Requesters  []string          `json:"requesters"`
+	Changes     []Change          `json:"changes"` // before and after
+	Facts       map[string]any    `json:"facts"`   // that it rests on
+	Generation  string            `json:"generation"`
+	BoundarySHA string            `json:"boundary_sha256"`
 	At          Time              `json:"at"`
 	ExpiresAt   Time              `json:"expires_at"`
 }
@@ -276,7 +285,9 @@ func proposalView(p Proposal) ProposalView {
 		Params: dict(p.Action.Params), Risk: p.Action.Risk, Lasting: p.Action.Lasting, Why: p.Why, Cost: p.Cost,
 		State: p.State, Runbook: p.Runbook, Option: p.Option, Title: p.Title, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
 		Recommended: p.Recommend, Executable: p.Executable, Commands: list(p.Commands), PlanSHA256: p.PlanSHA,
-		Approvers: p.Approvers, ApprovedBy: list(p.ApprovedBy), At: Time(p.At), ExpiresAt: Time(p.ExpiresAt),
+		Approvers: p.Approvers, ApprovedBy: list(p.ApprovedBy),
+		StillNeeded: p.StillNeeded(), MayApprove: list(p.MayApprove), Everyone: p.MayApprove == nil, FourEyes: p.FourEyes, Requesters: list(p.Requesters),
+		Changes: list(p.Changes), Facts: dict(p.Facts), Generation: p.Generation, BoundarySHA: p.BoundarySHA, At: Time(p.At), ExpiresAt: Time(p.ExpiresAt),
 	}
 }
 
@@ -310,9 +321,9 @@ func timeView(t *time.Time) Time {
 // list returns a copy that is not nil.
 func list[T any](in []T) []T { return append(make([]T, 0, len(in)), in...) }
 
-func dict(in map[string]string) map[string]string {
+func dict[T any](in map[string]T) map[string]T {
 	if in == nil {
-		return map[string]string{}
+		return map[string]T{}
 	}
 	return in
 }

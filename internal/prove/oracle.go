@@ -42,7 +42,7 @@ type oracle struct {
 	floor   []sentence
 	wanted  []sentence
 	starts  []sentence
-	persons []int // behind each value of the dimension approval
+	persons [][]string // behind each value of the dimension approval
 	place   map[string]int
 }
 
@@ -214,8 +214,21 @@ func (o *oracle) start(c combination, e expectation) (ok bool, why string) {
 	if e.approved == never {
 		return false, "no approval allows it"
 	}
-	if n := o.persons[c[o.place["approval"]]]; n < need {
+	if n := o.counted(c); n < need {
 		return false, fmt.Sprintf("%d of %d people approved", n, need)
 	}
 	return true, ""
+}
+
+// counted is how many people's approval counts.
+func (o *oracle) counted(c combination) int {
+	n := 0
+	for _, name := range o.persons[c[o.place["approval"]]] {
+		if !slices.ContainsFunc(discounts(), func(d discount) bool {
+			return o.is(c, d.is.dimension, d.is.values...) && slices.Contains(d.people, name)
+		}) {
+			n++
+		}
+	}
+	return n
 }

@@ -40,6 +40,7 @@ type world struct {
 	mapped                                        mapping
 	services                                      [2]decide.Service
 	made                                          decide.Candidate
+	requesters                                    []string // of the action
 }
 
 type mapping int
@@ -368,6 +369,10 @@ func ofStart() []dimension {
 		}
 		return func(w *world) { own := a; w.approval = &own }
 	}
+	from := func(names []string) func(*world) { return func(w *world) { w.in.Boundary.From = names } }
+	eyes := func(four bool, asked string) func(*world) {
+		return func(w *world) { w.in.Boundary.FourEyes, w.requesters = four, []string{asked} }
+	}
 	generation := func(decided, now string) func(*world) {
 		return func(w *world) { w.re.DecidedGen, w.re.Generation = decided, now }
 	}
@@ -387,6 +392,12 @@ func ofStart() []dimension {
 			{"for another plan", by(func(a *decide.Approval) { a.PlanSHA = "other" }, "ana", "bo")},
 			{"for no plan", by(func(a *decide.Approval) { a.PlanSHA = "" }, "ana", "bo")},
 			{"for another generation", by(func(a *decide.Approval) { a.Generation = "of another" }, "ana", "bo")},
+		}},
+		{"boundary names who may approve", []value{
+			{"everyone", from(nil)}, {"ana", from([]string{"ana"})}, {"nobody", from([]string{})},
+		}},
+		{"four eyes", []value{
+			{"not asked for", eyes(false, "")}, {"ana asked for the action", eyes(true, "Ana")}, {"nobody asked for the action", eyes(true, "")},
 		}},
 		yes("facts hold again", func(w *world) *catalog.Flag { return &w.re.FactsHold }),
 		{"plan at the start", []value{
@@ -471,6 +482,7 @@ func (w *world) start() decide.RecheckInput {
 		if a.Generation == "" {
 			a.Generation = re.DecidedGen
 		}
+		a.Requesters = w.requesters
 		re.Approval = &a
 	}
 	return re

@@ -257,7 +257,21 @@ func mayStart() []row {
 	}
 }
 
-// persons are how many people stand behind each approval that is in order.
-func persons() map[string]int {
-	return map[string]int{"of one": 1, "of one and the agent": 1, "of one, twice": 1, "of two": 2}
+// persons are those who stand behind each approval that is in order.
+func persons() map[string][]string {
+	return map[string][]string{"of one": {"ana"}, "of one and the agent": {"ana"}, "of one, twice": {"ana"}, "of two": {"ana", "bo"}}
+}
+
+// discount are people whose approval does not count under a condition.
+type discount struct {
+	is     is
+	people []string
+}
+
+func discounts() []discount {
+	return []discount{
+		{is{"boundary names who may approve", []string{"ana"}}, []string{"bo"}},
+		{is{"boundary names who may approve", []string{"nobody"}}, []string{"ana", "bo"}},
+		{is{"four eyes", []string{"ana asked for the action"}}, []string{"ana"}},
+	}
 }

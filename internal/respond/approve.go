@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/id"
 	"github.com/holdfast-sre/holdfast/internal/incident"
@@ -35,14 +36,17 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		if err != nil {
 			return err
 		}
+		refused := r.Boundaries.Refuses(boundary.Decision{From: p.MayApprove, FourEyes: p.FourEyes}, by, p.Requesters)
 		switch {
 		case planSHA != "" && planSHA != p.PlanSHA:
 			return fmt.Errorf("the plan changed since it was shown: %w", ErrMoved)
-		case !r.Boundaries.MayApprove(by):
-			return fmt.Errorf("%s is not among the approvers of the boundary file: %w", by, ErrNotApprover)
+		case p.Executable && p.BoundarySHA != r.Boundaries.SHA256():
+			return fmt.Errorf("the boundary file changed since it was offered: %w", ErrMoved)
+		case refused != "":
+			return fmt.Errorf("%s: %w", refused, ErrNotApprover)
 		case !p.Executable || p.Approvers < 0:
 			return fmt.Errorf("%s: %w", p.Action.Name, ErrNever)
-		case slices.Contains(p.ApprovedBy, by):
+		case slices.ContainsFunc(p.ApprovedBy, func(o string) bool { return strings.EqualFold(o, by) }):
 			return fmt.Errorf("%s approved already; another person is needed: %w", by, ErrMoved)
 		}
 		if _, busy := s.openIntent(); busy {
@@ -78,7 +82,7 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		}
 		return r.intend(ctx, tx, &s, action.Intent{
 			ProposalID: p.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
-			Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation, IsUndo: p.IsUndo,
+			Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation, IsUndo: p.IsUndo, BoundarySHA: p.BoundarySHA,
 		})
 	})
 }
@@ -167,6 +171,8 @@ func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, offer
 			why = "the incident is over"
 		case late:
 			why = "the approval was not completed in time"
+		case p.BoundarySHA != r.Boundaries.SHA256():
+			why = "the boundary file changed"
 		}
 		p.State = incident.Expired
 		s.proposals[i] = p

@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,6 +88,7 @@ func (r *Responder) rule(ctx context.Context, tx *store.Tx, s *snapshot, v decid
 		}
 		return r.intend(ctx, tx, s, action.Intent{
 			Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA, Action: p.Action, Generation: p.Generation,
+			BoundarySHA: v.BoundarySHA256,
 		})
 	case decide.Escalate:
 		return r.escalate(ctx, tx, s, v)
@@ -194,6 +196,7 @@ func (r *Responder) propose(ctx context.Context, tx *store.Tx, s *snapshot, v de
 // the plan and the target's generation, and says who must give it.
 func stands(old, now incident.Proposal) bool {
 	return old.PlanSHA == now.PlanSHA && old.Generation == now.Generation && old.RunbookSHA == now.RunbookSHA &&
+		old.BoundarySHA == now.BoundarySHA && slices.Equal(old.MayApprove, now.MayApprove) && old.FourEyes == now.FourEyes &&
 		old.Executable == now.Executable && old.Recommend == now.Recommend && (old.Approvers == now.Approvers || !now.Executable)
 }
 
@@ -228,7 +231,8 @@ func (r *Responder) proposal(s snapshot, p plan, v decide.Verdict) incident.Prop
 		ID: id.New("prop", s.now), IncidentID: s.inc.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA,
 		Option: p.Option, Title: title(p), Action: p.Action, Cost: p.CostText, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
 		Recommend: recommended, Commands: p.Commands, PlanSHA: p.key(), Generation: p.Generation,
-		Approvers: v.Approvers, State: incident.Waiting, At: s.now,
+		Approvers: v.Approvers, MayApprove: v.MayApprove, FourEyes: v.FourEyes, Requesters: s.declaredBy(), BoundarySHA: r.Boundaries.SHA256(),
+		Changes: changes(p, replicas(s.evidence, p.Action.Service), r.Redactor), State: incident.Waiting, At: s.now,
 		Why: title(p),
 	}
 	if len(s.inc.Hypotheses) > 0 {
@@ -279,7 +283,7 @@ func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Inte
 	facts := r.refresh(ctx, &s, in)
 	check := decide.RecheckInput{
 		Input: r.input(s, r.Paused(ctx), in.ID), PlanSHA: in.PlanSHA, Generation: generation,
-		DecidedPlanSHA: in.PlanSHA, DecidedGen: in.Generation, DecidedBounds: decidedBounds(s), FactsHold: facts,
+		DecidedPlanSHA: in.PlanSHA, DecidedGen: in.Generation, DecidedBounds: cmp.Or(in.BoundarySHA, decidedBounds(s)), FactsHold: facts,
 	}
 	if in.ApprovedBy != "" {
 		check.Approval = s.approvalOf(in)
@@ -310,7 +314,8 @@ func (r *Responder) refresh(ctx context.Context, s *snapshot, in action.Intent) 
 	return catalog.False
 }
 
-// decidedBounds is the boundary file that the latest verdict saw.
+// decidedBounds is the boundary file that the latest verdict saw: for intents
+// from before they kept their own.
 func decidedBounds(s snapshot) string {
 	if len(s.verdicts) == 0 {
 		return ""
@@ -322,7 +327,7 @@ func (s snapshot) approvalOf(in action.Intent) *decide.Approval {
 	for _, p := range s.proposals {
 		if p.ID == in.ProposalID && p.State == incident.Approved {
 			return &decide.Approval{
-				By: p.ApprovedBy, At: in.IntendedAt, ExpiresAt: p.ExpiresAt, PlanSHA: p.PlanSHA, Generation: p.Generation,
+				By: p.ApprovedBy, Requesters: p.Requesters, At: in.IntendedAt, ExpiresAt: p.ExpiresAt, PlanSHA: p.PlanSHA, Generation: p.Generation,
 			}
 		}
 	}

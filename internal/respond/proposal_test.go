@@ -1,17 +1,19 @@
 package respond_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/boundary"
-	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/severity"
-	"github.com/holdfast-sre/holdfast/internal/store"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 )
 
 // offered returns the proposal that waits for people.
@@ -103,20 +105,19 @@ func TestAnApprovalHoldsUnderTheBoundariesOfTheDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Boundaries = bounds
-	w.run(st, r)
-	_, _, props := w.until(st, id, "decided anew", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
-		var last decide.Verdict
-		err := st.View(t.Context(), func(tx *store.Tx) error {
-			vs, err := tx.Verdicts(t.Context(), id)
-			last = vs[len(vs)-1]
-			return err
-		})
-		return err == nil && last.BoundarySHA256 == bounds.SHA256()
-	})
-	p, ok := offered(props)
-	if !ok {
-		t.Fatal("nothing is offered")
+	_, _, props := w.until(st, id, "as it was", waiting)
+	if err := r.Approve(t.Context(), "ana", id, props[0].ID, props[0].PlanSHA); !errors.Is(err, respond.ErrMoved) || !strings.Contains(err.Error(), "boundary file changed") {
+		t.Errorf("approved under the boundaries of yesterday: %v", err)
 	}
+	w.run(st, r)
+	_, _, props = w.until(st, id, "offered anew", func(_ incident.Incident, _ []action.Intent, ps []incident.Proposal) bool {
+		p, ok := offered(ps)
+		return ok && p.BoundarySHA == bounds.SHA256()
+	})
+	if props[0].State != incident.Expired {
+		t.Errorf("the proposal under the old boundaries is %s", props[0].State)
+	}
+	p, _ := offered(props)
 	if err := r.Approve(t.Context(), "ana", id, p.ID, p.PlanSHA); err != nil {
 		t.Fatal(err)
 	}
@@ -138,5 +139,126 @@ func TestNothingIsDoneOnStaleSamplesOfTheTarget(t *testing.T) {
 	})
 	if len(ins) != 0 || w.restarts != 0 {
 		t.Errorf("acted: %+v", ins)
+	}
+}
+
+// bounded gives the world boundaries with one rule for its worker.
+func (w *world) bounded(t *testing.T, rule string) *boundary.Set {
+	t.Helper()
+	_, earned, _ := strings.Cut(boundariesYAML, "earned:")
+	w.bounds = "rules:\n  - {name: restarts, actions: [process.restart], environments: [test], services: [worker], " + rule + "}\nearned:" + earned
+	set, err := boundary.Parse("boundaries.yaml", []byte(w.bounds))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestFourEyes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bounded(t, "autonomy: approve, approvals: {from: [ana, bo], four_eyes: true}")
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	w.run(st, r)
+	id := w.open(st, severity.SEV3)
+	isOffered := func(_ incident.Incident, _ []action.Intent, ps []incident.Proposal) bool {
+		_, ok := offered(ps)
+		return ok
+	}
+	_, _, props := w.until(st, id, "offered", isOffered)
+	p, _ := offered(props)
+	if p.Approvers != 2 || !slices.Equal(p.MayApprove, []string{"ana", "bo"}) || p.StillNeeded() != 2 {
+		t.Errorf("offered to %v, %d needed, %d still", p.MayApprove, p.Approvers, p.StillNeeded())
+	}
+	approve := func(by string) error { return r.Approve(t.Context(), by, id, p.ID, p.PlanSHA) }
+	if err := approve("cy"); !errors.Is(err, respond.ErrNotApprover) {
+		t.Errorf("cy: %v", err)
+	}
+	if err := approve("ana"); err != nil {
+		t.Fatal(err)
+	}
+	if err := approve("ana"); !errors.Is(err, respond.ErrMoved) {
+		t.Errorf("ana twice: %v", err)
+	}
+	_, ins, props := w.until(st, id, "half approved", isOffered)
+	if p, _ := offered(props); len(ins) != 0 || p.StillNeeded() != 1 {
+		t.Errorf("%d actions after one approval, %d still needed", len(ins), p.StillNeeded())
+	}
+	if err := approve("bo"); err != nil {
+		t.Fatal(err)
+	}
+	w.until(st, id, "repaired", acted)
+}
+
+func TestWhoDeclaredItIsNoOtherPairOfEyes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.kind, w.declaredBy = signal.Declared, "ana"
+	w.bounded(t, "autonomy: approve, approvals: {four_eyes: true}")
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	w.run(st, r)
+	id := w.open(st, severity.SEV2)
+	_, _, props := w.until(st, id, "offered", waiting)
+	if err := r.Approve(t.Context(), "ana", id, props[0].ID, props[0].PlanSHA); !errors.Is(err, respond.ErrNotApprover) || !strings.Contains(err.Error(), "other eyes") {
+		t.Errorf("ana: %v", err)
+	}
+	if err := r.Approve(t.Context(), "bo", id, props[0].ID, props[0].PlanSHA); err != nil {
+		t.Errorf("bo: %v", err)
+	}
+}
+
+// TestBoundariesThatChangeWhileAnActionWaits: the process ends between the
+// intent and the start, and the next one reads another file. The action is
+// cancelled, with a record, although the new file allows it too.
+func TestBoundariesThatChangeWhileAnActionWaits(t *testing.T) {
+	t.Parallel()
+	for name, sev := range map[string]severity.Severity{"decided alone": severity.SEV3, "approved": severity.SEV2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			st := w.openStore("")
+			r := w.responder(st, nil)
+			ctx, end := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			idle := r.Specs()
+			delete(idle, respond.JobAct)
+			go func() { done <- st.RunJobs(ctx, idle, nil) }()
+			id := w.open(st, sev)
+			if sev == severity.SEV2 {
+				_, _, props := w.until(st, id, "paged", waiting)
+				if err := r.Approve(t.Context(), "ana", id, props[0].ID, props[0].PlanSHA); err != nil {
+					t.Error(err)
+				}
+			}
+			w.until(st, id, "intended", func(_ incident.Incident, ins []action.Intent, _ []incident.Proposal) bool { return len(ins) == 1 })
+			end()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			next := w.responder(st, nil)
+			next.Boundaries = w.bounded(t, "autonomy: auto, reason: reviewed")
+			w.run(st, next)
+			_, ins, _ := w.until(st, id, "cancelled", func(_ incident.Incident, ins []action.Intent, _ []incident.Proposal) bool {
+				return len(ins) > 0 && ins[0].State != action.Intended
+			})
+			if ins[0].State != action.Cancelled || !strings.Contains(ins[0].Outcome, "boundary file changed") || !ins[0].StartedAt.IsZero() {
+				t.Errorf("%s: %s", ins[0].State, ins[0].Outcome)
+			}
+		})
+	}
+}
+
+func TestAProposalSaysWhatItChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.openStore("")
+	w.run(st, w.responder(st, nil))
+	id := w.open(st, severity.SEV2)
+	_, _, props := w.until(st, id, "paged", waiting)
+	i := slices.IndexFunc(props[0].Changes, func(c incident.Change) bool { return c.What == "process worker" })
+	if i < 0 || !strings.Contains(props[0].Changes[i].Before, props[0].Generation) || !strings.Contains(props[0].Changes[i].After, "another process ID") {
+		t.Errorf("%+v", props[0].Changes)
 	}
 }

@@ -62,8 +62,12 @@ func suspectChange(hs []diagnose.Hypothesis) bool {
 func (r *Responder) undoProposal(s snapshot) incident.Proposal {
 	with := s
 	with.progress.Plan, with.undoing = s.progress.Undo, true
-	approvers := decide.Floor(r.input(with, decide.Running, ""))
-	prop := r.proposal(with, *s.progress.Undo, decide.Verdict{Approvers: approvers})
+	in := r.input(with, decide.Running, "")
+	v := decide.Verdict{Approvers: decide.Floor(in), MayApprove: in.Boundary.From, FourEyes: in.Boundary.FourEyes}
+	if v.Approvers != decide.NeverExecuted {
+		v.Approvers = max(v.Approvers, in.Boundary.Approvers)
+	}
+	prop := r.proposal(with, *s.progress.Undo, v)
 	prop.IsUndo = true
 	return prop
 }

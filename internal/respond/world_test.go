@@ -73,25 +73,26 @@ earned:
 
 // world is a worker whose threads hang until it is restarted.
 type world struct {
-	t        testing.TB
-	mu       sync.Mutex
-	stuck    bool
-	pages    []escalate.Message
-	pagerErr error
-	restarts int
-	saveErr  error
-	stale    bool          // the worker's metrics end
-	failing  float64       // share of requests that fail; 0 = as usual
-	age      time.Duration // of an incident when it begins
-	kind     signal.Kind
-	tick     time.Duration // between two looks of until; 0 = 10 ms
-	first    string        // the job that an incident begins with
-	pause    decide.Pause
-	executor action.Executor
-	book     string
-	bounds   string // boundaries.yaml; boundariesYAML when empty
-	flags    catalog.Flags
-	looks    func(evidence.Request) // called at every look at the golden signals
+	t          testing.TB
+	mu         sync.Mutex
+	stuck      bool
+	pages      []escalate.Message
+	pagerErr   error
+	restarts   int
+	saveErr    error
+	stale      bool          // the worker's metrics end
+	failing    float64       // share of requests that fail; 0 = as usual
+	age        time.Duration // of an incident when it begins
+	kind       signal.Kind
+	tick       time.Duration // between two looks of until; 0 = 10 ms
+	first      string        // the job that an incident begins with
+	pause      decide.Pause
+	executor   action.Executor
+	book       string
+	declaredBy string
+	bounds     string // boundaries.yaml; boundariesYAML when empty
+	flags      catalog.Flags
+	looks      func(evidence.Request) // called at every look at the golden signals
 	// asks, when set, tells whether the worker hangs: it lives in another process.
 	asks func() bool
 }
@@ -300,6 +301,9 @@ func (w *world) open(st *store.Store, sev severity.Severity) string {
 			ID: "sig_1", Kind: w.kind, Source: "am", Environment: "test", Fingerprint: "f1", Name: "WorkerStuck",
 			Status: signal.Firing, Severity: sev, Service: "worker", IncidentID: id, StartsAt: tx.Now(), ReceivedAt: tx.Now(),
 			Labels: map[string]string{"alertname": "WorkerStuck"}, Annotations: map[string]string{},
+		}
+		if w.declaredBy != "" {
+			sig.Labels["declared_by"] = w.declaredBy
 		}
 		if _, err := tx.SaveSignals(w.t.Context(), []signal.Signal{sig}); err != nil {
 			return err

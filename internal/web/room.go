@@ -76,6 +76,9 @@ type optionRow struct {
 	Plan                      string
 	Approvers                 int
 	ApprovedBy                string
+	Needed                    int    // how many more must approve
+	Who                       string // whose approval counts
+	Changes                   []incident.Change
 	Runbook                   string
 	Stops                     string // the page that says what stops when this is done
 }
@@ -211,7 +214,7 @@ func optionRows(v incident.View) []optionRow {
 			Why: o.Why, Cost: o.Cost, Check: o.Check, Pros: o.Pros, Cons: o.Cons, State: string(o.State),
 			Waiting: o.State == incident.Waiting && v.State.Active(), Executable: o.Executable, Best: o.Recommended,
 			Commands: o.Commands, Plan: o.PlanSHA256, Approvers: o.Approvers, ApprovedBy: strings.Join(o.ApprovedBy, ", "), Runbook: o.Runbook,
-			Stops: impactLink(o),
+			Stops: impactLink(o), Changes: o.Changes, Needed: o.StillNeeded, Who: whoMay(o),
 		}
 		row.Params = append(row.Params, pair{"action", o.Action}, pair{"target", o.Target.String()})
 		for _, k := range slices.Sorted(maps.Keys(o.Params)) {
@@ -220,6 +223,21 @@ func optionRows(v incident.View) []optionRow {
 		out = append(out, row)
 	}
 	return out
+}
+
+// whoMay says whose approval counts.
+func whoMay(o incident.ProposalView) string {
+	who := "every approver"
+	if !o.Everyone {
+		who = cmp.Or(strings.Join(o.MayApprove, ", "), "nobody")
+	}
+	if o.FourEyes {
+		who += ", but not those who asked for it"
+		if len(o.Requesters) > 0 {
+			who += " (" + strings.Join(o.Requesters, ", ") + ")"
+		}
+	}
+	return who
 }
 
 func compareBool(a, b bool) int {

@@ -300,6 +300,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	for i := range v.Proposals {
 		p := &v.Proposals[i]
 		p.ID, p.Option, p.Why, p.Cost, p.Check, p.Pros, p.Cons, p.PlanSHA256 = hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile
+		p.Changes, p.MayApprove, p.Requesters, p.FourEyes = []incident.Change{{What: hostile, Before: hostile, After: hostile}}, []string{hostile}, []string{hostile}, true
 		p.Risk, p.Lasting, p.Params, p.Commands = hostile, hostile, map[string]string{hostile: hostile}, []string{hostile}
 	}
 	for i := range v.Trace {
@@ -534,5 +535,26 @@ func TestServeFixture(t *testing.T) { //nolint:paralleltest // serves until it i
 	srv := &http.Server{Addr: *serveOn, Handler: h, ReadHeaderTimeout: time.Second}
 	if err := srv.ListenAndServe(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAProposalShowsWhatItChanges(t *testing.T) {
+	t.Parallel()
+	l := fixture()
+	for i := range l.view.Proposals {
+		p := &l.view.Proposals[i]
+		p.Executable, p.State, p.Approvers, p.ApprovedBy, p.StillNeeded = true, incident.Waiting, 2, []string{"bo"}, 1
+		p.Changes = []incident.Change{{What: "replicas", Before: "3", After: "<b>5</b>"}}
+		p.MayApprove, p.Everyone, p.FourEyes, p.Requesters = []string{"ana", "bo"}, false, true, []string{"cy"}
+	}
+	h, _ := serve(t, l)
+	_, _, body := page(h, "/incidents/"+l.view.ID)
+	for _, want := range []string{
+		`<th scope="row">replicas</th><td>3</td><td>&lt;b&gt;5&lt;/b&gt;</td>`, "(so far: bo; 1 more needed)",
+		"Who may approve: ana, bo, but not those who asked for it (cy).",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }
