@@ -301,14 +301,14 @@ func (p metricPort) Instant(ctx context.Context, q runbook.MetricQuestion) (runb
 	if !ok {
 		return runbook.MetricAnswer{}, fmt.Errorf("%s: %w", name, errNoSource)
 	}
-	samples, err := src.Instant(ctx, src.Expand(q.Query, ""), q.At)
+	samples, more, err := src.InstantFew(ctx, src.Expand(q.Query, ""), q.At, runbook.MostSeries)
 	if errors.Is(err, evidence.ErrNoData) {
 		err = nil
 	}
 	if err != nil {
 		return runbook.MetricAnswer{}, err
 	}
-	return runbook.MetricAnswer{Source: name, Samples: samples, Link: src.Link(q.Query, q.At.Add(-p.s.cfg.Windows.Evidence), q.At)}, nil
+	return runbook.MetricAnswer{Source: name, Samples: samples, More: more, Link: src.Link(q.Query, q.At.Add(-p.s.cfg.Windows.Evidence), q.At)}, nil
 }
 
 type logPort struct{ s *sources }

@@ -117,7 +117,7 @@ func (a *answer) askMetrics(ctx context.Context, port Metrics, v Vars, d Diagnos
 		a.err = err
 		return
 	}
-	value, err := one(got.Samples, d.Empty)
+	value, err := one(got, d.Empty)
 	switch {
 	case err != nil:
 		a.err = err
@@ -192,8 +192,11 @@ func sqlValue(got SQLAnswer, empty *float64) (any, bool) {
 }
 
 // one returns the single number of an answer.
-func one(samples []evidence.Sample, empty *float64) (float64, error) {
+func one(got MetricAnswer, empty *float64) (float64, error) {
+	samples := got.Samples
 	switch {
+	case got.More:
+		return 0, fmt.Errorf("more than %d series match: add sum() or max() so that one number remains", MostSeries)
 	case len(samples) == 1:
 		return samples[0].Value, nil
 	case len(samples) > 1:
@@ -329,12 +332,22 @@ func (a *answer) set(d Diagnostic, parts map[Part]any) {
 		if !ok {
 			continue
 		}
-		if v, ok = taken.typed(d, v); !ok {
-			a.err = fmt.Errorf("the answer is %v, which is no %s", v, cmp.Or(taken.Unit, d.Unit, "number"))
+		value, ok := taken.typed(d, v)
+		if !ok {
+			a.err = fmt.Errorf("the answer is %v, which is no %s", v, wanted(taken, d))
 			return
 		}
-		a.facts[fact] = v
+		a.facts[fact] = value
 	}
+}
+
+// wanted is the type that a fact should have.
+func wanted(c Captured, d Diagnostic) string {
+	u, err := ParseUnit(cmp.Or(c.Unit, d.Unit))
+	if err != nil {
+		return "number"
+	}
+	return u.Type()
 }
 
 // typed turns a value into the type that the fact has: 0 and 1 are false and

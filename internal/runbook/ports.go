@@ -34,10 +34,15 @@ type MetricQuestion struct {
 	At          time.Time
 }
 
+// MostSeries is how many series of an answer a question looks at: it needs one,
+// and to say that there are several.
+const MostSeries = 10
+
 // MetricAnswer is what came back.
 type MetricAnswer struct {
 	Source  string // configured name of the source that answered
 	Samples []evidence.Sample
+	More    bool   // there were more than MostSeries
 	Link    string // page where a person can ask again
 	Stale   bool   // the source's newest sample is older than two scrapes
 }

@@ -189,7 +189,7 @@ func (l *sqlLexer) next() error {
 	case c == '$':
 		return l.dollar(rest)
 	case sqlLetter(c):
-		l.word(rest)
+		return l.word(rest)
 	case c >= '0' && c <= '9':
 		n := 1
 		for n < len(rest) && (sqlLetter(rest[n]) || rest[n] >= '0' && rest[n] <= '9' || rest[n] == '.') {
@@ -208,7 +208,8 @@ func sqlLetter(c byte) bool {
 	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 }
 
-func (l *sqlLexer) word(rest string) {
+// word reads a word; E, B, X and N before a quote belong to the text.
+func (l *sqlLexer) word(rest string) error {
 	n := 1
 	for n < len(rest) && (sqlLetter(rest[n]) || rest[n] >= '0' && rest[n] <= '9' || rest[n] == '$') {
 		n++
@@ -216,11 +217,10 @@ func (l *sqlLexer) word(rest string) {
 	w := strings.ToLower(rest[:n])
 	l.at += n
 	if n < len(rest) && rest[n] == '\'' && (w == "e" || w == "b" || w == "x" || w == "n") {
-		if l.text(w == "e") == nil {
-			return
-		}
+		return l.text(w == "e")
 	}
 	l.out = append(l.out, sqlWord{text: w, name: true})
+	return nil
 }
 
 // text skips a string; a backslash escapes in E'…' only.
@@ -237,7 +237,6 @@ func (l *sqlLexer) text(escapes bool) error {
 			return nil
 		}
 	}
-	l.at = len(l.in)
 	return &sqlError{what: "a text in quotes does not end", hint: "close the quote"}
 }
 

@@ -164,6 +164,12 @@ func TestLogSources(t *testing.T) {
 		evidence.Collector
 		Ready(ctx context.Context) error
 		Count(ctx context.Context, selector, pattern string, from, to time.Time) (int, error)
+		CountQuery(ctx context.Context, query string, from, to time.Time) (int, error)
+	}
+	// A query in each system's own language, as runbooks ask it.
+	own := map[string]string{
+		"loki":         `{service="shop"} |~ "53300|too many clients" | json | level = "error"`,
+		"victorialogs": `_stream:{service="shop"} error:"too many clients" | filter error:"SQLSTATE 53300"`,
 	}
 	stores := map[string]func(t *testing.T) (source, string){
 		"loki": func(t *testing.T) (source, string) {
@@ -222,6 +228,9 @@ func TestLogSources(t *testing.T) {
 				}
 				return err
 			})
+			if n, err := src.CountQuery(t.Context(), own[name], now.Add(-time.Minute), now.Add(time.Second)); n != 12 || err != nil {
+				t.Errorf("%s counts %d, error %v; want 12", own[name], n, err)
+			}
 			if n, err := src.Count(t.Context(), selector, "no such `text`", now.Add(-time.Minute), now); n != 0 || err != nil {
 				t.Errorf("counted %d of nothing, error %v", n, err)
 			}

@@ -30,7 +30,7 @@ func (s *Source) Select(ctx context.Context, statement string, timeout time.Dura
 		if err != nil {
 			return plain(err)
 		}
-		rows, value, err = question(ctx, tx, statement, min(timeout, statementTimeout))
+		rows, value, err = question(ctx, tx, statement, min(timeout*9/10, statementTimeout)) // the server gives up first
 		// There is nothing to keep; a connection that can't roll back is closed.
 		end, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer stop()
@@ -57,7 +57,14 @@ func question(ctx context.Context, tx pgx.Tx, statement string, timeout time.Dur
 	ask := statement
 	cursor := !begins(statement, "show") && !begins(statement, "explain")
 	if cursor {
-		if _, err := tx.Exec(ctx, "DECLARE question NO SCROLL CURSOR FOR "+statement); err != nil {
+		// Query, not Exec: without arguments Exec sends what may be several
+		// statements, and one of them could end the transaction.
+		rows, err := tx.Query(ctx, "DECLARE question NO SCROLL CURSOR FOR "+statement)
+		if err != nil {
+			return 0, nil, plain(err)
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
 			return 0, nil, plain(err)
 		}
 		ask = "FETCH FORWARD 1 FROM question"

@@ -112,7 +112,24 @@ func (s *Source) Expand(query, quantile string) string {
 func (s *Source) Instant(ctx context.Context, query string, at time.Time) ([]evidence.Sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	v, _, _, err := s.api.Query(ctx, s.Expand(query, ""), at)
+	return s.instant(ctx, query, at)
+}
+
+// InstantFew is Instant for an answer of a few series: at most n are returned,
+// and whether there were more. The server is asked to send no more; one that
+// does not know how to is cut off at the size of an answer.
+func (s *Source) InstantFew(ctx context.Context, query string, at time.Time, n int) (few []evidence.Sample, more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	few, err = s.instant(ctx, query, at, v1.WithLimit(uint64(n+1)))
+	if more = len(few) > n; more {
+		few = few[:n]
+	}
+	return few, more, err
+}
+
+func (s *Source) instant(ctx context.Context, query string, at time.Time, opts ...v1.Option) ([]evidence.Sample, error) {
+	v, _, _, err := s.api.Query(ctx, s.Expand(query, ""), at, opts...)
 	if err != nil {
 		return nil, s.explain(query, err)
 	}
@@ -182,6 +199,9 @@ func (s *Source) Link(query string, from, to time.Time) string {
 
 // explain says what the server said, without the address that net/url adds.
 func (s *Source) explain(query string, err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fmt.Errorf("query %s: the answer is larger than %d MiB: aggregate, or select fewer series", query, maxAnswer>>20)
+	}
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("ask %s: %w", s.public.Host, ue.Err)
 	}

@@ -1,6 +1,7 @@
 package prometheus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -237,5 +238,65 @@ func TestSelectors(t *testing.T) {
 	}
 	if _, err := selectorsOf("sum(("); err == nil {
 		t.Error("a broken query was read")
+	}
+}
+
+// TestAMillionSeriesAreNotHeld: a server that does not know the limit is cut off;
+// what was sent until then is all that is kept.
+func TestAMillionSeriesAreNotHeld(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.FormValue("limit"); got != "11" {
+			t.Errorf("asked for %q series, want 11", got)
+		}
+		_, _ = fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[`)
+		row := []byte(`{"metric":{"__name__":"up","instance":"` + strings.Repeat("x", 60) + `"},"value":[1767355200,"1"]},`)
+		rows := bytes.Repeat(row, 1000)
+		for range 1000 {
+			n, err := w.Write(rows)
+			sent.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+		_, _ = fmt.Fprint(w, `{"metric":{},"value":[1767355200,"1"]}]}}`)
+	}))
+	t.Cleanup(srv.Close)
+	s, err := New(Options{Name: "prom", URL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	few, more, err := s.InstantFew(t.Context(), "up", now, 10)
+	if err == nil || !strings.Contains(err.Error(), "the answer is larger than 32 MiB") || len(few) > 0 || more {
+		t.Errorf("got %d series, %v, %v", len(few), more, err)
+	}
+	srv.CloseClientConnections()
+	if n := sent.Load(); n > 64<<20 {
+		t.Errorf("%d bytes were sent", n)
+	}
+}
+
+func TestFewSeriesOfMany(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit, err := strconv.Atoi(r.FormValue("limit"))
+		if err != nil {
+			t.Error(err)
+		}
+		var rows []string
+		for i := range limit {
+			rows = append(rows, fmt.Sprintf(`{"metric":{"i":"%d"},"value":[1767355200,"1"]}`, i))
+		}
+		_, _ = fmt.Fprintf(w, `{"status":"success","warnings":["results truncated due to limit"],"data":{"resultType":"vector","result":[%s]}}`, strings.Join(rows, ","))
+	}))
+	t.Cleanup(srv.Close)
+	s, err := New(Options{Name: "prom", URL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	few, more, err := s.InstantFew(t.Context(), "up", now, 10)
+	if err != nil || !more || len(few) != 10 {
+		t.Errorf("got %d series, %v, %v", len(few), more, err)
 	}
 }
