@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-sre/holdfast/internal/runbook"
 )
 
 func TestStarterLoadsAsItIs(t *testing.T) {
@@ -21,12 +23,34 @@ func TestStarterLoadsAsItIs(t *testing.T) {
 	if len(f.Warnings) > 0 {
 		t.Errorf("warnings: %v", f.Warnings)
 	}
-	if got, want := len(f.Runbooks.All()), 4; got != want {
+	if got, want := len(f.Runbooks.All()), 10; got != want {
 		t.Errorf("%d runbooks, want %d", got, want)
 	}
 	for _, rb := range f.Runbooks.All() {
 		if rb.Approved {
 			t.Errorf("runbook %s is approved before anybody read it", rb.Name)
+		}
+	}
+	tables, err := runbook.ReadTables(os.DirFS(f.Config.Runbooks), "runbooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := map[string]int{}
+	for _, table := range tables {
+		out, err := table.Run(f.Runbooks, f.Catalog)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, o := range out {
+			tested[o.Runbook]++
+			if len(o.Failed) > 0 {
+				t.Errorf("%s:%d: %v", o.Table, o.Line, o.Failed)
+			}
+		}
+	}
+	for _, rb := range f.Runbooks.All() {
+		if tested[rb.Name] < 4 {
+			t.Errorf("runbook %s has %d cases", rb.Name, tested[rb.Name])
 		}
 	}
 	for _, p := range written {
