@@ -71,7 +71,8 @@ func build() string {
 }
 
 func readWhole(file string) (_ string, err error) {
-	switch info, err := os.Stat(file); {
+	info, err := os.Stat(file)
+	switch {
 	case err != nil:
 		return "", fmt.Errorf("what was kept: %w", err)
 	case !info.Mode().IsRegular() || info.Size() > maxKept:
@@ -83,6 +84,7 @@ func readWhole(file string) (_ string, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var b strings.Builder
+	b.Grow(int(info.Size())) // tens of megabytes: growing would copy them again and again
 	_, err = io.Copy(&b, io.LimitReader(f, maxKept))
 	return b.String(), err
 }

@@ -100,26 +100,26 @@ const maxDestination = 2000
 type flattener struct {
 	p     *parser
 	out   []textLine
-	open  strings.Builder
+	open  []byte // of the line that is open
 	dests []string
 	ends  []int
 	line  int
 }
 
 func (f *flattener) dest(to string) {
-	f.dests, f.ends = append(f.dests, to), append(f.ends, f.open.Len())
+	f.dests, f.ends = append(f.dests, to), append(f.ends, len(f.open))
 }
 
 func (f *flattener) end() {
-	if f.open.Len() > 0 || len(f.dests) > 0 {
-		whole := f.open.String()
+	if len(f.open) > 0 || len(f.dests) > 0 {
+		whole := string(f.open)
 		cut := len(whole) - len(strings.TrimLeft(whole, " \t"))
 		for i := range f.ends {
 			f.ends[i] = max(0, f.ends[i]-cut)
 		}
 		f.out = append(f.out, textLine{strings.TrimSpace(whole), f.line, f.dests, f.ends})
 	}
-	f.open.Reset()
+	f.open = f.open[:0]
 	f.dests, f.ends = nil, nil
 	f.line++
 }
@@ -134,28 +134,28 @@ func (f *flattener) node(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.Text:
 		f.at(n.Segment.Start)
-		f.open.Write(n.Segment.Value(f.p.src))
+		f.open = append(f.open, n.Segment.Value(f.p.src)...)
 		if n.SoftLineBreak() || n.HardLineBreak() {
 			f.end()
 		}
 	case *ast.String:
-		f.open.Write(n.Value)
+		f.open = append(f.open, n.Value...)
 	case *ast.Link:
 		f.children(n)
 		if len(n.Destination) <= maxDestination {
 			f.dest(string(n.Destination))
 		}
 	case *ast.AutoLink:
-		f.open.Write(n.Label(f.p.src))
+		f.open = append(f.open, n.Label(f.p.src)...)
 	case *WikiLink:
 		f.at(n.segment.Start)
-		f.open.WriteString(n.Label)
+		f.open = append(f.open, n.Label...)
 		f.dest(wikiPath + n.Target)
 	case *ast.CodeSpan:
-		start := f.open.Len()
+		start := len(f.open)
 		f.children(n)
-		if f.open.Len() > start { // in one line
-			f.p.spans = append(f.p.spans, Code{Text: f.open.String()[start:], Line: f.line})
+		if len(f.open) > start { // in one line
+			f.p.spans = append(f.p.spans, Code{Text: string(f.open[start:]), Line: f.line})
 		}
 	case *ast.RawHTML:
 	default:
@@ -165,7 +165,7 @@ func (f *flattener) node(n ast.Node) {
 
 // at keeps the line in step with the text.
 func (f *flattener) at(offset int) {
-	if f.open.Len() == 0 {
+	if len(f.open) == 0 {
 		f.line = f.p.lineOf(offset)
 	}
 }

@@ -336,7 +336,12 @@ func (p *parser) text(t string, line int) { p.open = append(p.open, written{t, l
 // joined is the text with the line breaks of the file, from the line of the first
 // on; what is left out is empty lines.
 func joined(ws []written) string {
+	size := 0
+	for _, w := range ws {
+		size += len(w.text) + 2 // mostly at most an empty line between two
+	}
 	var b strings.Builder
+	b.Grow(size)
 	line := 0
 	for i, w := range ws {
 		switch {

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -273,7 +274,8 @@ var (
 // ReadFile reads a file of a folder as Read does: a regular file of UTF-8 text, at
 // most 1 MiB long; anything else is an error.
 func ReadFile(fsys fs.FS, p string) (_ []byte, err error) {
-	switch info, err := fs.Stat(fsys, p); {
+	info, err := fs.Stat(fsys, p)
+	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
@@ -286,7 +288,10 @@ func ReadFile(fsys fs.FS, p string) (_ []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	var b bytes.Buffer
+	b.Grow(int(info.Size()) + bytes.MinRead)
+	_, err = b.ReadFrom(io.LimitReader(f, maxFile+1))
+	src := b.Bytes()
 	switch {
 	case err != nil:
 		return nil, err
