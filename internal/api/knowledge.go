@@ -36,6 +36,19 @@ func (a *API) library() (Knowledge, error) {
 	return a.o.Knowledge, nil
 }
 
+// repository is what the library holds now.
+func (a *API) repository(ctx context.Context) (*browse.Repository, error) {
+	k, err := a.library()
+	if err != nil {
+		return nil, err
+	}
+	r, err := k.Repository(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("knowledge repository: %w", err)
+	}
+	return r, nil
+}
+
 // KindFilter selects artefacts by kind.
 type KindFilter struct {
 	Kind []string `query:"kind" enum:"prd,story,daa,tip,rfc,adr,bolt,fix,playbook,runbook,unit,incident,pattern" doc:"Only these kinds, separated by commas."`
@@ -66,13 +79,9 @@ type artefactsOutput struct {
 }
 
 func (a *API) artefacts(ctx context.Context, in *artefactsInput) (*artefactsOutput, error) {
-	k, err := a.library()
+	r, err := a.repository(ctx)
 	if err != nil {
 		return nil, err
-	}
-	r, err := k.Repository(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("knowledge repository: %w", err)
 	}
 	return &artefactsOutput{Body: r.List(browse.Filter{Kinds: in.kinds(), Status: in.Status, Text: in.Q, Limit: in.Limit, Offset: in.Offset})}, nil
 }
@@ -130,13 +139,9 @@ type graphOutput struct {
 }
 
 func (a *API) graph(ctx context.Context, in *graphInput) (*graphOutput, error) {
-	k, err := a.library()
+	r, err := a.repository(ctx)
 	if err != nil {
 		return nil, err
-	}
-	r, err := k.Repository(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("knowledge repository: %w", err)
 	}
 	g, ok := r.Graph(browse.GraphFilter{Kinds: in.kinds(), Around: in.Around, Depth: in.Depth, Limit: in.Limit})
 	if !ok {

@@ -296,7 +296,7 @@ func FuzzAnalyse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, subject, action, doc string) {
 		b, err := knowledge.Read(fstest.MapFS{"units/DU-1.md": {Data: []byte(doc)}, "prd/PRD-2.md": {Data: []byte(doc)}})
 		if err != nil {
-			t.Skip()
+			t.Fatal(err)
 		}
 		in := impact.Input{Subject: subject, Action: impact.ParseAction(action), Base: b, Now: noon}
 		if r, err := impact.Analyse(t.Context(), in); err == nil && (r.Services == nil || r.Missing == nil) {
