@@ -2,9 +2,11 @@ package knowledge
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -20,13 +22,7 @@ const (
 // a text: the cosine of their words, each weighed by how few artefacts have it
 // (Salton & Buckley, 1988). Nothing is found when too little is alike.
 func (b *Base) nearest(text string, ks ...Kind) guess {
-	var of []Artefact
-	for _, a := range b.Artefacts() {
-		if slices.Contains(ks, a.Kind) && !a.Superseded() {
-			of = append(of, a)
-		}
-	}
-	found := rank(text, of)
+	found := b.themes.of(b, ks).rank(text)
 	if len(found) == 0 {
 		return guess{}
 	}
@@ -35,25 +31,79 @@ func (b *Base) nearest(text string, ks ...Kind) guess {
 	return g
 }
 
-func rank(text string, of []Artefact) []Candidate {
-	profiles := make([]map[string]float64, len(of))
-	in := map[string]float64{}
-	for i, a := range of {
-		profiles[i] = profile(a)
-		for w := range profiles[i] {
-			in[w]++
+// themes are what the artefacts of some kinds speak of, by the kinds, as far as it was
+// asked for: finding it takes time, and it stays the same.
+type themes struct {
+	mu    sync.Mutex
+	known map[string]*theme
+}
+
+func newThemes() *themes { return &themes{known: map[string]*theme{}} }
+
+// theme is the words of artefacts.
+type theme struct {
+	in map[string]float64 // how many of them have a word
+	of []spoken
+}
+
+// spoken is the words of one artefact, sorted.
+type spoken struct {
+	id    string
+	words []weighted
+	size  float64 // of all their values, squared
+}
+
+type weighted struct {
+	word  string
+	value float64
+}
+
+func (t *themes) of(b *Base, ks []Kind) *theme {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := fmt.Sprint(ks)
+	if t.known[name] == nil {
+		t.known[name] = themeOf(b.Artefacts(), ks)
+	}
+	return t.known[name]
+}
+
+func themeOf(all []Artefact, ks []Kind) *theme {
+	out := &theme{in: map[string]float64{}}
+	for _, a := range all {
+		if !slices.Contains(ks, a.Kind) || a.Superseded() {
+			continue
+		}
+		s := spoken{id: a.ID}
+		words := profile(a)
+		for _, w := range sortedWords(words) {
+			out.in[w]++
+			s.words = append(s.words, weighted{w, words[w]})
+		}
+		out.of = append(out.of, s)
+	}
+	for i := range out.of {
+		s := &out.of[i]
+		for j := range s.words {
+			s.words[j].value *= out.idf(s.words[j].word)
+			s.size += s.words[j].value * s.words[j].value
 		}
 	}
-	idf := func(w string) float64 { return math.Log(1 + float64(len(of))/(1+in[w])) }
+	return out
+}
+
+func (t *theme) idf(w string) float64 { return math.Log(1 + float64(len(t.of))/(1+t.in[w])) }
+
+func (t *theme) rank(text string) []Candidate {
 	query := map[string]float64{}
 	for w := range countWords(text) {
-		if in[w] > 0 {
-			query[w] = idf(w)
+		if t.in[w] > 0 {
+			query[w] = t.idf(w)
 		}
 	}
 	var out []Candidate
-	for i, a := range of {
-		if c, ok := near(a, query, profiles[i], idf); ok {
+	for _, s := range t.of {
+		if c, ok := s.near(query); ok {
 			out = append(out, c)
 		}
 	}
@@ -77,31 +127,29 @@ func profile(a Artefact) map[string]float64 {
 	return out
 }
 
-func near(a Artefact, query, words map[string]float64, idf func(string) float64) (Candidate, bool) {
-	dot, size := 0.0, 0.0
+func (s spoken) near(query map[string]float64) (Candidate, bool) {
+	dot := 0.0
 	var shared []string
-	for _, w := range sortedWords(words) {
-		v := words[w] * idf(w)
-		size += v * v
-		if q := query[w]; q > 0 {
-			dot += v * q
-			shared = append(shared, w)
+	for _, w := range s.words {
+		if q := query[w.word]; q > 0 {
+			dot += w.value * q
+			shared = append(shared, w.word)
 		}
 	}
-	if len(shared) < 2 || size == 0 {
+	if len(shared) < 2 || s.size == 0 {
 		return Candidate{}, false
 	}
 	norm := 0.0
 	for _, w := range shared {
 		norm += query[w] * query[w]
 	}
-	score := dot / math.Sqrt(size*norm)
+	score := dot / math.Sqrt(s.size*norm)
 	if score < leastNear {
 		return Candidate{}, false
 	}
 	slices.SortStableFunc(shared, func(x, y string) int { return cmp.Compare(query[y], query[x]) })
 	return Candidate{
-		ID: a.ID, Score: math.Round(100*nearCap*min(score, 1)) / 100, Why: "speaks of " + strings.Join(shared[:min(3, len(shared))], ", "),
+		ID: s.id, Score: math.Round(100*nearCap*min(score, 1)) / 100, Why: "speaks of " + strings.Join(shared[:min(3, len(shared))], ", "),
 	}, true
 }
 

@@ -330,6 +330,7 @@ type Base struct {
 	lineage  *byte
 	revision int
 	changed  []int
+	themes   *themes // of all, wherever they are looked at from
 }
 
 // File is a Markdown file and the artefacts in it as they stand there: amendments
@@ -369,7 +370,7 @@ type Incoming struct {
 func newBase(n *naming) *Base {
 	return &Base{
 		naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{},
-		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{}, mixed: map[fileKey]bool{},
+		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{}, mixed: map[fileKey]bool{}, themes: newThemes(),
 	}
 }
 

@@ -55,6 +55,7 @@ func (b *Base) with(all []*listed, changed []int) *Base {
 	next := *b
 	next.all, next.files, next.incoming, next.changed = slices.Clone(b.all), slices.Clone(b.files), maps.Clone(b.incoming), slices.Clone(b.changed)
 	next.revision++
+	next.themes = newThemes()
 	for _, i := range changed {
 		next.files[i], next.changed[i] = all[i].file(), next.revision
 		for n, a := range all[i].doc.artefacts {

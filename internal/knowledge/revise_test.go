@@ -198,3 +198,32 @@ func TestABaseTellsWhatChangedSinceAnother(t *testing.T) {
 		}
 	}
 }
+
+// What artefacts speak of is learnt anew where a text has changed.
+func TestTheNearestIsThatOfTheChangedText(t *testing.T) {
+	t.Parallel()
+	fsys := fstest.MapFS{
+		"bolts/BOLT-1.md": {Data: []byte("# BOLT-1: Seat reservation lock\n\n## Goal\n\nkeep it\n")},
+		"adr/ADR-1.md":    {Data: []byte("# ADR-1: Plan\n\n## Seat reservation lock\n\ntext\n"), ModTime: time.Unix(1, 0)},
+		"adr/ADR-2.md":    {Data: []byte("# ADR-2: Plan\n\n## Weather report\n\ntext\n"), ModTime: time.Unix(1, 0)},
+	}
+	r := knowledge.NewReader(knowledge.DefaultScheme())
+	behind := func() (*knowledge.Base, string) {
+		b, err := r.Read(knowledge.Folder{FS: fsys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := b.TraceFrom("BOLT-1", "")
+		return b, steps[min(1, len(steps)-1)].ID
+	}
+	old, id := behind()
+	if id != "ADR-1" {
+		t.Errorf("behind the work item is %s", id)
+	}
+	fsys["adr/ADR-1.md"] = &fstest.MapFile{Data: []byte("# ADR-1: Plan\n\n## Parking\n\ntext\n"), ModTime: time.Unix(2, 0)}
+	fsys["adr/ADR-2.md"] = &fstest.MapFile{Data: []byte("# ADR-2: Plan\n\n## Seat reservation lock\n\ntext\n"), ModTime: time.Unix(2, 0)}
+	b, id := behind()
+	if _, ok := b.Since(old); !ok || id != "ADR-2" {
+		t.Errorf("behind the work item is %s, made of the last Base: %v", id, ok)
+	}
+}

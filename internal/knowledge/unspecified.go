@@ -73,13 +73,17 @@ var postponed = rx(`not (yet )?(specif|defin|decid|cover)|out of scope|to be (de
 // which a decision has nothing to say, or an artefact without text. It finds
 // words, not meaning: a topic that is named counts as settled.
 func Unspecified(a Artefact, cause diagnose.CauseClass) []string {
+	topics := topicsOf(cause)
+	if len(topics) == 0 {
+		return nil
+	}
 	body := a.prose()
 	if strings.TrimSpace(body) == "" {
 		return nil
 	}
 	sentences := slices.DeleteFunc(sentenceEnd.Split(body, -1), postponed.MatchString)
 	var out []string
-	for _, t := range topicsOf(cause) {
+	for _, t := range topics {
 		if !slices.ContainsFunc(sentences, t.pattern.MatchString) {
 			out = append(out, t.name)
 		}
