@@ -29,13 +29,14 @@ type impacts struct {
 	library *library // nil when there is no knowledge repository
 	hide    func(string) string
 	slots   chan struct{}
+	making  chan struct{} // who holds its place prepares the artefacts
 
 	mu   sync.Mutex
 	kept map[[2]string]impact.Report
 }
 
 func newImpacts(s *sources, f config.Folder, l *library, hide func(string) string) *impacts {
-	return &impacts{sources: s, folder: f, library: l, hide: hide, slots: make(chan struct{}, impactAtOnce), kept: map[[2]string]impact.Report{}}
+	return &impacts{sources: s, folder: f, library: l, hide: hide, slots: make(chan struct{}, impactAtOnce), making: make(chan struct{}, 1), kept: map[[2]string]impact.Report{}}
 }
 
 // Impact analyses an action on a subject as of now.
@@ -50,6 +51,9 @@ func (i *impacts) Impact(ctx context.Context, subject, action string) (impact.Re
 	case i.slots <- struct{}{}:
 		defer func() { <-i.slots }()
 	case <-wait.Done():
+		if err := ctx.Err(); err != nil {
+			return impact.Report{}, fmt.Errorf("impact of %s: %w", subject, err)
+		}
 		return impact.Report{}, marked{api.ErrUnavailable, fmt.Errorf("%d analyses are under way", impactAtOnce)}
 	}
 	if r, ok := i.recent(key); ok { // asked by somebody else meanwhile
@@ -60,7 +64,11 @@ func (i *impacts) Impact(ctx context.Context, subject, action string) (impact.Re
 		return impact.Report{}, err
 	}
 	in.Subject, in.Action = subject, impact.ParseAction(action)
-	r, err := i.sources.impact(ctx, in)
+	w, err := i.world(ctx, in)
+	if err != nil {
+		return impact.Report{}, err
+	}
+	r, err := i.sources.impact(ctx, w, in)
 	if err == nil {
 		i.keep(key, r)
 	}
@@ -85,6 +93,28 @@ func (i *impacts) input(ctx context.Context) (impact.Input, error) {
 	var err error
 	in.Base, err = i.library.Base(ctx)
 	return in, err
+}
+
+// world is the artefacts made ready for questions: once for all who ask, as long as
+// they are the same. Who leaves while he makes it leaves that to the next one.
+func (i *impacts) world(ctx context.Context, in impact.Input) (*impact.World, error) {
+	if i.library == nil {
+		return impact.Prepare(ctx, in)
+	}
+	select {
+	case i.making <- struct{}{}:
+		defer func() { <-i.making }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("prepare artefacts: %w", ctx.Err())
+	}
+	if w := i.library.prepared(in.Base); w != nil {
+		return w, nil
+	}
+	w, err := impact.Prepare(ctx, in)
+	if err == nil {
+		i.library.prepare(in.Base, w)
+	}
+	return w, err
 }
 
 func (i *impacts) recent(key [2]string) (impact.Report, bool) {

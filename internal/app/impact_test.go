@@ -20,6 +20,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/impact"
 	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/source/prometheus"
 )
@@ -111,6 +112,57 @@ func TestImpactHoldsNoSecret(t *testing.T) {
 		if text := string(b); strings.Contains(text, "hunter2secret") || !strings.Contains(text, "[secret]") || name != "command with --repo" && strings.Contains(text, "site-77") {
 			t.Errorf("%s: %s", name, text)
 		}
+	}
+}
+
+// The artefacts are made ready once for all questions, and let go with the artefacts,
+// or when nobody asks any more.
+func TestArtefactsAreMadeReadyOnce(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.New(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "docs")
+	write(t, filepath.Join(dir, "ADR-001.md"), "# ADR-001: X\n\n**Service**: booking-api\n**Depends on**: booking-db\n")
+	l := newTestLibrary(t, t.TempDir(), dir)
+	i := newImpacts(&sources{}, config.Folder{Catalog: cat, Boundaries: new(boundary.Set)}, l, nil)
+	ask := func(subject string, services int) (*knowledge.Base, *impact.World) {
+		t.Helper()
+		r, err := i.Impact(t.Context(), subject, "")
+		if err != nil || len(r.Services) != services {
+			t.Errorf("%s: %d services, %v; want %d", subject, len(r.Services), err, services)
+		}
+		base, err := l.Base(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := l.prepared(base)
+		if w == nil {
+			t.Errorf("%s: nothing is kept", subject)
+		}
+		return base, w
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := i.Impact(gone, "booking-db", ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left got %v", err)
+	}
+	old, first := ask("booking-db", 2)
+	if _, second := ask("booking-api", 1); first != second {
+		t.Error("made for each question")
+	}
+	write(t, filepath.Join(dir, "ADR-002.md"), "# ADR-002: Y\n\n**Service**: seats\n**Depends on**: booking-db\n")
+	l.Changed()
+	base, err := l.Base(t.Context())
+	if err != nil || base == old || l.prepared(old) != nil || l.prepared(base) != nil {
+		t.Errorf("kept for other artefacts: %v", err)
+	}
+	i.kept = map[[2]string]impact.Report{} // answers of the last half minute
+	_, third := ask("booking-db", 3)
+	l.asked = l.asked.Add(-worldKept)
+	if _, err := l.Base(t.Context()); err != nil || third == first || l.world != nil {
+		t.Errorf("made anew: %v, kept though nobody asks: %v, %v", third != first, l.world != nil, err)
 	}
 }
 

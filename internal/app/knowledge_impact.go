@@ -69,7 +69,11 @@ func (k *Knowledge) Impact(ctx context.Context, q ImpactQuestion) (_ impact.Repo
 			_ = db.Close() // only read from
 		}
 	}()
-	return live.impact(ctx, in)
+	w, err := impact.Prepare(ctx, in)
+	if err != nil {
+		return impact.Report{}, err
+	}
+	return live.impact(ctx, w, in)
 }
 
 // redactor hides what the configuration says, or what everybody hides.
@@ -98,27 +102,18 @@ func freezes(b *boundary.Set, environment string) []impact.Window {
 
 // impact asks the sources what an analysis needs: first who calls whom, then the
 // traffic of those that are affected.
-func (s *sources) impact(ctx context.Context, in impact.Input) (impact.Report, error) {
+func (s *sources) impact(ctx context.Context, w *impact.World, in impact.Input) (impact.Report, error) {
 	asking, cancel := context.WithTimeout(ctx, impactDeadline) // sources that are slow leave the analysis its time
 	defer cancel()
-	first, err := impact.Analyse(ctx, in)
-	known := err == nil
-	in.Calls, in.Seen, in.Live = s.callers(asking, in.Catalog, names(first.Services), in.Now)
-	if len(in.Calls) > 0 || !known {
-		if first, err = impact.Analyse(ctx, in); err != nil {
-			return impact.Report{}, err
+	affected, err := w.Affected(ctx, in)
+	in.Calls, in.Seen, in.Live = s.callers(asking, in.Catalog, affected, in.Now)
+	if len(in.Calls) > 0 || err != nil { // calls may name what nothing else does
+		if affected, err = w.Affected(ctx, in); err != nil {
+			return impact.Report{}, fmt.Errorf("affected services: %w", err)
 		}
 	}
-	in.Traffic = s.traffic(asking, in.Catalog, names(first.Services), in.Now)
-	return impact.Analyse(ctx, in)
-}
-
-func names(services []impact.Service) []string {
-	out := make([]string, 0, len(services))
-	for _, s := range services {
-		out = append(out, s.Name)
-	}
-	return out
+	in.Traffic = s.traffic(asking, in.Catalog, affected, in.Now)
+	return w.Analyse(ctx, in)
 }
 
 // traffic asks the metric sources about the affected services.

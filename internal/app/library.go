@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/impact"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
 
@@ -33,6 +34,8 @@ type library struct {
 	read   int64             // of changed, when the folders were read
 	failed error             // of the folders that could not be read then
 	at     map[string]string // commits of the folders that are not read as files
+	world  *impact.World     // made of base; nil = nobody asked lately
+	asked  time.Time         // of the world
 
 	indexing sync.Mutex // held while the index is brought up to date
 	index    *search.Index
@@ -42,8 +45,13 @@ type library struct {
 	closed   bool
 }
 
-// rereadAfter is how old the folders' contents may be.
-const rereadAfter = time.Minute
+// rereadAfter is how old the folders' contents may be, and worldKept how long what was
+// made for questions about impact is kept after the last one: it takes more memory
+// than the artefacts.
+const (
+	rereadAfter = time.Minute
+	worldKept   = 15 * time.Minute
+)
 
 // newLibrary returns nothing when no knowledge folder is configured. The search
 // index is kept in the folder cache; "" = in memory.
@@ -66,6 +74,9 @@ func (l *library) Base(ctx context.Context) (*knowledge.Base, error) {
 func (l *library) state(ctx context.Context) (base *knowledge.Base, failed, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if time.Since(l.asked) > worldKept {
+		l.world = nil
+	}
 	changed := l.changed.Load()
 	if l.base != nil && l.read == changed && time.Since(l.readAt) < rereadAfter {
 		return l.base, l.failed, nil
@@ -78,10 +89,31 @@ func (l *library) state(ctx context.Context) (base *knowledge.Base, failed, err 
 	case base == nil && l.base == nil:
 		return nil, failed, failed
 	case base != nil && (l.base == nil || !sameBase(base, l.base)):
-		l.base = base
+		l.base, l.world = base, nil
 	}
 	l.readAt, l.read, l.failed = time.Now(), changed, failed
 	return l.base, failed, nil
+}
+
+// prepared is what was made of a Base for questions about impact; nil when nothing was,
+// or the artefacts are others now.
+func (l *library) prepared(base *knowledge.Base) *impact.World {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.base != base {
+		return nil
+	}
+	l.asked = time.Now()
+	return l.world
+}
+
+// prepare keeps what was made of a Base until the artefacts change.
+func (l *library) prepare(base *knowledge.Base, w *impact.World) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.base == base {
+		l.world, l.asked = w, time.Now()
+	}
 }
 
 // readFolders returns nothing when no folder can be read.

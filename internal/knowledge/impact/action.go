@@ -124,6 +124,9 @@ func (w *world) downtime(sub Subject, a Action) Downtime {
 	}
 	var all []stated
 	for _, l := range w.linesAbout(sub) {
+		if w.ended() != nil {
+			break
+		}
 		m := lasts(l.text)
 		if m == nil {
 			continue

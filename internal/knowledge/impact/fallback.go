@@ -24,6 +24,15 @@ func mechanisms() []mechanism {
 	}
 }
 
+// mechanismStems are such that each line in which a mechanism is named holds one, in
+// lower case: looking for them is cheaper than for the patterns.
+func mechanismStems() []string {
+	return []string{
+		"replica", "stand", "secondar", "multi", "spare", "fail", "switch", "fall", "degrad", "without", "read-only", "circuit", "cache", "stale", "queue", "buffer", "spool",
+		"retried", "catch",
+	}
+}
+
 var (
 	replicaRE  = regexp.MustCompile(`(?i)\b(read[ -]?(only )?replicas?|replicas?|stand-?by|secondar(y|ies)|multi-?az|hot spare)\b`)
 	failoverRE = regexp.MustCompile(`(?i)\b(fail(s|ed|ing)?[ -]?over|switch(es)?[ -]?over)\b`)
@@ -50,27 +59,31 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 	if s.Distance > 0 {
 		needs = s.Path[1]
 	}
-	for _, d := range w.naming[fold(s.Name)] {
+	k, all := fold(s.Name), mechanisms()
+	for _, d := range w.naming[k] {
 		if w.ended() != nil || len(out) == maxClaims {
 			break
 		}
-		if d.Superseded() {
+		if d.Superseded() || !d.about[k] && !d.named[k] {
 			continue
 		}
-		about := d.about[fold(s.Name)]
-		if !about && !w.says(d, fold(s.Name)) {
-			continue
-		}
-		for i, way := range d.mechanisms() {
-			m, ok, l := way.others, way.of, d.lines[i]
-			if s.Distance == 0 {
-				m, ok = way.own, way.any
+		for _, way := range d.ways {
+			if len(out) == maxClaims {
+				break
 			}
-			if !ok || s.Distance == 0 && !m.own && !about || !w.speaksOf(*d, l, s, needs, about) {
+			at, l := way.others, d.lines[way.line]
+			if s.Distance == 0 {
+				at = way.first
+			}
+			if at < 0 {
+				continue
+			}
+			m := all[at]
+			if s.Distance == 0 && !m.own && !d.about[k] || !w.speaksOf(d, l, s, needs) {
 				continue
 			}
 			c := Claim{Kind: m.name, Text: w.quoted(l), Where: l.where, Absent: denied(l.text, m.re)}
-			if len(out) < maxClaims && !slices.ContainsFunc(out, func(o Claim) bool { return o.Where == c.Where }) {
+			if !slices.ContainsFunc(out, func(o Claim) bool { return o.Where == c.Where }) {
 				out = append(out, c)
 			}
 		}
@@ -82,63 +95,65 @@ func (w *world) claims(s Service, sub Subject) []Claim {
 }
 
 // way is the first mechanism that a line names, and the first of those that are not
-// of what stops.
+// of what stops, by their place among all; -1 = none.
 type way struct {
-	own, others mechanism
-	any, of     bool
+	line          int32
+	first, others int8
 }
 
-// mechanisms are those of each line; it looks once.
+// mechanisms are those of each line that names one.
 func (d *document) mechanisms() []way {
-	if d.ways == nil {
-		d.ways = make([]way, len(d.lines))
-		for i, l := range d.lines {
-			x := &d.ways[i]
-			if x.own, x.any = mechanismIn(l.text, true); x.any {
-				x.others, x.of = mechanismIn(l.text, false)
-			}
+	var out []way
+	all := mechanisms()
+	from := 0
+	for i, l := range d.lines {
+		folded := d.folded[from:d.ends[i]]
+		from = int(d.ends[i])
+		if !slices.ContainsFunc(mechanismStems(), func(stem string) bool { return strings.Contains(folded, stem) }) {
+			continue
+		}
+		if first := slices.IndexFunc(all, func(m mechanism) bool { return m.re.MatchString(l.text) }); first >= 0 {
+			others := slices.IndexFunc(all, func(m mechanism) bool { return !m.own && m.re.MatchString(l.text) })
+			out = append(out, way{int32(i), int8(first), int8(others)}) //nolint:gosec // a file has at most 1 MiB
 		}
 	}
-	return d.ways
-}
-
-// mechanismIn is the first mechanism that a text names; those of what stops only
-// with own.
-func mechanismIn(text string, own bool) (mechanism, bool) {
-	for _, m := range mechanisms() {
-		if (own || !m.own) && m.re.MatchString(text) {
-			return m, true
-		}
-	}
-	return mechanism{}, false
+	return slices.Clip(out)
 }
 
 // speaksOf reports whether a line is about the service and what it needs. Of a
 // service itself: the artefact is about it, or the line names it. Of one that needs
 // another: the line, its neighbour or its heading names the other, or the line says
 // "database" for one.
-func (w *world) speaksOf(d document, l line, s Service, needs string, about bool) bool {
-	names := func(x line, service string) bool {
-		n := w.services[fold(service)]
-		return n != nil && slices.ContainsFunc(n.aliases, x.names)
-	}
-	if needs == "" {
-		return about || names(l, s.Name)
-	}
-	if !about && !names(l, s.Name) {
+func (w *world) speaksOf(d *document, l line, s Service, needs string) bool {
+	k := fold(s.Name)
+	if !d.about[k] && !slices.ContainsFunc(w.services[k].aliases, l.names) {
 		return false
 	}
-	isDatabase := databaseRE.MatchString(strings.NewReplacer("-", " ", "_", " ").Replace(needs + " " + w.services[fold(needs)].Title))
-	for _, x := range d.lines {
+	if needs == "" || databaseRE.MatchString(l.text) && w.isDatabase(needs) {
+		return true
+	}
+	near := func(x line) bool {
 		far := x.where.Line-l.where.Line > 1 || l.where.Line-x.where.Line > 1
-		if x.section != l.section || x.section < 0 && x.where != l.where || far && !x.heading {
-			continue
-		}
-		if names(x, needs) || x.mentions(needs) || isDatabase && x.where == l.where && databaseRE.MatchString(x.text) {
+		return x.section == l.section && (x.section >= 0 || x.where == l.where) && (!far || x.heading)
+	}
+	for x := range d.linesWith(needs) {
+		if near(x) && x.mentions(needs) {
 			return true
 		}
 	}
+	for _, alias := range w.services[fold(needs)].aliases {
+		for x := range d.linesWith(alias) {
+			if near(x) && x.names(alias) {
+				return true
+			}
+		}
+	}
 	return false
+}
+
+// isDatabase reports whether the name or the title of a service calls it one.
+func (w *world) isDatabase(name string) bool {
+	return databaseRE.MatchString(strings.NewReplacer("-", " ", "_", " ").Replace(name + " " + w.services[fold(name)].Title))
 }
 
 // denied reports whether the clause with the mechanism says that there is none.

@@ -29,18 +29,24 @@ func (w *world) quoted(l line) string {
 // hide takes the secrets out of what the report took over from outside. Names of
 // services are clean already (see add), and texts in which lines are quoted are
 // hidden before they are cut (see shown).
-func (r *Report) hide(hide func(string) string) {
-	if hide == nil {
+func (w *world) hide(r *Report) {
+	if w.in.Hide == nil {
 		return
 	}
+	known := map[string]string{} // the ways of services repeat each other
 	each := func(all ...*string) {
 		for _, s := range all {
-			*s = hide(*s)
+			hidden, ok := known[*s]
+			if !ok {
+				hidden = w.hidden(*s)
+				known[*s] = hidden
+			}
+			*s = hidden
 		}
 	}
 	list := func(all []string) {
 		for i := range all {
-			all[i] = hide(all[i])
+			each(&all[i])
 		}
 	}
 	claims := func(all []Claim) {
@@ -52,6 +58,9 @@ func (r *Report) hide(hide func(string) string) {
 	claims(r.Subject.Named)
 	claims(r.Downtime.Stated)
 	for i := range r.Services {
+		if w.ended() != nil {
+			return
+		}
 		s := &r.Services[i]
 		each(&s.Owner, &s.Query)
 		list(s.Basis)
@@ -64,6 +73,9 @@ func (r *Report) hide(hide func(string) string) {
 		each(&r.Undeclared[i].Seen)
 	}
 	for i := range r.Requirements {
+		if w.ended() != nil {
+			return
+		}
 		r.Requirements[i].hide(each)
 	}
 	for i := range r.Notify {

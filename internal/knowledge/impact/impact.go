@@ -9,6 +9,7 @@
 package impact
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -136,15 +137,22 @@ type Service struct {
 	Query      string       `json:"query,omitempty"`
 }
 
-// Analyse answers what stops when the subject does. It fails for a subject that
-// nothing names, with the nearest names, and when the context ends.
+// Analyse answers one question. Who asks more prepares a World.
 func Analyse(ctx context.Context, in Input) (Report, error) {
-	w := newWorld(ctx.Err, in)
-	if err := ctx.Err(); err != nil {
-		return Report{}, fmt.Errorf("impact of %s: %w", in.Subject, err)
-	}
-	sub, err := w.subject(in.Subject)
+	p, err := Prepare(ctx, in)
 	if err != nil {
+		return Report{}, err
+	}
+	return p.Analyse(ctx, in)
+}
+
+// Analyse answers what stops when the subject does. It fails for a subject that
+// nothing names, with the nearest names, and when the context ends. Catalog and
+// artefacts are those that the World was made of.
+func (p *World) Analyse(ctx context.Context, in Input) (Report, error) {
+	w := p.ask(ctx, in)
+	sub, err := w.subject(in.Subject)
+	if err := cmp.Or(w.left(), err); err != nil { // what was looked for in half of the artefacts may be known
 		return Report{}, err
 	}
 	r := Report{Subject: sub, Action: in.Action, At: in.Now.UTC(), Services: w.affected(sub.Services)}
@@ -160,9 +168,9 @@ func Analyse(ctx context.Context, in Input) (Report, error) {
 	r.Escalate = w.escalate(r.Services)
 	r.Quiet = w.quiet(r.Services, r.Downtime)
 	r.Missing = w.missing(r)
-	r.hide(in.Hide)
-	if err := ctx.Err(); err != nil { // what was left out is not known
-		return Report{}, fmt.Errorf("impact of %s: %w", in.Subject, err)
+	w.hide(&r)
+	if err := w.left(); err != nil { // what was left out is not known
+		return Report{}, err
 	}
 	return r, nil
 }

@@ -3,6 +3,7 @@ package impact_test
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -287,6 +288,67 @@ func TestWhatNothingNamesIsAnErrorWithTheNearestName(t *testing.T) {
 	all := problem.All(err)
 	if len(all) != 1 || all[0].Hint != `did you mean "shelf"?` {
 		t.Errorf("got %+v", all)
+	}
+}
+
+// A World answers several at once, and each as if it were made for that question.
+func TestAWorldIsTheSameForEachQuestion(t *testing.T) {
+	t.Parallel()
+	b := base(t, map[string]string{
+		"units/DU-1.md": "# DU-1: Catalogue\n\nService: shelf\nDepends on: books-db\n\nWithout the night-job it falls back to yesterday's copy.\n",
+		"adr/ADR-1.md":  "# ADR-1: The night-job of books-db\n\nThere is a read replica of books-db. The night-job has a queue for shelf.\n",
+	})
+	plain := impact.Input{Subject: "books-db", Action: impact.ParseAction("restart"), Base: b, Now: noon, Catalog: services(t, catalog.Service{Name: "shelf"})}
+	called := plain
+	called.Calls = []impact.Call{{From: "night-job", To: "books-db", Seen: "a"}, {From: "shelf", To: "books-db", Seen: "b"}, {From: "till", To: "shelf", Seen: "c"}, {From: "shelf", To: "night-job", Seen: "d"}}
+	other := called
+	other.Subject, other.Calls = "night-job", called.Calls[3:]
+	w, err := impact.Prepare(t.Context(), plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		for _, in := range []impact.Input{plain, called, other} {
+			wg.Go(func() {
+				got, err := w.Analyse(t.Context(), in)
+				if err != nil {
+					t.Error(err)
+				}
+				if diff := cmp.Diff(analyse(t, in), got, cmp.AllowUnexported(impact.Subject{}, impact.Downtime{})); diff != "" {
+					t.Errorf("made for the question and prepared (-want +got):\n%s", diff)
+				}
+				names, err := w.Affected(t.Context(), in)
+				var want []string
+				for _, s := range got.Services {
+					want = append(want, s.Name)
+				}
+				if diff := cmp.Diff(want, names); err != nil || diff != "" {
+					t.Errorf("%v, affected (-want +got):\n%s", err, diff)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+// Each mechanism is found in each form.
+func TestClaimsAreFoundInEachForm(t *testing.T) {
+	t.Parallel()
+	for kind, all := range map[string][]string{
+		"replica":         {"read replica", "Replicas", "stand-by", "standby", "secondary", "secondaries", "multi-AZ", "multiaz", "hot spare"},
+		"failover":        {"fails over", "failover", "fail-over", "switchover", "switches over"},
+		"fallback":        {"falls back", "fallback", "falling-back", "degrades gracefully", "graceful degradation", "works without it", "read-only mode"},
+		"circuit breaker": {"circuit breaker", "circuit-breakers"},
+		"cache":           {"cache", "CACHED", "stale copies", "stale-data"},
+		"queue":           {"queue", "queued", "buffers", "spooled", "retried later", "catches up"},
+	} {
+		for _, text := range all {
+			b := base(t, map[string]string{"units/DU-1.md": "# DU-1: Shelf\n\nService: shelf\n\nIt has this: " + text + ".\n"})
+			if c := analyse(t, impact.Input{Subject: "shelf", Base: b}).Services[0].Claims; len(c) != 1 || c[0].Kind != kind {
+				t.Errorf("%q: %+v, want %s", text, c, kind)
+			}
+		}
 	}
 }
 

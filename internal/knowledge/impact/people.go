@@ -19,6 +19,7 @@ type Person struct {
 // owners of the requirements.
 func (w *world) notify(services []Service, reqs []Requirement) []Person {
 	out := []Person{}
+	at := map[string]int{} // by folded name
 	tell := func(name, channel, why string) {
 		if name = strings.TrimSpace(name); name == "" {
 			name = channel
@@ -26,9 +27,10 @@ func (w *world) notify(services []Service, reqs []Requirement) []Person {
 		if name == "" {
 			return
 		}
-		i := slices.IndexFunc(out, func(p Person) bool { return fold(p.Name) == fold(name) })
-		if i < 0 {
+		i, told := at[fold(name)]
+		if !told {
 			i = len(out)
+			at[fold(name)] = i
 			out = append(out, Person{Name: name})
 		}
 		if out[i].Channel == "" {

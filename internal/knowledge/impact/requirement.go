@@ -60,30 +60,26 @@ type origin struct {
 // origins are the artefacts that name the subject or are about an affected service,
 // work items before decisions before others, so that chains are whole.
 func (w *world) origins(sub Subject, services []Service) []origin {
-	var out []origin
-	keys := make([]string, len(services))
-	for i, s := range services {
-		keys[i] = fold(s.Name)
-	}
-	for i := range w.documents {
-		d := &w.documents[i]
-		if w.ended() != nil {
-			return nil
+	via := map[int][]string{} // by document: services through which it is reached
+	for _, s := range services {
+		k := fold(s.Name)
+		for _, d := range w.naming[k] {
+			if d.about[k] || d.named[k] {
+				via[d.at] = append(via[d.at], s.Name)
+			}
 		}
+	}
+	var out []origin
+	own := sub.naming()
+	for i, d := range w.documents {
 		if d.Kind == knowledge.Incident {
 			continue // what once happened serves no requirement
 		}
-		o := origin{id: d.ID, order: slices.Index([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.ADR, knowledge.DAA, knowledge.TIP, knowledge.RFC, knowledge.Story, knowledge.PRD}, d.Kind)}
+		o := origin{id: d.ID, services: via[i], order: slices.Index([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.ADR, knowledge.DAA, knowledge.TIP, knowledge.RFC, knowledge.Story, knowledge.PRD}, d.Kind)}
 		if o.order < 0 {
 			o.order = 9
 		}
-		own := slices.Contains(sub.artefacts, d.ID)
-		for i, s := range services {
-			if d.about[keys[i]] || w.says(d, keys[i]) {
-				o.services = append(o.services, s.Name)
-			}
-		}
-		if own || len(o.services) > 0 {
+		if own[d.ID] || len(o.services) > 0 {
 			out = append(out, o)
 		}
 	}
@@ -96,6 +92,7 @@ func (w *world) requirements(sub Subject, services []Service, d Downtime) []Requ
 	found := map[string]*Requirement{}
 	var order []string
 	passed := map[string]bool{} // by a chain that began below
+	naming := sub.naming()
 	for _, o := range w.origins(sub, services) {
 		if w.ended() != nil {
 			return []Requirement{}
@@ -103,7 +100,7 @@ func (w *world) requirements(sub Subject, services []Service, d Downtime) []Requ
 		if passed[o.id] {
 			continue // it is about more than what led there
 		}
-		if sub.Kind == "artefact" && !slices.Contains(sub.artefacts, o.id) && !anyOf(o.services, sub.Services) {
+		if sub.Kind == "artefact" && !naming[o.id] && !anyOf(o.services, sub.Services) {
 			continue
 		}
 		for _, id := range w.follow(o, found, &order) {
@@ -113,6 +110,9 @@ func (w *world) requirements(sub Subject, services []Service, d Downtime) []Requ
 	out := []Requirement{}
 	slices.Sort(order)
 	for _, id := range order {
+		if w.ended() != nil {
+			break
+		}
 		r := found[id]
 		w.complete(r, d)
 		out = append(out, *r)
@@ -128,17 +128,17 @@ func anyOf(of, in []string) bool {
 func (w *world) follow(o origin, found map[string]*Requirement, order *[]string) (chain []string) {
 	var r *Requirement
 	inferred := false
-	for _, s := range w.in.Base.TraceFrom(o.id, "") {
-		chain = append(chain, s.ID)
-		inferred = inferred || s.Inferred
-		switch s.Kind {
+	for _, s := range w.trace(o.id) {
+		chain = append(chain, s.id)
+		inferred = inferred || s.inferred
+		switch s.kind {
 		case string(knowledge.PRD):
-			a, ok := w.in.Base.Artefact(s.ID)
+			a, ok := w.in.Base.Artefact(s.id)
 			if !ok {
 				return chain // named and not there
 			}
 			if r = found[a.ID]; r == nil {
-				r = &Requirement{ID: a.ID, Title: a.Title, Where: w.linesOf(a)[0].where, Stories: []Story{}, KPIs: []KPI{}, Inferred: true}
+				r = &Requirement{ID: a.ID, Title: a.Title, Where: w.byID[a.ID].lines[0].where, Stories: []Story{}, KPIs: []KPI{}, Inferred: true}
 				found[a.ID] = r
 				*order = append(*order, a.ID)
 			}
@@ -147,23 +147,45 @@ func (w *world) follow(o origin, found map[string]*Requirement, order *[]string)
 			}
 		case string(knowledge.Story):
 			if r != nil {
-				at := Place{ID: s.ID, Path: r.Where.Path, Line: s.Line}
-				if s.Path != "" {
+				at := Place{ID: s.id, Path: r.Where.Path, Line: s.line}
+				if s.path != "" {
 					at = w.at(s)
 				}
-				r.story(Story{Number: numberOf(s.ID), Title: s.Title, Where: at, Services: o.services, Chain: slices.Clone(chain[:len(chain)-1]), Inferred: inferred})
+				r.story(Story{Number: numberOf(s.id), Title: s.title, Where: at, Services: o.services, Chain: slices.Clone(chain[:len(chain)-1]), Inferred: inferred})
 			}
 		}
 	}
 	return chain
 }
 
+// hop is what counts of a step to a requirement.
+type hop struct {
+	kind, id, title, path string
+	line                  int
+	inferred              bool
+}
+
+// trace is where an artefact leads; finding it takes time, and it stays the same.
+func (w *world) trace(id string) []hop {
+	if known, ok := w.traces.Load(id); ok {
+		out, _ := known.([]hop)
+		return out
+	}
+	steps := w.in.Base.TraceFrom(id, "")
+	out := make([]hop, 0, len(steps))
+	for _, s := range steps {
+		out = append(out, hop{s.Kind, s.ID, s.Title, s.Path, s.Line, s.Inferred})
+	}
+	w.traces.Store(id, out)
+	return out
+}
+
 // at is the place of a step.
-func (w *world) at(s knowledge.Step) Place {
-	id, _, _ := strings.Cut(s.ID, " ")
-	p := Place{ID: id, Path: s.Path, Line: s.Line}
+func (w *world) at(s hop) Place {
+	id, _, _ := strings.Cut(s.id, " ")
+	p := Place{ID: id, Path: s.path, Line: s.line}
 	if a, ok := w.in.Base.Artefact(id); ok {
-		p.Path = w.linesOf(a)[0].where.Path
+		p.Path = w.byID[a.ID].lines[0].where.Path
 	}
 	return p
 }
@@ -208,7 +230,7 @@ func (w *world) complete(r *Requirement, d Downtime) {
 		}
 	}
 	slices.SortStableFunc(r.Stories, func(x, y Story) int { return cmp.Compare(x.Where.Line, y.Where.Line) })
-	lines := w.linesOf(a)
+	lines := w.byID[a.ID].lines
 	r.KPIs = w.kpis(a, lines)
 	for _, l := range lines {
 		if rev, ok := revenueIn(l.text); ok {
@@ -280,6 +302,9 @@ var (
 // revenueIn reads "Revenue: 1200 EUR per minute", "revenue_per_minute: 1200" and
 // sentences like these. Longer units are spread evenly.
 func revenueIn(text string) (Revenue, bool) {
+	if !strings.ContainsAny(text, "0123456789") {
+		return Revenue{}, false
+	}
 	if m := bareRE.FindStringSubmatch(text); m != nil {
 		return revenue(cmp.Or(m[2], m[5]), m[3], m[4], m[1])
 	}

@@ -2,6 +2,7 @@ package impact
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -137,7 +138,7 @@ func forms(asked string) []string {
 func (w *world) artefact(s Subject, a knowledge.Artefact) Subject {
 	s.Name, s.Kind, s.Why = a.ID, "artefact", "named by it, or by what implements it"
 	s.artefacts = []string{a.ID}
-	s.Named = append(s.Named, Claim{Kind: string(a.Kind), Text: w.shown(a.Title), Where: w.linesOf(a)[0].where})
+	s.Named = append(s.Named, Claim{Kind: string(a.Kind), Text: w.shown(a.Title), Where: w.byID[a.ID].lines[0].where})
 	for _, in := range w.in.Base.Incoming(a.ID) {
 		from, _ := w.in.Base.Artefact(in.From)
 		if slices.Contains([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.Unit, knowledge.Runbook, knowledge.Story}, from.Kind) {
@@ -151,14 +152,10 @@ func (w *world) artefact(s Subject, a knowledge.Artefact) Subject {
 // place finds the lines and the code that name the subject; ok is false when
 // nothing does.
 func (w *world) place(s *Subject, names []string) bool {
-	for _, d := range w.documents {
+	w.each(w.documents, func(d *document) {
 		found := false
 		for _, name := range names {
-			match := matcher(name)
-			for _, l := range d.lines {
-				if match == nil || !match(l.text) {
-					continue
-				}
+			for l := range d.matching(name) {
 				if !found {
 					s.artefacts = append(s.artefacts, d.ID)
 				}
@@ -168,7 +165,7 @@ func (w *world) place(s *Subject, names []string) bool {
 				break
 			}
 		}
-	}
+	})
 	s.artefacts = slices.Compact(slices.Sorted(slices.Values(s.artefacts)))
 	return len(s.artefacts) > 0
 }
@@ -178,27 +175,37 @@ var endpointRE = regexp.MustCompile(`^(?:(GET|POST|PUT|PATCH|DELETE|HEAD)\s+)?(/
 
 var parameterRE = regexp.MustCompile(`\{[^}/]*\}|:[A-Za-z_]\w*|<[^>/]*>`)
 
-// matcher reports whether a line names something. A path matches with other names
-// of its parameters, behind a prefix, and as the beginning of a longer one; nil for
+// matching are the lines that name something. A path matches with other names of its
+// parameters, behind a prefix, and as the beginning of a longer one; nothing matches
 // what is too short to be looked for.
-func matcher(name string) func(string) bool {
+func (d *document) matching(name string) iter.Seq[line] {
+	lines, match := d.linesWith(name), func(l line) bool { return l.mentions(name) }
 	if m := endpointRE.FindStringSubmatch(name); m != nil && len(m[2]) > 1 {
-		var b strings.Builder
-		last := 0
-		for _, at := range parameterRE.FindAllStringIndex(m[2], -1) {
-			b.WriteString(regexp.QuoteMeta(m[2][last:at[0]]) + `[^/\s]+`)
-			last = at[1]
-		}
-		b.WriteString(regexp.QuoteMeta(strings.TrimSuffix(m[2][last:], "/")))
-		re := regexp.MustCompile(`(?i)` + b.String() + `(?:[^\w-]|$)`)
-		return func(text string) bool {
-			return re.MatchString(text) && (m[1] == "" || find(text, m[1], false) >= 0)
+		re := endpoint(m[2])
+		lines = slices.Values(d.lines)
+		match = func(l line) bool { return re.MatchString(l.text) && (m[1] == "" || l.mentions(m[1])) }
+	} else if len(name) < 3 {
+		lines = slices.Values([]line(nil))
+	}
+	return func(yield func(line) bool) {
+		for l := range lines {
+			if match(l) && !yield(l) {
+				return
+			}
 		}
 	}
-	if len(name) < 3 {
-		return nil
+}
+
+// endpoint finds a path.
+func endpoint(path string) *regexp.Regexp {
+	var b strings.Builder
+	last := 0
+	for _, at := range parameterRE.FindAllStringIndex(path, -1) {
+		b.WriteString(regexp.QuoteMeta(path[last:at[0]]) + `[^/\s]+`)
+		last = at[1]
 	}
-	return func(text string) bool { return line{text: text}.mentions(name) }
+	b.WriteString(regexp.QuoteMeta(strings.TrimSuffix(path[last:], "/")))
+	return regexp.MustCompile(`(?i)` + b.String() + `(?:[^\w-]|$)`)
 }
 
 func (l line) mentions(name string) bool { return find(l.text, name, false) >= 0 }
@@ -207,17 +214,16 @@ func (l line) mentions(name string) bool { return find(l.text, name, false) >= 0
 // are about, else those that they mention.
 func (w *world) owners(s *Subject) {
 	about, mentioned := map[string]bool{}, map[string]bool{}
+	naming := s.naming()
 	for _, d := range w.documents {
-		if !slices.Contains(s.artefacts, d.ID) {
+		if !naming[d.ID] {
 			continue
 		}
 		for k := range d.about {
 			about[w.services[k].Name] = true
 		}
-		for k := range d.named {
-			switch {
-			case d.about[k]:
-			case len(w.mentions(d, k)) > 0:
+		for k, says := range d.named {
+			if says && !d.about[k] {
 				mentioned[w.services[k].Name] = true
 			}
 		}
@@ -244,11 +250,11 @@ func (w *world) builders(artefacts []string) map[string]bool {
 	out := map[string]bool{}
 	for _, id := range artefacts {
 		for _, in := range w.in.Base.Incoming(id) {
-			i := slices.IndexFunc(w.documents, func(d document) bool { return d.ID == in.From })
-			if i < 0 || !slices.Contains([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.Unit}, w.documents[i].Kind) {
+			d := w.byID[in.From]
+			if d == nil || !slices.Contains([]knowledge.Kind{knowledge.Bolt, knowledge.Fix, knowledge.Unit}, d.Kind) {
 				continue
 			}
-			for k := range w.documents[i].about {
+			for k := range d.about {
 				out[w.services[k].Name] = true
 			}
 		}
@@ -274,34 +280,43 @@ func (w *world) unknown(asked string) error {
 	return &problem.Problem{What: fmt.Sprintf("nothing is known about %q", asked), Hint: hint}
 }
 
-// linesAbout are the lines of artefacts that name the subject or are about one of
-// its services, and of runbooks and units that are about them.
-func (w *world) linesAbout(s Subject) []line {
-	var out []line
-	for _, d := range w.documents {
-		about := slices.ContainsFunc(s.Services, func(n string) bool { return s.Kind == "service" && d.about[fold(n)] })
-		if !about && !slices.Contains(s.artefacts, d.ID) {
-			continue
-		}
-		if !about && s.Kind != "artefact" { // an artefact about another thing counts where it names this one
-			out = append(out, w.near(d, s)...)
-			continue
-		}
-		out = append(out, d.lines...)
+// naming are the IDs of the artefacts that name the subject.
+func (s *Subject) naming() map[string]bool {
+	out := make(map[string]bool, len(s.artefacts))
+	for _, id := range s.artefacts {
+		out[id] = true
 	}
 	return out
 }
 
+// linesAbout are the lines of artefacts that name the subject or are about one of
+// its services, and of runbooks and units that are about them.
+func (w *world) linesAbout(s Subject) []line {
+	var out []line
+	naming := s.naming()
+	w.each(w.documents, func(d *document) {
+		about := slices.ContainsFunc(s.Services, func(n string) bool { return s.Kind == "service" && d.about[fold(n)] })
+		switch {
+		case !about && !naming[d.ID]:
+		case !about && s.Kind != "artefact": // an artefact about another thing counts where it names this one
+			out = append(out, w.near(d, s)...)
+		default:
+			out = append(out, d.lines...)
+		}
+	})
+	return out
+}
+
 // near are the lines of the sections in which a document names the subject.
-func (w *world) near(d document, s Subject) []line {
+func (w *world) near(d *document, s Subject) []line {
 	names := []string{s.Name}
 	if n := w.services[fold(s.Name)]; n != nil {
 		names = n.aliases
 	}
 	sections := map[int]bool{}
-	for _, l := range d.lines {
-		for _, name := range names {
-			if m := matcher(name); m != nil && m(l.text) && l.section >= 0 {
+	for _, name := range names {
+		for l := range d.matching(name) {
+			if l.section >= 0 {
 				sections[l.section] = true
 			}
 		}

@@ -1,7 +1,6 @@
 package impact
 
 import (
-	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -33,16 +32,17 @@ type line struct {
 // linesOf lists what an artefact says, in order: title, fields, headings, text and
 // code.
 func (w *world) linesOf(a knowledge.Artefact) []line {
-	file := a.Path
-	at := func(n int) Place {
-		return Place{ID: a.ID, Path: path.Join(w.in.Prefix[a.Repo], file), Line: max(n, 1)}
-	}
+	own := path.Join(w.in.Prefix[a.Repo], a.Path)
+	file := own
+	at := func(n int) Place { return Place{ID: a.ID, Path: file, Line: max(n, 1)} }
 	out := []line{{text: a.Title, where: at(a.Line), heading: true, section: -1}}
 	for _, f := range a.Meta {
 		out = append(out, line{text: f.Name + ": " + f.Value, where: at(f.Line), section: -1})
 	}
 	for i, s := range a.Sections {
-		file = cmp.Or(s.File, a.Path)
+		if file = own; s.File != "" {
+			file = path.Join(w.in.Prefix[a.Repo], s.File)
+		}
 		if s.Heading != "" {
 			out = append(out, line{text: s.Heading, where: at(s.Line), heading: true, section: i})
 		}
@@ -64,7 +64,7 @@ func (w *world) linesOf(a knowledge.Artefact) []line {
 			}
 		}
 	}
-	return out
+	return slices.Clip(out)
 }
 
 // fold makes names that differ in case and separators only equal.

@@ -1,23 +1,31 @@
 package impact
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 )
 
-// world is everything that is known, made ready to be asked.
+// world is everything that is known, made ready to be asked. What a question adds to
+// it goes into copies (see World.ask).
 type world struct {
 	in        Input
-	services  map[string]*node // by folded name
-	names     []string         // folded, sorted
-	documents []document
-	ended     func() error           // is not nil when nobody waits any more
+	ended     func() error // is not nil when nobody waits any more
+	services  map[string]*node
+	names     []string // of services, folded, sorted
+	documents []*document
+	byID      map[string]*document
 	naming    map[string][]*document // by folded name of a service: may name it, or are about it
+	traces    *sync.Map              // by ID: the []hop that lead from it, as far as asked
 }
 
 // node is a service with what needs it.
@@ -53,123 +61,204 @@ func (e edge) why() string {
 // document is an artefact with the services that it is about.
 type document struct {
 	knowledge.Artefact
+	at     int // among the documents of the world
 	lines  []line
-	folded string          // its whole text, for a quick look
-	named  map[string]bool // by folded name: services whose names may stand in it
+	folded string          // the lines, each with its end, for a quick look
+	ends   []int32         // where in folded each line ends
+	named  map[string]bool // by folded name: services whose names may stand in it; true = a line names it
 	about  map[string]bool // by folded name: a field, the title or the code says so
-	said   map[string]bool // by folded name: whether a line names it, as far as asked
-	ways   []way           // by line, once asked
+	ways   []way           // by line
 }
 
-func newWorld(ended func() error, in Input) *world {
-	w := &world{in: in, ended: ended, naming: map[string][]*document{}, services: map[string]*node{}}
-	for _, s := range in.Catalog.Services() {
+// World is what a catalog and artefacts tell, made ready for any number of
+// questions. It does not change, and may be asked by several at once.
+type World struct{ w world }
+
+// Prepare makes a World of the catalog and the artefacts of an Input. It fails when
+// the context ends.
+func Prepare(ctx context.Context, in Input) (*World, error) {
+	w := world{
+		in:    Input{Catalog: in.Catalog, Base: in.Base, Prefix: in.Prefix, Hide: in.Hide},
+		ended: ctx.Err, services: map[string]*node{}, byID: map[string]*document{}, naming: map[string][]*document{}, traces: new(sync.Map),
+	}
+	w.prepare()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("prepare artefacts: %w", err)
+	}
+	return &World{w}, nil
+}
+
+// ask returns the world as a question finds it: with the calls that were seen.
+func (p *World) ask(ctx context.Context, in Input) *world {
+	w := p.w
+	w.ended = ctx.Err
+	in.Catalog, in.Base, in.Prefix, in.Hide = w.in.Catalog, w.in.Base, w.in.Prefix, w.in.Hide
+	w.in = in
+	w.observed()
+	return &w
+}
+
+// Affected names the services that stop with the subject, as Analyse does.
+func (p *World) Affected(ctx context.Context, in Input) ([]string, error) {
+	w := p.ask(ctx, in)
+	sub, err := w.subject(in.Subject)
+	if err := cmp.Or(w.left(), err); err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, s := range w.reached(sub.Services) {
+		out = append(out, w.services[s.k].Name)
+	}
+	return out, nil
+}
+
+// left is the error for who no longer waits.
+func (w *world) left() error {
+	if err := w.ended(); err != nil {
+		return fmt.Errorf("impact of %s: %w", w.in.Subject, err)
+	}
+	return nil
+}
+
+func (w *world) prepare() {
+	for _, s := range w.in.Catalog.Services() {
 		n := &node{Service: s, known: true, aliases: []string{s.Name}}
 		if s.Title != "" && distinct(s.Title) && fold(s.Title) != fold(s.Name) {
 			n.aliases = append(n.aliases, s.Title)
 		}
 		w.services[fold(s.Name)] = n
 	}
-	for _, s := range in.Catalog.Services() {
+	for _, s := range w.in.Catalog.Services() {
 		for _, d := range s.DependsOn {
 			w.connect(fold(s.Name), fold(d), "catalog")
 		}
 	}
-	for _, a := range in.Base.Artefacts() {
-		if ended() != nil {
-			return w
+	for _, a := range w.in.Base.Artefacts() {
+		if w.ended() != nil {
+			return
 		}
-		w.documents = append(w.documents, w.document(a))
-	}
-	others := w.prose()
-	each := func(fn func(*document)) {
-		for i := range w.documents {
-			if ended() != nil {
-				return
-			}
-			fn(&w.documents[i])
-		}
-		for i := range others {
-			fn(&others[i])
+		d := w.document(a)
+		d.at = len(w.documents)
+		w.documents = append(w.documents, d)
+		if w.byID[d.ID] == nil {
+			w.byID[d.ID] = d
 		}
 	}
-	each(w.stated)
-	each(w.tables)
-	each(w.ownedBy)
-	each(w.diagrams)
-	each(w.look())
-	each(w.sentences)
-	w.observed()
-	each(w.look())
-	for i := range w.documents {
-		if ended() != nil {
-			return w
+	all := slices.Concat(w.documents, w.prose())
+	w.each(all, w.stated)
+	w.each(all, w.tables)
+	w.each(all, w.ownedBy)
+	w.each(all, w.diagrams)
+	w.names = slices.Sorted(maps.Keys(w.services))
+	look := w.look(w.names)
+	w.each(all, func(d *document) {
+		for _, k := range look(d) {
+			d.named[k] = w.mentions(d, k)
 		}
-		d := &w.documents[i]
-		d.said = map[string]bool{}
-		w.titled(d)
-		w.coded(d)
+	})
+	w.each(all, w.sentences)
+	rooted := w.rooted()
+	w.each(w.documents, func(d *document) {
+		for k := range d.named {
+			w.titled(d, k)
+		}
+		w.coded(d, rooted)
+		d.ways = d.mechanisms()
 		for k := range d.named {
 			w.naming[k] = append(w.naming[k], d)
 		}
 		for k := range d.about {
-			if !d.named[k] {
+			if _, named := d.named[k]; !named {
 				w.naming[k] = append(w.naming[k], d)
 			}
 		}
-	}
-	return w
+	})
 }
 
-func (w *world) document(a knowledge.Artefact) document {
-	d := document{Artefact: a, lines: w.linesOf(a), about: map[string]bool{}}
+// each calls fn for documents as long as somebody waits.
+func (w *world) each(all []*document, fn func(*document)) {
+	for _, d := range all {
+		if w.ended() != nil {
+			return
+		}
+		fn(d)
+	}
+}
+
+func (w *world) document(a knowledge.Artefact) *document {
+	d := &document{Artefact: a, lines: w.linesOf(a), named: map[string]bool{}, about: map[string]bool{}}
 	var b strings.Builder
 	for _, l := range d.lines {
 		b.WriteString(fold(l.text) + "\n")
+		d.ends = append(d.ends, int32(b.Len())) //nolint:gosec // a file has at most 1 MiB
 	}
 	d.folded = b.String()
 	return d
 }
 
-// look returns what finds, for each document, the services whose names may stand
-// in it: one pass over its words, whatever the number of services.
-func (w *world) look() func(*document) {
-	w.names = slices.Sorted(maps.Keys(w.services))
-	begins := map[[2]string]map[string]string{} // folded names of services by their first two words
-	for _, k := range w.names {
-		for _, alias := range w.services[k].aliases {
-			name := fold(alias)
-			first := append(words(name), "", "")
-			key := [2]string{first[0], first[1]}
-			if begins[key] == nil {
-				begins[key] = map[string]string{}
+// linesWith are the lines that may name something: its folded name stands in them.
+func (d *document) linesWith(name string) iter.Seq[line] {
+	name = fold(name)
+	return func(yield func(line) bool) {
+		for from := 0; from < len(d.folded); {
+			at := strings.Index(d.folded[from:], name)
+			if at < 0 {
+				return
 			}
-			begins[key][name] = k
-		}
-	}
-	return func(d *document) {
-		d.named = map[string]bool{}
-		all := append(words(d.folded), "")
-		seen := make(map[[2]string]bool, 2*len(all))
-		for i := range len(all) - 1 {
-			for _, key := range [][2]string{{all[i], ""}, {all[i], all[i+1]}} {
-				if seen[key] {
-					continue
-				}
-				seen[key] = true
-				for name, k := range begins[key] {
-					if strings.Contains(d.folded, name) {
-						d.named[k] = true
-					}
-				}
+			i, _ := slices.BinarySearch(d.ends, int32(from+at+1)) //nolint:gosec // a file has at most 1 MiB
+			if !yield(d.lines[i]) {
+				return
 			}
+			from = int(d.ends[i])
 		}
 	}
 }
 
+// look returns what finds the services of the given folded names that a document may
+// name, in any order: one pass over its words, whatever the number of services.
+func (w *world) look(names []string) func(*document) []string {
+	type candidate struct{ k, name string }
+	begins := map[string]map[string][]candidate{} // by the first two words of a name
+	for _, k := range names {
+		for _, alias := range w.services[k].aliases {
+			name := fold(alias)
+			first := append(words(name), "", "")
+			if begins[first[0]] == nil {
+				begins[first[0]] = map[string][]candidate{}
+			}
+			begins[first[0]][first[1]] = append(begins[first[0]][first[1]], candidate{k, name})
+		}
+	}
+	return func(d *document) (out []string) {
+		seen := map[string]bool{}
+		check := func(all []candidate) {
+			for _, c := range all {
+				if !seen[c.name] {
+					seen[c.name] = true
+					if strings.Contains(d.folded, c.name) {
+						out = append(out, c.k)
+					}
+				}
+			}
+		}
+		var second map[string][]candidate // of names that begin with the word before
+		for word := range wordsOf(d.folded) {
+			if second != nil {
+				check(second[word])
+			}
+			if second = begins[word]; second != nil {
+				check(second[""])
+			}
+		}
+		return out
+	}
+}
+
 // words of a folded text.
-func words(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' && r < 'a' || r > 'z' && r < 0x80 })
+func words(text string) []string { return slices.Collect(wordsOf(text)) }
+
+func wordsOf(text string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(text, func(r rune) bool { return r < '0' || r > '9' && r < 'a' || r > 'z' && r < 0x80 })
 }
 
 // add makes sure that a service is known, and returns its folded name. A name that
@@ -194,8 +283,14 @@ func (w *world) connect(from, to, basis string) {
 	n.callers = append(n.callers, edge{from: from, basis: basis})
 }
 
-// observed adds the calls that were seen, beside what is written.
+// observed adds the calls that were seen, beside what is written. What it changes it
+// copies before.
 func (w *world) observed() {
+	if len(w.in.Calls) == 0 {
+		return
+	}
+	w.services = maps.Clone(w.services)
+	own := map[string]*node{}
 	for _, c := range w.in.Calls {
 		to := c.To
 		if w.services[fold(to)] == nil {
@@ -210,13 +305,51 @@ func (w *world) observed() {
 		if from == k {
 			continue
 		}
+		n := own[k]
+		if n == nil {
+			copied := *w.services[k]
+			n = &copied
+			n.callers = slices.Clone(n.callers)
+			own[k], w.services[k] = n, n
+		}
 		w.connect(from, k, onlySeen)
-		n := w.services[k]
 		i := slices.IndexFunc(n.callers, func(e edge) bool { return e.from == from })
 		if e := &n.callers[i]; !slices.Contains(e.seen, c.Seen) && len(e.seen) < maxSeen {
 			e.seen = append(e.seen, c.Seen)
 		}
 	}
+	w.introduce()
+}
+
+// introduce finds the services that only calls told of in the artefacts.
+func (w *world) introduce() {
+	all := slices.Sorted(maps.Keys(w.services))
+	added := slices.DeleteFunc(slices.Clone(all), func(k string) bool {
+		_, known := slices.BinarySearch(w.names, k)
+		return known
+	})
+	if len(added) == 0 {
+		return
+	}
+	w.names, w.documents, w.byID, w.naming = all, slices.Clone(w.documents), maps.Clone(w.byID), maps.Clone(w.naming)
+	look := w.look(added)
+	w.each(w.documents, func(old *document) {
+		found := look(old)
+		if len(found) == 0 {
+			return
+		}
+		d := *old
+		d.named, d.about = maps.Clone(d.named), maps.Clone(d.about)
+		w.documents[d.at] = &d
+		if w.byID[d.ID] == old {
+			w.byID[d.ID] = &d
+		}
+		for _, k := range found {
+			d.named[k] = w.mentions(&d, k)
+			w.titled(&d, k)
+			w.naming[k] = append(w.naming[k], &d)
+		}
+	})
 }
 
 // maxSeen bounds what is told of one call.
@@ -364,34 +497,36 @@ func isNone(name string) bool {
 	return slices.Contains([]string{"none", "n-a", "nothing", "tbd", "todo", "all", "yes", "no"}, fold(name))
 }
 
-// titled adds the services that the title names.
-func (w *world) titled(d *document) {
-	for k := range d.named {
-		for _, alias := range w.services[k].aliases {
-			if distinct(alias) && d.Title != "" && find(d.Title, alias, false) >= 0 {
-				d.about[k] = true
-			}
+// titled adds a service that the title names.
+func (w *world) titled(d *document, k string) {
+	for _, alias := range w.services[k].aliases {
+		if distinct(alias) && d.Title != "" && find(d.Title, alias, false) >= 0 {
+			d.about[k] = true
 		}
 	}
 }
 
-// coded adds the services whose code an artefact lists. Several may share a
-// folder: those that the artefact names count, else all of them.
-func (w *world) coded(d *document) {
-	shared := map[string][]string{}
+// rooted are the services whose code has a folder.
+func (w *world) rooted() map[string][]string {
+	out := map[string][]string{}
 	for _, k := range w.names {
-		root := strings.Trim(w.services[k].Repository.Root, "/")
-		if root == "" || root == "." {
-			continue
-		}
-		if slices.ContainsFunc(d.Files, func(f string) bool { return strings.HasPrefix(f, root+"/") || strings.Contains(f, "/"+root+"/") }) {
-			shared[root] = append(shared[root], k)
+		if root := strings.Trim(w.services[k].Repository.Root, "/"); root != "" && root != "." {
+			out[root] = append(out[root], k)
 		}
 	}
-	for _, root := range slices.Sorted(maps.Keys(shared)) {
-		named := slices.DeleteFunc(slices.Clone(shared[root]), func(k string) bool { return !d.about[k] && len(w.mentions(*d, k)) == 0 })
+	return out
+}
+
+// coded adds the services whose code an artefact lists. Several may share a
+// folder: those that the artefact names count, else all of them.
+func (w *world) coded(d *document, rooted map[string][]string) {
+	for _, root := range slices.Sorted(maps.Keys(rooted)) {
+		if !slices.ContainsFunc(d.Files, func(f string) bool { return strings.HasPrefix(f, root+"/") || strings.Contains(f, "/"+root+"/") }) {
+			continue
+		}
+		named := slices.DeleteFunc(slices.Clone(rooted[root]), func(k string) bool { return !d.about[k] && !d.named[k] })
 		if len(named) == 0 {
-			named = shared[root]
+			named = rooted[root]
 		}
 		for _, k := range named {
 			d.about[k] = true
@@ -399,68 +534,62 @@ func (w *world) coded(d *document) {
 	}
 }
 
-// mentions are the lines of an artefact that name a service.
-func (w *world) mentions(d document, k string) []line {
-	var out []line
-	n := w.services[k]
-	if n == nil || !d.named[k] {
-		return nil
-	}
-	for _, alias := range n.aliases {
-		for _, l := range d.lines {
+// mentions reports whether a line of a document names a service.
+func (w *world) mentions(d *document, k string) bool {
+	for _, alias := range w.services[k].aliases {
+		for l := range d.linesWith(alias) {
 			if l.names(alias) {
-				out = append(out, l)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// step is one service on the way from the subject.
+type step struct {
+	k     string
+	needs int    // the step before, whose service this one needs; -1 = it is the subject's own
+	basis string // of that
+}
+
+// reached lists the services themselves and all that need them, the nearest first;
+// equal ones by name.
+func (w *world) reached(subject []string) []step {
+	seen := map[string]bool{}
+	var out []step
+	for _, name := range subject {
+		if k := fold(name); w.services[k] != nil && !seen[k] {
+			seen[k] = true
+			out = append(out, step{k: k, needs: -1})
+		}
+	}
+	for i := 0; i < len(out); i++ {
+		callers := slices.Clone(w.services[out[i].k].callers)
+		slices.SortFunc(callers, func(a, b edge) int { return strings.Compare(a.from, b.from) })
+		for _, c := range callers {
+			if !seen[c.from] {
+				seen[c.from] = true
+				out = append(out, step{c.from, i, c.why()})
 			}
 		}
 	}
 	return out
 }
 
-// says reports whether a line of a document names a service; it looks once.
-func (w *world) says(d *document, k string) bool {
-	if !d.named[k] {
-		return false
-	}
-	said, ok := d.said[k]
-	if !ok {
-		said = len(w.mentions(*d, k)) > 0
-		d.said[k] = said
-	}
-	return said
-}
-
-// affected lists the services themselves and all that need them, the nearest
-// first, each with the shortest way; equal ones by name.
+// affected are the services that are reached, each with the shortest way.
 func (w *world) affected(subject []string) []Service {
-	type step struct {
-		k           string
-		path, basis []string
-	}
-	seen := map[string]bool{}
-	var queue []step
-	for _, name := range subject {
-		if k := fold(name); w.services[k] != nil && !seen[k] {
-			seen[k] = true
-			queue = append(queue, step{k: k, path: []string{w.services[k].Name}})
-		}
-	}
 	out := []Service{}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue = queue[1:]
+	for _, s := range w.reached(subject) {
 		n := w.services[s.k]
-		out = append(out, Service{
-			Name: n.Name, Owner: n.Owner, Tier: n.Tier, UserFacing: n.UserFacing, InCatalog: n.known, Distance: len(s.path) - 1, Path: s.path,
-			Basis: slices.Concat([]string{}, s.basis), Claims: []Claim{}, Live: []Fact{}, Budgets: []BudgetCost{},
-		})
-		callers := slices.Clone(n.callers)
-		slices.SortFunc(callers, func(a, b edge) int { return strings.Compare(a.from, b.from) })
-		for _, c := range callers {
-			if !seen[c.from] {
-				seen[c.from] = true
-				queue = append(queue, step{c.from, slices.Concat([]string{w.services[c.from].Name}, s.path), slices.Concat([]string{c.why()}, s.basis)})
-			}
+		path, basis := []string{n.Name}, []string{}
+		if s.needs >= 0 {
+			path, basis = slices.Concat(path, out[s.needs].Path), slices.Concat([]string{s.basis}, out[s.needs].Basis)
 		}
+		out = append(out, Service{
+			Name: n.Name, Owner: n.Owner, Tier: n.Tier, UserFacing: n.UserFacing, InCatalog: n.known, Distance: len(path) - 1, Path: path,
+			Basis: basis, Claims: []Claim{}, Live: []Fact{}, Budgets: []BudgetCost{},
+		})
 	}
 	return out
 }

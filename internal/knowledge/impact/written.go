@@ -13,8 +13,8 @@ import (
 
 // prose are the files that hold no artefact: an overview with a diagram, a
 // catalogue of services.
-func (w *world) prose() []document {
-	var out []document
+func (w *world) prose() []*document {
+	var out []*document
 	for _, f := range w.in.Base.Files() {
 		if len(f.Artefacts) == 0 || f.Artefacts[0].ID != "" {
 			continue
