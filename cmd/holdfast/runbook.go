@@ -5,5 +5,6 @@ type runbookCmd struct {
 	Lint runbookLintCmd `cmd:"" help:"Find what is wrong with runbooks, and what will surprise."`
 	Show runbookShowCmd `cmd:"" help:"Show a runbook as people read it, with what the boundaries say."`
 	Plan runbookPlanCmd `cmd:"" help:"Say which remediation given facts call for, and why."`
+	Run  runbookRunCmd  `cmd:"" help:"Ask the live sources what a runbook asks, and say what would follow; --dry-run only."`
 	Test runbookTestCmd `cmd:"" help:"Run test tables: facts in, chosen remediation out."`
 }

@@ -28,6 +28,21 @@ const parallel = 8
 // fails: what could not be answered becomes evidence of its own, and its facts
 // are missing. It returns when all have answered or run into their timeouts.
 func (r *Runbook) Ask(ctx context.Context, ports Ports, v Vars) Run {
+	return r.AskAloud(ctx, ports, v, func(Step) {})
+}
+
+// Step is one diagnostic that was answered, or was not.
+type Step struct {
+	Diagnostic string
+	Title      string
+	Summary    string
+	Answered   bool
+	Done, Of   int // how many have ended, this one included, of how many
+}
+
+// AskAloud is Ask that tells of each diagnostic as it ends. tell is called by one
+// goroutine at a time and must not block.
+func (r *Runbook) AskAloud(ctx context.Context, ports Ports, v Vars, tell func(Step)) Run {
 	run := Run{
 		Runbook: r.Name, SHA256: r.sha256, Service: v.Service,
 		Facts: map[string]any{}, Diagnostics: map[string]string{},
@@ -36,11 +51,18 @@ func (r *Runbook) Ask(ctx context.Context, ports Ports, v Vars) Run {
 	answers := make([]answer, len(questions))
 	var wg sync.WaitGroup
 	gate := make(chan struct{}, parallel)
+	var mu sync.Mutex
+	done := 0
 	for i, d := range questions {
 		wg.Go(func() {
 			gate <- struct{}{}
 			defer func() { <-gate }()
 			answers[i] = ask(ctx, ports, v, d)
+			it := r.item(v, d, answers[i])
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			tell(Step{Diagnostic: d.Name, Title: d.title(), Summary: it.Summary, Answered: answers[i].err == nil, Done: done, Of: len(questions)})
 		})
 	}
 	wg.Wait()

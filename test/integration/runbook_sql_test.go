@@ -69,8 +69,8 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 		`SELECT 1 INTO public.copied`:                                                  "INTO is not allowed here",
 		`SELECT id FROM public.jobs FOR UPDATE`:                                        "",
 		`SELECT count(*) FROM public.jobs a, public.jobs b, public.jobs c`:             "statement timeout",
-		`SELECT now()`:                                                                 "write extract(epoch FROM",
-		`SELECT id, state FROM public.jobs`:                                            "select one",
+		`SELECT now()`:                      "write extract(epoch FROM",
+		`SELECT id, state FROM public.jobs`: "select one",
 	}
 	for statement, want := range refused {
 		_, _, err := src.Select(t.Context(), statement, 500*time.Millisecond)
