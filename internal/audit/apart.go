@@ -21,9 +21,12 @@ const erasedMark = "erased:"
 // saltLen is the length of a salt: 128 random bits in lower-case hexadecimal.
 const saltLen = 32
 
-// ActionErase is the action of a record that says what was erased; EraseParams
-// are its params.
+// ActionErase is the action of a record that says what was erased, in
+// EraseParams.
 const ActionErase = "audit.erase"
+
+// MaxErased is the most records that one record of an erasure names.
+const MaxErased = 5000
 
 // EraseParams name the records whose text was erased.
 type EraseParams struct {

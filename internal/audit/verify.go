@@ -169,7 +169,7 @@ func (v *Verifier) Record(r Record, bad error) {
 
 // erasures notes which texts are gone, and which of them a record tells of.
 func (v *Verifier) erasures(r Record) {
-	if n := erased(r); n > 0 {
+	if n := erased(r); n > 0 && r.Seq > 0 {
 		v.report.Erased += int64(n)
 		v.gone.set(r.Seq)
 	}
@@ -180,9 +180,11 @@ func (v *Verifier) erasures(r Record) {
 	if json.Unmarshal(r.Params, &p) != nil {
 		return
 	}
+	left := MaxErased
 	for _, span := range p.Records {
-		for seq := max(span[0], v.report.First); seq <= min(span[1], r.Seq-1); seq++ {
+		for seq := max(span[0], v.report.First, 1); seq <= span[1] && seq < r.Seq && left > 0; seq++ {
 			v.gone.clear(seq)
+			left--
 		}
 	}
 }

@@ -365,3 +365,31 @@ func TestParseKey(t *testing.T) {
 		}
 	}
 }
+
+// TestHostileNumbers: numbers that no chain has are told and harm nothing.
+func TestHostileNumbers(t *testing.T) {
+	t.Parallel()
+	gone := Commitment(strings.Repeat("0", saltLen), "actor", "ana")
+	for _, seq := range []int64{-1 << 63, -65, -1, 0, 1<<63 - 1} {
+		r, err := Seal("", Record{Seq: seq, Actor: gone, Action: ActionErase, Params: json.RawMessage(`{"records":[[-9223372036854775808,9223372036854775807],[1,9223372036854775807]],"texts":1}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verified(t, exported(t, []Record{r, r}), VerifyOptions{}); got.OK {
+			t.Errorf("record %d holds: %+v", seq, got)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	key, keys := testKey(b, 1)
+	records := minutes(b, 20_000)
+	chain, anchors := exported(b, records), written(b, key, records)
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := verified(b, chain, VerifyOptions{Keys: keys}, anchors); !got.OK {
+			b.Fatal(got)
+		}
+	}
+	b.ReportMetric(float64(len(records)*b.N)/b.Elapsed().Seconds(), "records/s")
+}

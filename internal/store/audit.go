@@ -190,7 +190,7 @@ func (tx *Tx) auditRows(ctx context.Context, incidentID string, after int64, lim
 }
 
 // erasePage is how many records one transaction of an erasure looks at.
-const erasePage = 5000
+const erasePage = audit.MaxErased
 
 // EraseAudit deletes texts of the audit and appends a record that says of which
 // records and why, a page of the chain to a transaction. of says whose: every
