@@ -103,6 +103,9 @@ type odometer struct {
 }
 
 func (o *odometer) run(first [2]uint8) {
+	if o.p.enough() {
+		return
+	}
 	o.c = make(combination, len(o.p.dims))
 	o.c[o.places[0]], o.c[o.places[1]] = first[0], first[1]
 	for i, d := range o.p.dims {
@@ -112,6 +115,9 @@ func (o *odometer) run(first [2]uint8) {
 	for {
 		if f := o.compare(); f != nil {
 			o.p.found(f, o.c, o.p.floor, nil)
+			if o.p.FirstOnly {
+				return
+			}
 		}
 		if n++; n%100_000 == 0 {
 			o.p.tell(o.p.done.Add(100_000))

@@ -220,6 +220,9 @@ func optionRows(v incident.View) []optionRow {
 		for _, k := range slices.Sorted(maps.Keys(o.Params)) {
 			row.Params = append(row.Params, pair{k, o.Params[k]})
 		}
+		if len(o.Facts) > 0 {
+			row.Params = append(row.Params, pair{"rests on", values(o.Facts)})
+		}
 		out = append(out, row)
 	}
 	return out

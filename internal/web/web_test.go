@@ -139,7 +139,11 @@ func fixture() *library {
 		return incident.Proposal{
 			ID: id, IncidentID: known, Runbook: "resource-exhaustion", Option: option, Recommend: best, Executable: exec, State: incident.Waiting, Approvers: 1, PlanSHA: "0f3a9c77aa10",
 			Action: action.Action{Name: name, Target: catalog.Target{Environment: "prod", Kind: "process", Name: "outbox-relay"}, Risk: action.Low, Lasting: action.Transient, Params: map[string]string{"grace": "5s"}},
-			Why:    "frees the connections that it holds", Cost: "events wait about 2 s", Check: "errors below 1 % and connections below 50 for 5 min", Pros: "works at once", Cons: "comes back while the broker is slow",
+			Changes: []incident.Change{
+				{What: "process outbox-relay", Before: "runs, generation 4121", After: "ended and started again: another process ID; what it keeps in memory is gone"},
+				{What: "running instances", Before: "1", After: "1"},
+			},
+			Why: "frees the connections that it holds", Cost: "events wait about 2 s", Check: "errors below 1 % and connections below 50 for 5 min", Pros: "works at once", Cons: "comes back while the broker is slow",
 		}
 	}
 	other := proposal("prop_2", "raise the pool to 150", "config.set", false, false)
@@ -545,12 +549,14 @@ func TestAProposalShowsWhatItChanges(t *testing.T) {
 		p := &l.view.Proposals[i]
 		p.Executable, p.State, p.Approvers, p.ApprovedBy, p.StillNeeded = true, incident.Waiting, 2, []string{"bo"}, 1
 		p.Changes = []incident.Change{{What: "replicas", Before: "3", After: "<b>5</b>"}}
+		p.Facts = map[string]any{"busy": 8.0}
 		p.MayApprove, p.Everyone, p.FourEyes, p.Requesters = []string{"ana", "bo"}, false, true, []string{"cy"}
 	}
 	h, _ := serve(t, l)
 	_, _, body := page(h, "/incidents/"+l.view.ID)
 	for _, want := range []string{
 		`<th scope="row">replicas</th><td>3</td><td>&lt;b&gt;5&lt;/b&gt;</td>`, "(so far: bo; 1 more needed)",
+		`<th scope="row">rests on</th><td><code>busy=8</code></td>`,
 		"Who may approve: ana, bo, but not those who asked for it (cy).",
 	} {
 		if !strings.Contains(body, want) {
