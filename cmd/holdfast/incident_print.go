@@ -177,6 +177,7 @@ func (p *page) incident(v *incident.View, now time.Time) {
 	}
 	p.causes(v)
 	p.options(v)
+	p.delegations(v)
 	p.trace(v)
 	p.seenBefore(v)
 	p.drafts(v)

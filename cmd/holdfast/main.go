@@ -22,10 +22,10 @@ type cli struct {
 	Check       checkCmd       `cmd:"" help:"Validate a configuration folder; with --connect its connections too."`
 	Investigate investigateCmd `cmd:"" help:"Look at one service once; read-only, no server."`
 	Incident    incidentCmd    `cmd:"" help:"Declare, list, show and command incidents on a running server."`
+	Delegate    delegateCmd    `cmd:"" help:"Give the agent a task inside the same boundaries; shows its plan first."`
 	Knowledge   knowledgeCmd   `cmd:"" help:"Ask the knowledge repository: why it was built that way."`
 	Runbook     runbookCmd     `cmd:"" help:"Check, show, plan and test runbooks."`
 	Boundaries  boundariesCmd  `cmd:"" help:"Explain and prove what the agent may do; offline."`
-	Backtest    backtestCmd    `cmd:"" help:"Live through the alerts of the last days: what the agent would have decided."`
 	Autonomy    autonomyCmd    `cmd:"" help:"Show what runbooks have earned by graded cases."`
 	Pause       pauseCmd       `cmd:"" help:"Stop actions everywhere."`
 	Resume      resumeCmd      `cmd:"" help:"Allow actions again."`

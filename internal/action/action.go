@@ -80,6 +80,9 @@ type Intent struct {
 	// BoundarySHA identifies the boundary file under which it was decided or
 	// approved; under another one it does not start.
 	BoundarySHA string `json:"boundary_sha256,omitempty"`
+	// Delegation is the task of a person that it does; empty = the agent's own.
+	Delegation string `json:"delegation,omitempty"`
+	Reason     string `json:"reason,omitempty"` // in the words of whoever asked; empty = the runbook's
 }
 
 // ErrUnknownOutcome reports that an action may or may not have run.

@@ -167,6 +167,14 @@ func (w *world) Grade(_ context.Context, by, id string, j api.Judgement) error {
 	return w.note("grade %s %s %s %q %q", by, id, j.Grade, j.Runbook, j.Comment)
 }
 
+func (w *world) PlanDelegation(_ context.Context, by api.User, id string, o api.Order) (incident.DelegationPlan, error) {
+	return incident.DelegationPlan{Task: o.Text, PlanSHA256: "abcdef123456"}, w.note("plan %s %v %s %q %v", by.Name, by.Approver, id, o.Text, o.Task)
+}
+
+func (w *world) Delegate(_ context.Context, by api.User, id string, o api.Order, plan string) (incident.DelegationPlan, error) {
+	return incident.DelegationPlan{State: incident.DelegationRunning}, w.note("delegate %s %v %s %q %v %s", by.Name, by.Approver, id, o.Text, o.Task, plan)
+}
+
 func (w *world) Reject(_ context.Context, by, id, proposal, reason string) error {
 	return w.note("reject %s %s %s %q", by, id, proposal, reason)
 }

@@ -80,6 +80,7 @@ type Declaration struct {
 // Commands do what people ask; by is the user's name and goes to timeline and
 // audit. Each is one transaction.
 type Commands interface {
+	Delegator
 	Declare(ctx context.Context, by string, d Declaration) (id string, err error)
 	Acknowledge(ctx context.Context, by, id string) error
 	SetSeverity(ctx context.Context, by, id string, s severity.Severity, reason string) error

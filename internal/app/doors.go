@@ -252,6 +252,16 @@ func (c commands) Grade(ctx context.Context, by, id string, j api.Judgement) err
 	return translate(c.respond.Grade(ctx, by, id, respond.Judgement(j)))
 }
 
+func (c commands) PlanDelegation(ctx context.Context, by api.User, id string, o api.Order) (incident.DelegationPlan, error) {
+	p, err := c.respond.PlanDelegation(ctx, respond.Person(by), id, respond.Order(o))
+	return p, translate(err)
+}
+
+func (c commands) Delegate(ctx context.Context, by api.User, id string, o api.Order, planSHA string) (incident.DelegationPlan, error) {
+	p, err := c.respond.Delegate(ctx, respond.Person(by), id, respond.Order(o), planSHA)
+	return p, translate(err)
+}
+
 func (c commands) SetPause(ctx context.Context, by string, paused bool, reason string) error {
 	return translate(c.pause.set(ctx, by, paused, reason))
 }

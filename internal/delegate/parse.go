@@ -221,12 +221,5 @@ func oneOf(what, word string, names []string) (string, error) {
 	case word == "":
 		return "", problem.Hinted(fmt.Errorf("the %s is missing", what), howTo)
 	}
-	hint := "there is none"
-	if near := problem.Nearest(word, names); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
-	} else if len(names) > 0 {
-		sorted := slices.Sorted(slices.Values(names))
-		hint = "known: " + strings.Join(sorted[:min(len(sorted), 12)], ", ")
-	}
-	return "", problem.Hinted(fmt.Errorf("there is no %s %q", what, outside.Line(word, 60)), hint)
+	return "", unknown(what, word, names)
 }

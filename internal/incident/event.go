@@ -13,7 +13,7 @@ var kinds = []string{
 	EventSeverityChanged, EventCommanderSet, EventEvidence, EventDiagnosis, EventVerdict, EventPaged,
 	EventProposal, EventApproved, EventRejected, EventExpired, EventAction, EventRecovery,
 	EventDocument, EventFindingAdded, EventCauseConfirmed, EventMitigated, EventFixDeployed,
-	EventFixValidated, EventGraded, EventSplit, EventMerged, EventFlapping, EventNote,
+	EventFixValidated, EventGraded, EventDelegated, EventReported, EventSplit, EventMerged, EventFlapping, EventNote,
 }
 
 // NewEvent returns a row for the timeline; cause says why it happened.

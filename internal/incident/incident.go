@@ -52,6 +52,8 @@ const (
 	EventFixDeployed     = "fix_deployed"
 	EventFixValidated    = "fix_validated"
 	EventGraded          = "graded"
+	EventDelegated       = "delegated" // a person gave the agent a task
+	EventReported        = "reported"  // what became of it
 	EventSplit           = "split"
 	EventMerged          = "merged"
 	EventFlapping        = "flapping"
@@ -149,6 +151,7 @@ type Incident struct {
 	ReopenedAt   *time.Time             `json:"reopened_at,omitempty"` // when it last came back after it was resolved; flapping leaves it
 	Contexts     string                 `json:"context,omitempty"`     // the context package, Markdown
 	Drafts       []Drafting             `json:"drafts,omitempty"`      // written back after each resolution, oldest first
+	Delegations  []Delegation           `json:"delegations,omitempty"` // tasks that people gave the agent, oldest first
 	Paged        []Page                 `json:"paged,omitempty"`
 	LastSignalAt time.Time              `json:"last_signal_at,omitzero"` // when a signal last joined or fired again
 	GroupKey     string                 `json:"group_key,omitempty"`     // signal.LoneKey of an incident without a service

@@ -33,9 +33,10 @@ type Proposal struct {
 	Cons       string         `json:"cons,omitempty"`
 	Check      string         `json:"check,omitempty"` // how we will know
 	Recommend  bool           `json:"recommended,omitempty"`
-	IsUndo     bool           `json:"is_undo,omitempty"`  // takes an earlier action back
-	Executable bool           `json:"executable"`         // false = shown as commands for a person only
-	Commands   []string       `json:"commands,omitempty"` // for a person
+	IsUndo     bool           `json:"is_undo,omitempty"`    // takes an earlier action back
+	Delegation string         `json:"delegation,omitempty"` // of the task that a person gave; empty = the agent's own
+	Executable bool           `json:"executable"`           // false = shown as commands for a person only
+	Commands   []string       `json:"commands,omitempty"`   // for a person
 	Facts      map[string]any `json:"facts,omitempty"`
 	PlanSHA    string         `json:"plan_sha256"`
 	Generation string         `json:"generation,omitempty"`

@@ -69,7 +69,8 @@ type View struct {
 	Verdict         *VerdictView      `json:"verdict"` // the first decision
 	Verdicts        []VerdictView     `json:"verdicts"`
 	Proposals       []ProposalView    `json:"proposals"`
-	Actions         []ActionView      `json:"actions"` // only what has an intent record
+	Actions         []ActionView      `json:"actions"`     // only what has an intent record
+	Delegations     []DelegationView  `json:"delegations"` // tasks that people gave the agent, oldest first
 	Timeline        []EventView       `json:"timeline"`
 	Documents       []DocumentView    `json:"documents"`
 	Drafts          []DraftingView    `json:"drafts"`  // for the knowledge repository, one entry a resolution
@@ -155,6 +156,7 @@ type ProposalView struct {
 	Cons        string            `json:"cons"`
 	Check       string            `json:"check"`
 	Recommended bool              `json:"recommended"`
+	Delegation  string            `json:"delegation"` // of a task that a person gave; empty = the agent's own
 	Executable  bool              `json:"executable"` // false = only shown as commands
 	Commands    []string          `json:"commands"`
 	PlanSHA256  string            `json:"plan_sha256"`
@@ -234,10 +236,10 @@ func NewView(p Parts) View {
 		Similar:    list(i.Similar),
 		Verdicts:   each(p.Verdicts, verdictView),
 		Proposals:  each(p.Proposals, proposalView),
-		Actions:    each(p.Intents, actionView),
-		Timeline:   each(p.Events, eventView),
-		Documents:  list(p.Documents),
-		Drafts:     each(i.Drafts, draftingView),
+		Actions:    each(p.Intents, actionView), Delegations: delegationViews(p),
+		Timeline:  each(p.Events, eventView),
+		Documents: list(p.Documents),
+		Drafts:    each(i.Drafts, draftingView),
 	}
 	if len(v.Verdicts) > 0 {
 		v.Verdict = &v.Verdicts[0]
@@ -284,7 +286,7 @@ func proposalView(p Proposal) ProposalView {
 		ID: p.ID, Action: p.Action.Name, Target: p.Action.Target, Service: p.Action.Service,
 		Params: dict(p.Action.Params), Risk: p.Action.Risk, Lasting: p.Action.Lasting, Why: p.Why, Cost: p.Cost,
 		State: p.State, Runbook: p.Runbook, Option: p.Option, Title: p.Title, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
-		Recommended: p.Recommend, Executable: p.Executable, Commands: list(p.Commands), PlanSHA256: p.PlanSHA,
+		Recommended: p.Recommend, Delegation: p.Delegation, Executable: p.Executable, Commands: list(p.Commands), PlanSHA256: p.PlanSHA,
 		Approvers: p.Approvers, ApprovedBy: list(p.ApprovedBy),
 		StillNeeded: p.StillNeeded(), MayApprove: list(p.MayApprove), Everyone: p.MayApprove == nil, FourEyes: p.FourEyes, Requesters: list(p.Requesters),
 		Changes: list(p.Changes), Facts: dict(p.Facts), Generation: p.Generation, BoundarySHA: p.BoundarySHA, At: Time(p.At), ExpiresAt: Time(p.ExpiresAt),

@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -243,6 +244,9 @@ func (r *Responder) finish(in action.Intent, state action.State, outcome string)
 		}); err != nil {
 			return err
 		}
+		if err := r.followUp(ctx, tx, s, in); err != nil {
+			return err
+		}
 		if s.over() {
 			return nil // people ended it meanwhile
 		}
@@ -331,7 +335,7 @@ func (r *Responder) auditAction(ctx context.Context, tx *store.Tx, in action.Int
 	}
 	return tx.AppendAudit(ctx, audit.Record{
 		At: tx.Now(), Actor: in.By, Action: in.Action.Name, Target: in.Action.Target.String(),
-		Reason: "runbook " + in.Runbook, Params: params, Outcome: outcome, Incident: in.IncidentID,
+		Reason: cmp.Or(in.Reason, "runbook "+in.Runbook), Params: params, Outcome: outcome, Incident: in.IncidentID,
 		BoundarySHA256: r.Boundaries.SHA256(), RunbookSHA256: in.RunbookSHA,
 	}, "params.approved_by")
 }

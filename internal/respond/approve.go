@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,39 +53,45 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		if _, busy := s.openIntent(); busy {
 			return fmt.Errorf("another action is under way: %w", ErrMoved)
 		}
-		why, err := r.allowed(ctx, tx, s, action.Intent{Runbook: p.Runbook, Action: p.Action, ApprovedBy: by, IsUndo: p.IsUndo})
+		why, err := r.allowed(ctx, tx, s, action.Intent{Runbook: p.Runbook, Action: p.Action, ApprovedBy: by, IsUndo: p.IsUndo, Delegation: p.Delegation})
 		if err != nil {
 			return err
 		}
 		if why != "" {
 			return fmt.Errorf("%s: %w", why, ErrMoved)
 		}
-		p.ApprovedBy = append(p.ApprovedBy, by)
-		if len(p.ApprovedBy) == 1 {
-			p.ExpiresAt = s.after(min(r.Windows.Approval, decide.ApprovalLives))
-		}
-		if err := r.auditProposal(ctx, tx, by, "approve", p, "approved"); err != nil {
-			return err
-		}
-		if err := r.record(ctx, tx, s, incident.Event{
-			Kind: incident.EventApproved, Actor: by,
-			Text: fmt.Sprintf("approved %s of %s", p.Action.Name, p.Action.Target.Name),
-			Data: map[string]any{"cause": "a person", "proposal": p.ID, "plan_sha256": p.PlanSHA},
-		}); err != nil {
-			return err
-		}
-		if len(p.ApprovedBy) < max(p.Approvers, 1) {
-			return tx.SaveProposal(ctx, p)
-		}
-		p.State = incident.Approved
-		if err := tx.SaveProposal(ctx, p); err != nil {
-			return err
-		}
-		return r.intend(ctx, tx, &s, action.Intent{
-			ProposalID: p.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
-			Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation, IsUndo: p.IsUndo, BoundarySHA: p.BoundarySHA,
-		})
+		return r.agree(ctx, tx, &s, by, &p)
 	})
+}
+
+// agree counts one person's consent, and intends the action when enough people
+// have consented.
+func (r *Responder) agree(ctx context.Context, tx *store.Tx, s *snapshot, by string, p *incident.Proposal) error {
+	p.ApprovedBy = append(p.ApprovedBy, by)
+	if len(p.ApprovedBy) == 1 {
+		p.ExpiresAt = s.after(min(r.Windows.Approval, decide.ApprovalLives))
+	}
+	if err := r.auditProposal(ctx, tx, by, "approve", *p, "approved"); err != nil {
+		return err
+	}
+	if err := r.record(ctx, tx, *s, incident.Event{
+		Kind: incident.EventApproved, Actor: by,
+		Text: fmt.Sprintf("approved %s of %s", p.Action.Name, p.Action.Target.Name),
+		Data: map[string]any{"cause": "a person", "proposal": p.ID, "plan_sha256": p.PlanSHA},
+	}); err != nil {
+		return err
+	}
+	if len(p.ApprovedBy) < max(p.Approvers, 1) {
+		return tx.SaveProposal(ctx, *p)
+	}
+	p.State = incident.Approved
+	if err := tx.SaveProposal(ctx, *p); err != nil {
+		return err
+	}
+	return r.intend(ctx, tx, s, s.onBehalf(p, action.Intent{
+		ProposalID: p.ID, Runbook: p.Runbook, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
+		Action: p.Action, ApprovedBy: strings.Join(p.ApprovedBy, ", "), Generation: p.Generation, IsUndo: p.IsUndo, BoundarySHA: p.BoundarySHA,
+	}))
 }
 
 // Reject declines a proposal.
@@ -134,7 +141,7 @@ func (r *Responder) waiting(ctx context.Context, tx *store.Tx, incidentID, propo
 // intend writes the intent of an action and enqueues it. s.inc is stored.
 func (r *Responder) intend(ctx context.Context, tx *store.Tx, s *snapshot, in action.Intent) error {
 	in.ID, in.IncidentID = id.New("act", s.now), s.inc.ID
-	in.State, in.By, in.IntendedAt = action.Intended, incident.ActorAgent, s.now
+	in.State, in.By, in.IntendedAt = action.Intended, cmp.Or(in.By, incident.ActorAgent), s.now
 	if err := tx.SaveIntent(ctx, in); err != nil {
 		return fmt.Errorf("intent for %s: %w", s.inc.ID, err)
 	}
@@ -159,6 +166,12 @@ func (r *Responder) intend(ctx context.Context, tx *store.Tx, s *snapshot, in ac
 func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, offers []incident.Proposal) error {
 	for i, p := range s.proposals {
 		if p.State != incident.Waiting {
+			continue
+		}
+		if p.Delegation != "" {
+			if err := r.expireDelegated(ctx, tx, s, i); err != nil {
+				return err
+			}
 			continue
 		}
 		late := !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt)

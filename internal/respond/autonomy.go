@@ -47,7 +47,7 @@ func (s snapshot) key(runbook, service string) autonomy.Key {
 // always needs people, and no stage keeps it from them.
 func (s snapshot) granted(c decide.Candidate) boundary.Grant {
 	switch {
-	case s.undoing:
+	case s.undoing, s.delegating:
 		return boundary.Grant{Stage: boundary.Approve}
 	case s.earned.Key != s.key(c.Runbook, c.Action.Service):
 		return boundary.Grant{Stage: boundary.Shadow}
@@ -58,7 +58,7 @@ func (s snapshot) granted(c decide.Candidate) boundary.Grant {
 // allowed says why an intent may not run at the stage of its runbook now; empty
 // = it may.
 func (r *Responder) allowed(ctx context.Context, tx *store.Tx, s snapshot, in action.Intent) (string, error) {
-	if in.IsUndo {
+	if in.IsUndo || in.Delegation != "" {
 		return "", nil
 	}
 	st, err := r.standing(ctx, tx, s.key(in.Runbook, in.Action.Service))
@@ -99,7 +99,7 @@ func (r *Responder) wouldAct(ctx context.Context, tx *store.Tx, s *snapshot, v d
 
 // started records that an intent runs.
 func (r *Responder) ran(ctx context.Context, tx *store.Tx, s snapshot, in action.Intent) error {
-	if in.IsUndo || in.Runbook == "" {
+	if in.IsUndo || in.Runbook == "" || in.Delegation != "" {
 		return nil
 	}
 	kind := autonomy.Acted

@@ -130,7 +130,12 @@ type child struct {
 
 func startChild(t *testing.T, storePath, supervisorURL, step string) *child {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashChild$", "-test.v")
+	return startChildAs(t, "TestCrashChild", storePath, supervisorURL, step)
+}
+
+func startChildAs(t *testing.T, test, storePath, supervisorURL, step string) *child {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.v")
 	cmd.Env = append(os.Environ(), envStore+"="+storePath, envSupervisor+"="+supervisorURL, envStep+"="+step)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -172,21 +177,10 @@ func TestCrashChild(t *testing.T) {
 	if path == "" {
 		return
 	}
-	w := newWorld(t)
-	sup := process.New(os.Getenv(envSupervisor), func() (string, error) { return "", nil }, &http.Client{Timeout: 5 * time.Second})
-	w.executor = sup
-	w.asks = func() bool {
-		g, err := sup.Generation(context.Background(), action.Action{Target: w.catalog().Services()[0].Targets[0]})
-		return err != nil || g == "0"
-	}
+	w := childWorld(t)
 	st := w.openStore(path)
 	halt := os.Getenv(envStep)
-	w.run(st, w.responder(st, func(step string) {
-		if step == halt {
-			fmt.Println("at " + step)
-			select {} // until SIGKILL
-		}
-	}))
+	w.run(st, w.responder(st, halting(halt)))
 	id := firstIncident(t, st)
 	if id == "" {
 		id = w.open(st, severity.SEV3)
@@ -195,6 +189,29 @@ func TestCrashChild(t *testing.T) {
 		return len(ins) > 0 && ins[0].State != action.Intended && ins[0].State != action.Started
 	})
 	fmt.Println("ended " + string(ins[0].State))
+}
+
+// halting stops at a step until the process is killed.
+func halting(halt string) func(string) {
+	return func(step string) {
+		if step == halt {
+			fmt.Println("at " + step)
+			select {} // until SIGKILL
+		}
+	}
+}
+
+// childWorld is a world whose worker lives in another process.
+func childWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	sup := process.New(os.Getenv(envSupervisor), func() (string, error) { return "", nil }, &http.Client{Timeout: 5 * time.Second})
+	w.executor = sup
+	w.asks = func() bool {
+		g, err := sup.Generation(context.Background(), action.Action{Target: w.catalog().Services()[0].Targets[0]})
+		return err != nil || g == "0"
+	}
+	return w
 }
 
 func firstIncident(t *testing.T, st *store.Store) (id string) {

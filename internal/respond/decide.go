@@ -280,12 +280,16 @@ func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Inte
 	if in.IsUndo {
 		s.progress.Plan, s.undoing = s.progress.Undo, true
 	}
+	bounds := cmp.Or(in.BoundarySHA, decidedBounds(s))
+	if in.Delegation != "" {
+		s = r.asDelegated(ctx, s, s.progress.Delegated[in.Delegation])
+	}
 	facts := r.refresh(ctx, &s, in)
 	check := decide.RecheckInput{
 		Input: r.input(s, r.Paused(ctx), in.ID), PlanSHA: in.PlanSHA, Generation: generation,
-		DecidedPlanSHA: in.PlanSHA, DecidedGen: in.Generation, DecidedBounds: cmp.Or(in.BoundarySHA, decidedBounds(s)), FactsHold: facts,
+		DecidedPlanSHA: in.PlanSHA, DecidedGen: in.Generation, DecidedBounds: bounds, FactsHold: facts,
 	}
-	if in.ApprovedBy != "" {
+	if in.ApprovedBy != "" || in.Delegation != "" {
 		check.Approval = s.approvalOf(in)
 	}
 	return check, nil
@@ -300,9 +304,15 @@ func (r *Responder) refresh(ctx context.Context, s *snapshot, in action.Intent) 
 	if in.IsUndo {
 		return stillWorse(*s, items)
 	}
+	if d, ok := s.progress.Delegated[in.Delegation]; ok && !d.Asks && in.Runbook == "" {
+		return catalog.True // a person said so
+	}
 	rb, ok := r.Runbooks.Runbook(in.Runbook)
 	if !ok || rb.SHA256() != in.RunbookSHA || s.progress.Run == nil {
 		return catalog.False
+	}
+	if d, ok := s.progress.Delegated[in.Delegation]; ok && !d.Asks {
+		return catalog.True // a person said so, and the runbook's promises are the same
 	}
 	v := r.vars(*s, s.progress.Run.Service)
 	run := rb.Ask(ctx, r.Diagnostics(s.inc.Environment), v)

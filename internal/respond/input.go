@@ -34,7 +34,7 @@ func (r *Responder) input(s snapshot, pause decide.Pause, self string) decide.In
 	in.Candidate = c
 	in.History = r.history(s, *c, self)
 	facts := boundary.Facts{
-		Action: c.Action, Runbook: c.Runbook, Severity: s.inc.Severity, Services: s.inc.Services,
+		Action: c.Action, Runbook: s.runbookFor(*c), Severity: s.inc.Severity, Services: s.inc.Services,
 		Tier: r.tier(c.Action.Service), Replicas: in.History.Replicas.N, Now: s.now,
 		Neutral: c.Direction == decide.Neutral, BudgetSpent: in.History.BudgetSpent,
 	}
@@ -47,6 +47,17 @@ func (r *Responder) input(s snapshot, pause decide.Pause, self string) decide.In
 	in.MustEscalate = slices.Concat(r.Boundaries.MustEscalate(facts), runbookHits(s.progress.EscalateWhen))
 	in.Autonomy = s.granted(*c)
 	return in
+}
+
+// noRunbook stands for the runbook of an action that a person asked for outside
+// every runbook: no runbook can have this name.
+const noRunbook = "(delegated)"
+
+func (s snapshot) runbookFor(c decide.Candidate) string {
+	if s.delegating && c.Runbook == "" {
+		return noRunbook
+	}
+	return c.Runbook
 }
 
 // runbookHits turns the runbook's own escalation conditions into additions.

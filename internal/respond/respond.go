@@ -134,6 +134,7 @@ func (r *Responder) Specs() map[string]jobs.Spec[*store.Tx] {
 		JobDraft:       {Handle: r.draft, Timeout: stepTimeout, OnGiveUp: r.draftGaveUp},
 		JobBranch:      {Handle: r.branch, Timeout: stepTimeout, OnGiveUp: r.draftGaveUp},
 		JobPropose:     {Handle: r.proposeMerge, Timeout: stepTimeout, OnGiveUp: r.proposeGaveUp},
+		JobDelegation:  {Handle: r.delegation, Timeout: stepTimeout, OnGiveUp: r.delegationGaveUp},
 		JobSweep:       {Handle: r.sweep, Timeout: stepTimeout},
 	}
 }
@@ -165,7 +166,7 @@ const stepTimeout = 15 * time.Second
 // Slow are the kinds of jobs that ask many sources: they leave room for pages,
 // verdicts and actions.
 func Slow() []string {
-	return []string{JobInvestigate, JobVerify, JobDocument, JobDraft, JobBranch, JobPropose}
+	return []string{JobInvestigate, JobVerify, JobDelegation, JobDocument, JobDraft, JobBranch, JobPropose}
 }
 
 // Urgent are the kinds of jobs that people or production wait for.

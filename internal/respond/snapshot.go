@@ -37,6 +37,8 @@ type snapshot struct {
 	progress  progress
 	earned    autonomy.Standing // of progress.Plan; the zero value has earned nothing
 	undoing   bool              // progress.Plan takes the last action back
+	// delegating: progress.Plan is what a person asked for.
+	delegating bool
 }
 
 // progress is what the loop remembers of an incident between two jobs, beside
@@ -49,16 +51,17 @@ type progress struct {
 	TracedFrom     string                `json:"traced_from,omitempty"`   // service whose code the shown trace starts from
 	EscalateWhen   []string              `json:"escalate_when,omitempty"` // conditions of the runbook that held
 	Measured       []diagnose.Measured   `json:"measured,omitempty"`
-	Impact         severity.Severity     `json:"impact,omitempty"`   // that Measured asks for
-	SampleAt       time.Time             `json:"sample_at,omitzero"` // newest metric sample of the affected services and the target
-	Plan           *plan                 `json:"plan,omitempty"`     // what the facts call for
-	Undo           *plan                 `json:"undo,omitempty"`     // takes the last action back; offered to people
-	Options        []plan                `json:"options,omitempty"`  // what people may choose, Plan first
-	Run            *runbook.Run          `json:"run,omitempty"`      // latest answers of the runbook
-	BudgetSpent    catalog.Flag          `json:"budget_spent"`       // of the target of Plan
-	Said           string                `json:"said,omitempty"`     // last judgement of recovery on the timeline
-	Tried          []string              `json:"tried,omitempty"`    // options that ran and did not help
-	Stopped        bool                  `json:"stopped,omitempty"`  // a verification failed: no more actions
+	Impact         severity.Severity     `json:"impact,omitempty"`    // that Measured asks for
+	SampleAt       time.Time             `json:"sample_at,omitzero"`  // newest metric sample of the affected services and the target
+	Plan           *plan                 `json:"plan,omitempty"`      // what the facts call for
+	Undo           *plan                 `json:"undo,omitempty"`      // takes the last action back; offered to people
+	Delegated      map[string]delegated  `json:"delegated,omitempty"` // by the ID of the task
+	Options        []plan                `json:"options,omitempty"`   // what people may choose, Plan first
+	Run            *runbook.Run          `json:"run,omitempty"`       // latest answers of the runbook
+	BudgetSpent    catalog.Flag          `json:"budget_spent"`        // of the target of Plan
+	Said           string                `json:"said,omitempty"`      // last judgement of recovery on the timeline
+	Tried          []string              `json:"tried,omitempty"`     // options that ran and did not help
+	Stopped        bool                  `json:"stopped,omitempty"`   // a verification failed: no more actions
 	Recovery       recovery.Progress     `json:"recovery"`
 	Unrecovered    bool                  `json:"unrecovered,omitempty"` // that there is no recovery stands on the timeline
 	VerifyUntil    time.Time             `json:"verify_until,omitzero"`

@@ -20,7 +20,7 @@ import (
 // is the suspected cause. It is a plan of its own, with its own boundary check.
 func (r *Responder) undoPlan(ctx context.Context, s snapshot, after recovery.Progress) *plan {
 	in, acted := s.lastAction()
-	p := s.progress.Plan
+	p, _ := s.planOf(in)
 	if !acted || in.IsUndo || p == nil || p.PlanSHA != in.PlanSHA || p.Undo == nil {
 		return nil
 	}

@@ -130,6 +130,11 @@ func (r *Responder) measure(ctx context.Context, s snapshot) recovery.Check {
 	for _, a := range s.inc.Abnormal {
 		add(a.Service)
 	}
+	return r.measureOf(ctx, s, names)
+}
+
+// measureOf reads the golden signals of services.
+func (r *Responder) measureOf(ctx context.Context, s snapshot, names []string) recovery.Check {
 	req := r.request(s)
 	req.Services, req.Affected = r.services(names), names
 	req.Now = s.now
@@ -304,14 +309,15 @@ func wasAbnormal(inc incident.Incident, m recovery.Measured) bool {
 // signals alone decide.
 func (r *Responder) remediationHelped(ctx context.Context, s snapshot) (ok bool, why string) {
 	in, acted := s.lastAction()
-	if !acted || s.progress.Run == nil || s.progress.Plan == nil || s.progress.Plan.PlanSHA != in.PlanSHA || !s.progress.Plan.HasVerify {
+	p, run := s.planOf(in)
+	if !acted || run == nil || p == nil || p.PlanSHA != in.PlanSHA || !p.HasVerify {
 		return true, ""
 	}
 	rb, found := r.Runbooks.Runbook(in.Runbook)
 	if !found {
 		return false, "runbook " + in.Runbook + " is not loaded any more"
 	}
-	check, _ := rb.Verify(ctx, r.Diagnostics(s.inc.Environment), r.vars(s, s.progress.Run.Service), *s.progress.Run, s.progress.Plan.Option)
+	check, _ := rb.Verify(ctx, r.Diagnostics(s.inc.Environment), r.vars(s, run.Service), *run, p.Option)
 	switch {
 	case check.Error != "":
 		return false, check.Error

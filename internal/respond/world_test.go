@@ -92,6 +92,7 @@ type world struct {
 	declaredBy string
 	bounds     string // boundaries.yaml; boundariesYAML when empty
 	flags      catalog.Flags
+	unsafe     bool                   // nobody says that a restart of the worker loses nothing
 	looks      func(evidence.Request) // called at every look at the golden signals
 	// asks, when set, tells whether the worker hangs: it lives in another process.
 	asks func() bool
@@ -232,7 +233,7 @@ func (p pager) Notify(_ context.Context, m escalate.Message) error {
 // catalog of the world: the worker, and an API that depends on nothing of it.
 func (w *world) catalog() *catalog.Catalog {
 	c, err := catalog.New([]catalog.Service{{
-		Name: "worker", Owner: "team", Tier: 2, Flags: w.flags, RestartSafe: true,
+		Name: "worker", Owner: "team", Tier: 2, Flags: w.flags, RestartSafe: !w.unsafe,
 		Targets: []catalog.Target{
 			{Environment: "test", Kind: "process", Name: "worker"},
 			{Environment: "test", Kind: "http", Name: "valve"},
