@@ -67,6 +67,8 @@ async function press(button) {
   }
   if (button.dataset.form) {
     const fields = [...document.getElementById(button.dataset.form).querySelectorAll("[name]")];
+    const missing = fields.find((f) => f.required && !f.value);
+    if (missing) { say.textContent = "Choose first."; missing.focus(); return; }
     body = JSON.stringify(Object.fromEntries(fields.map((f) => [f.name, f.value.trim()]).filter(([, v]) => v)));
   }
   const value = await token();
