@@ -109,6 +109,10 @@ func TestStages(t *testing.T) {
 			p.days(25, noon.Add(-2*day), "text", autonomy.Right)
 			p.one(noon.Add(-day), autonomy.Offered, "text", autonomy.Wrong)
 		}, boundary.Approve, 0},
+		"offering a neighbour does": {func(p *past) {
+			p.days(25, noon.Add(-2*day), "text", autonomy.Right)
+			p.one(noon.Add(-day), autonomy.Offered, "text", autonomy.OneHopOff)
+		}, boundary.Approve, 0},
 		"a second wrong one takes approve": {func(p *past) {
 			p.days(25, noon.Add(-9*day), "text", autonomy.Right)
 			p.days(2, noon.Add(-day), "text", autonomy.Wrong)
