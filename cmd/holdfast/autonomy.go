@@ -55,7 +55,7 @@ func (c *autonomyListCmd) Run(e *env) error {
 
 func (p *page) standings(all []api.Standing) {
 	if len(all) == 0 {
-		p.line("No runbook acts on a service of the catalog.")
+		p.line("No case yet, and no runbook names the service that it acts on. The first incident in which one could act shows here.")
 		return
 	}
 	if p.markdown {
