@@ -156,7 +156,7 @@ func boundaryReasons(set *boundary.Set, in decide.Input, v decide.Verdict) []Bou
 		add("boundary_escalation", "a person decides: "+h.Reason, set.Where("must_escalate", h.Name))
 	}
 	for _, r := range v.Rules {
-		where := ""
+		where, text := "", r.Text
 		switch {
 		case r.ID == "boundary" || r.ID == "boundary_escalation":
 			continue
@@ -164,12 +164,14 @@ func boundaryReasons(set *boundary.Set, in decide.Input, v decide.Verdict) []Bou
 			continue
 		case r.Part == decide.PartStandDown && !r.Held:
 			continue
+		case r.ID == "autonomy" && !in.Autonomy.Override:
+			text = "no override gives auto on " + in.Candidate.Action.Service + "; whether graded cases have earned it is known to the server"
 		case r.ID == "freeze":
 			where = set.Where("freezes", in.History.FreezeName)
 		case r.ID == "maintenance":
 			where = set.Where("maintenance", strings.TrimPrefix(in.Incident.CoveredBy, "maintenance window "))
 		}
-		add(r.ID, r.Text, where)
+		add(r.ID, text, where)
 	}
 	if n := in.Boundary.Approvers; n > 0 && v.Kind != decide.Remediate {
 		text := fmt.Sprintf("the boundary file wants %s", peopleWords(n))
