@@ -98,6 +98,7 @@ func schemas() map[string]func() (*jsonschema.Schema, error) {
 		"config":     file(config.Config{}, "holdfast.yaml"),
 		"catalog":    file(catalog.File{}, "catalog/*.yaml"),
 		"runbook":    file(runbook.Runbook{}, "runbooks/*.yaml"),
+		"tests":      file(runbook.Table{}, "runbooks/tests/*.yaml"),
 		"boundaries": file(boundary.File{}, "boundaries.yaml"),
 		"incident":   schemaOf[incident.View]("incident.json"),
 		"evidence":   schemaOf[[]evidence.Item]("evidence.json"),

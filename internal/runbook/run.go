@@ -11,7 +11,7 @@ type Run struct {
 	Runbook       string         `json:"runbook"`
 	SHA256        string         `json:"sha256"`
 	Service       string         `json:"service"`
-	Facts         map[string]any `json:"facts"` // bool or float64; a fact that could not be captured is missing
+	Facts         map[string]any `json:"facts"` // bool, float64 or string; a fact that could not be captured is missing
 	Preconditions []Check        `json:"preconditions"`
 	// Diagnostics maps each diagnostic to its evidence.
 	Diagnostics map[string]string `json:"diagnostics"`
