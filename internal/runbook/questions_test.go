@@ -243,6 +243,26 @@ func TestExplainAgreesWithTheResponder(t *testing.T) {
 	})
 }
 
+// TestWhatHoldfastCanDoComesFirst: of the remediations that hold and treat the
+// cause, one with an action is chosen before one for people that stands first;
+// without one the first for people is.
+func TestWhatHoldfastCanDoComesFirst(t *testing.T) {
+	t.Parallel()
+	const forPeople = `remediations:
+  - {name: ask-around, when: "true", treats: [leak.memory], commands: [ask], target: {service: outbox-relay}, risk: low}
+  - {name: look, when: "true", treats: [leak.memory, bad_deploy], commands: [look], target: {service: outbox-relay}, risk: low}
+`
+	r := parse(t, "x", forPeople+"  - {name: restart, when: \"true\", treats: [leak.memory], action: process.restart, target: {service: outbox-relay}, risk: low}\n")
+	for cause, want := range map[runbook.CauseClass]string{"leak.memory": "restart", "": "restart", "bad_deploy": "look", "leak.connections": ""} {
+		if got := r.Judge(runbook.Situation{Cause: cause}, "booking-api", services(t)); got.Chosen != want {
+			t.Errorf("%q: chosen %q, want %q", cause, got.Chosen, want)
+		}
+	}
+	if got := parse(t, "x", forPeople).Judge(runbook.Situation{Cause: "leak.memory"}, "booking-api", services(t)); got.Chosen != "ask-around" {
+		t.Errorf("for people: %q", got.Chosen)
+	}
+}
+
 // FuzzCheckSQL: whatever is accepted holds no word that changes data outside
 // quotes, and a statement behind an accepted one is not.
 func FuzzCheckSQL(f *testing.F) {
