@@ -280,7 +280,7 @@ func (p *page) delegationPlan(d *incident.DelegationPlan) {
 			{"Undo", undo},
 			{"Boundary", d.Boundary},
 			{"Floor", d.Floor},
-			{"Approvals", whoMust(d)},
+			{"Approvals", d.WhoMust()},
 		})
 	}
 	if d.Watch != "" {
@@ -295,21 +295,6 @@ func (p *page) delegationPlan(d *incident.DelegationPlan) {
 	for _, c := range d.Commands {
 		p.pairs([][2]string{{"By hand", c}})
 	}
-}
-
-// whoMust says who must approve a task.
-func whoMust(d *incident.DelegationPlan) string {
-	if d.Approvers < 0 {
-		return "none is possible: Holdfast does not run this"
-	}
-	out := fmt.Sprintf("%d needed", d.Approvers)
-	if len(d.MayApprove) > 0 {
-		out += ", of " + strings.Join(d.MayApprove, ", ")
-	}
-	if d.YouCount {
-		return out + "; your confirmation is one"
-	}
-	return out + "; your confirmation is none: " + d.YouCountNo
 }
 
 // delegations prints the tasks that people gave the agent.

@@ -271,7 +271,7 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 	if err := a.webhooks(intake, o, registry); err != nil {
 		return nil, err
 	}
-	if err := pages(mux, reader, i, a.respond.Standings, a.reading, o.Log); err != nil {
+	if err := pages(mux, reader, i, a.respond.Standings, tasks(users, opts.Commands), a.reading, o.Log); err != nil {
 		return nil, err
 	}
 	return api.NewServer(telemetry.NewHTTP(registry).Wrap(entrance(intake, door.Guard(mux))), door, o.Log), nil

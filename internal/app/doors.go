@@ -284,9 +284,9 @@ func (r reader) pausedLine(ctx context.Context) string {
 }
 
 // pages mounts the pages of incidents, of the knowledge repository and of impacts.
-func pages(mux *http.ServeMux, r reader, i *impacts, earned web.Standings, reading *readingRoom, log *slog.Logger) error {
+func pages(mux *http.ServeMux, r reader, i *impacts, earned web.Standings, tasks web.Delegate, reading *readingRoom, log *slog.Logger) error {
 	o := web.Options{
-		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact, Standings: earned,
+		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact, Standings: earned, Delegate: tasks,
 		NotFound: func(err error) bool { return errors.Is(err, api.ErrNotFound) },
 	}
 	if reading != nil {

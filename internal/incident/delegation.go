@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
@@ -164,4 +166,19 @@ type DelegationPlan struct {
 	Boundaries string            `json:"boundary_sha256"`
 	Delegation string            `json:"delegation" doc:"Set once it was confirmed."`
 	Proposal   string            `json:"proposal" doc:"Set when it was confirmed and there is something to approve."`
+}
+
+// WhoMust says in words who must approve a task.
+func (p DelegationPlan) WhoMust() string {
+	if p.Approvers < 0 {
+		return "none is possible: Holdfast does not run this"
+	}
+	out := fmt.Sprintf("%d needed", p.Approvers)
+	if len(p.MayApprove) > 0 {
+		out += ", of " + strings.Join(p.MayApprove, ", ")
+	}
+	if p.YouCount {
+		return out + "; your confirmation is one"
+	}
+	return out + "; your confirmation is none: " + p.YouCountNo
 }

@@ -189,7 +189,7 @@ func (r *Responder) weigh(ctx context.Context, o *order) error {
 	p := &o.d.Plan
 	if ex, ok := r.Executors[p.Action.Name]; ok && p.Executable {
 		does, err := ex.DryRun(ctx, p.Action)
-		o.does = does
+		o.does = strings.TrimPrefix(does, "would ")
 		if err != nil {
 			o.refused = "it would be refused: " + r.Redactor.String(err.Error())
 		}

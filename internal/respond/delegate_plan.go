@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
+	"github.com/holdfast-sre/holdfast/internal/signal"
 )
 
 // askDelegated works out a task that names a runbook: its diagnostics are asked,
@@ -25,6 +26,9 @@ func (r *Responder) askDelegated(ctx context.Context, o *order) error {
 		return fmt.Errorf("there is no runbook %q", o.task.Runbook)
 	case !rb.Approved:
 		return problem.Hinted(fmt.Errorf("runbook %s is not approved", rb.Name), "have it reviewed and set approved: true in "+rb.File())
+	}
+	if only := rb.Trigger.Services; len(only) > 0 && !slices.Contains(only, o.task.Service) {
+		return problem.Hinted(fmt.Errorf("runbook %s is not for %s", rb.Name, o.task.Service), "it is for "+strings.Join(only, ", "))
 	}
 	v := r.vars(o.s, o.task.Service)
 	run := rb.Ask(ctx, r.Diagnostics(o.s.inc.Environment), v)
@@ -87,7 +91,7 @@ func (r *Responder) findDelegated(ctx context.Context, o *order) error {
 		run := runbook.Run{Runbook: rb.Name, SHA256: rb.SHA256(), Service: o.task.Service, Facts: map[string]any{}}
 		v := r.vars(o.s, o.task.Service)
 		for _, x := range rb.Options(run, v) {
-			if !rb.Approved || x.Action != o.task.Action || x.Service != o.task.Service || len(o.task.Params) > 0 && !maps.Equal(x.Params, o.task.Params) {
+			if !rb.Approved || !speaksFor(rb, x, o.task.Service, o.s) || x.Action != o.task.Action || x.Service != o.task.Service || len(o.task.Params) > 0 && !maps.Equal(x.Params, o.task.Params) {
 				continue
 			}
 			p := r.resolve(ctx, o.s, rb, x, v)
@@ -108,6 +112,14 @@ func (r *Responder) findDelegated(ctx context.Context, o *order) error {
 	r.askExecutor(ctx, &p)
 	o.d = delegated{Plan: p}
 	return nil
+}
+
+// speaksFor reports whether what a runbook promises of a remediation is about a
+// service: it names the service, or a signal called the runbook for it. That a
+// restart of any relay loses nothing says nothing of a restart of payments.
+func speaksFor(rb *runbook.Runbook, x runbook.Option, service string, s snapshot) bool {
+	return x.Target.Service == service || slices.Contains(rb.Trigger.Services, service) ||
+		slices.ContainsFunc(s.firing(), func(sig signal.Signal) bool { return sig.Service == service && rb.Matches(sig) })
 }
 
 // inOrder is every runbook, those that are for the incident first.

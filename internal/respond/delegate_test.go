@@ -244,6 +244,29 @@ func TestAnUnknownFlagIsNever(t *testing.T) {
 	}
 }
 
+// What a runbook for any service promises, it promises of those that it is for.
+func TestARunbookLendsItsPromisesToItsOwnServicesOnly(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ trigger, want string }{
+		"a signal called it for the worker": {"trigger: {alerts: [WorkerStuck]}", "worker-stuck"},
+		"it names the worker":               {"trigger: {alerts: [Other], services: [worker]}", "worker-stuck"},
+		"it is for something else":          {"trigger: {alerts: [Other]}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.book = strings.NewReplacer("trigger: {alerts: [WorkerStuck]}", tc.trigger, "target: {service: worker}", "target: {service: \"${service}\"}").Replace(w.book)
+			st := w.openStore("")
+			r := w.responder(st, nil)
+			id := w.open(st, severity.SEV2)
+			e, err := r.PlanDelegation(t.Context(), ana, id, said("restart worker"))
+			if err != nil || e.Runbook != tc.want {
+				t.Errorf("the plan is of runbook %q, %v; want %q", e.Runbook, err, tc.want)
+			}
+		})
+	}
+}
+
 // Without a runbook, the catalog's word that a restart is safe is enough for a
 // person to have it; without that word it is not.
 func TestOutsideRunbooks(t *testing.T) {

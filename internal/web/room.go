@@ -55,6 +55,9 @@ type roomPage struct {
 	Context   string
 	Signals   []signalRow
 	Grade     gradePanel
+	Tasks     []taskRow
+
+	MayDelegate bool
 }
 
 type verdictRow struct {
@@ -162,6 +165,7 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	p.Timeline = timelineRows(v, now)
 	p.Signals = signalRows(v, now)
 	p.Grade = newGradePanel(v, now)
+	p.Tasks = taskRows(v)
 	return p
 }
 

@@ -57,6 +57,8 @@ type Options struct {
 	Standings Standings
 	// Impacts answers what stops when a component does; nil = there is no such page.
 	Impacts Impacts
+	// Delegate gives the agent a task; nil = there is no form.
+	Delegate Delegate
 	// Allow reports whether a request may read; nil = requests from this machine
 	// under a loopback name may, as they may read the API without a token.
 	Allow func(*http.Request) bool
@@ -121,6 +123,7 @@ func New(o Options) (*Web, error) {
 //	GET /                    the list
 //	GET /incidents/{id}      one incident; ?part=main answers its main part alone
 //	GET /autonomy            what every runbook has earned
+//	POST /incidents/{id}/delegate  the plan of a task; takes the task once the plan is confirmed
 //	GET /impact              what stops when a component does
 //	GET /knowledge           the knowledge repository: search, graph and list
 //	GET /knowledge/{id}      one artefact; ?at=LINE#at is a line of it
@@ -130,6 +133,7 @@ func (w *Web) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", w.guard(w.list))
 	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
 	w.impactRoutes(mux)
+	w.delegateRoutes(mux)
 	if w.o.Standings != nil {
 		mux.HandleFunc("GET /autonomy", w.guard(w.autonomy))
 	}
@@ -213,7 +217,9 @@ func (w *Web) room(rw http.ResponseWriter, r *http.Request) {
 		w.broken(rw, r, err)
 		return
 	}
-	w.render(rw, r, http.StatusOK, "room", newRoom(v, items, w.o.Now(), w.paused(r.Context()), w.o.Knowledge != nil))
+	p := newRoom(v, items, w.o.Now(), w.paused(r.Context()), w.o.Knowledge != nil)
+	p.MayDelegate = w.o.Delegate != nil
+	w.render(rw, r, http.StatusOK, "room", p)
 }
 
 func (w *Web) paused(ctx context.Context) string {
