@@ -87,23 +87,43 @@ func sqlBegin(words []sqlWord) ([]sqlWord, error) {
 	case words[0].is("select"), words[0].is("with"):
 		return words, nil
 	case words[0].is("show"):
-		if len(words) > 3 || len(words) < 2 {
+		if len(words) > 3 || len(words) < 2 || slices.ContainsFunc(words, func(w sqlWord) bool { return !w.name && !w.quoted }) {
 			return nil, &sqlError{what: "SHOW takes one name", hint: "write SHOW max_connections"}
 		}
 		return words[:1], nil
 	case words[0].is("explain"):
-		rest := words[1:]
-		for i, w := range rest {
-			if w.is("analyze") || w.is("analyse") {
-				return nil, &sqlError{what: "EXPLAIN ANALYZE executes the statement", hint: "leave ANALYZE out"}
-			}
-			if w.is("select") || w.is("with") {
-				return rest[i:], nil
-			}
-		}
-		return nil, &sqlError{what: "EXPLAIN of something that is not a SELECT", hint: hint}
+		return sqlExplained(words[1:], hint)
 	}
 	return nil, &sqlError{what: fmt.Sprintf("it begins with %.40s", words[0].text), hint: hint}
+}
+
+// sqlExplained returns the statement behind EXPLAIN and its options. Options are
+// bare words: in quotes "analyze" is ANALYZE all the same.
+func sqlExplained(words []sqlWord, hint string) ([]sqlWord, error) {
+	question := func(i int) bool {
+		for i < len(words) && words[i].is("(") {
+			i++
+		}
+		return i < len(words) && (words[i].is("select") || words[i].is("with"))
+	}
+	listed := len(words) > 0 && words[0].is("(")
+	for i, w := range words {
+		switch {
+		case question(i):
+			return words[i:], nil
+		case w.is("analyze"), w.is("analyse"):
+			return nil, &sqlError{what: "EXPLAIN ANALYZE executes the statement", hint: "leave ANALYZE out"}
+		case !listed && w.is("verbose"):
+		case listed && w.quoted:
+			return nil, &sqlError{what: fmt.Sprintf("an option of EXPLAIN in quotes, %.40q", w.text), hint: "write options without quotes"}
+		case listed && (w.name || w.text == "0" || i == 0 || w.is(",")):
+		case listed && w.is(")"):
+			listed = false
+		default:
+			return nil, &sqlError{what: "EXPLAIN of something that is not a SELECT", hint: hint}
+		}
+	}
+	return nil, &sqlError{what: "EXPLAIN of something that is not a SELECT", hint: hint}
 }
 
 // sqlWord is one word or sign of a statement.
@@ -191,8 +211,9 @@ func (l *sqlLexer) next() error {
 	case sqlLetter(c):
 		return l.word(rest)
 	case c >= '0' && c <= '9':
+		// Letters begin a word of their own, as up to PostgreSQL 14: 1INTO is 1 INTO.
 		n := 1
-		for n < len(rest) && (sqlLetter(rest[n]) || rest[n] >= '0' && rest[n] <= '9' || rest[n] == '.') {
+		for n < len(rest) && (rest[n] >= '0' && rest[n] <= '9' || rest[n] == '.') {
 			n++
 		}
 		l.at += n

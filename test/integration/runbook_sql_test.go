@@ -72,6 +72,14 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 		`SELECT now()`:                      "write extract(epoch FROM",
 		`SELECT id, state FROM public.jobs`: "select one",
 	}
+	for _, statement := range []string{ // what the server would do: the words alone are to stop it
+		`EXPLAIN ("analyze") VALUES (pg_terminate_backend(pg_backend_pid()), (SELECT 1))`,
+		`EXPLAIN ("analyze") INSERT INTO public.jobs SELECT 9001, 'x'`,
+	} {
+		if err := runbook.CheckSQL(statement); err == nil {
+			t.Errorf("%s is accepted", statement)
+		}
+	}
 	for statement, want := range refused {
 		_, _, err := src.Select(t.Context(), statement, 500*time.Millisecond)
 		if err == nil || !strings.Contains(err.Error(), want) {
