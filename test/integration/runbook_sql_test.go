@@ -19,7 +19,7 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 	dsn := servers.Postgres(t, "max_connections=200")
 	admin := session(t, dsn, "holdfast", "admin")
 	execute(t, admin, `CREATE TABLE jobs (id int PRIMARY KEY, state text)`, `INSERT INTO jobs SELECT i, 'open' FROM generate_series(1, 2500) i`,
-		`CREATE SEQUENCE counter`, `CREATE FUNCTION public.sneaky() RETURNS int LANGUAGE sql AS 'DELETE FROM public.jobs; SELECT 1'`)
+		`CREATE SEQUENCE counter`, `ALTER ROLE holdfast SET standard_conforming_strings = off`, `CREATE FUNCTION public.sneaky() RETURNS int LANGUAGE sql AS 'DELETE FROM public.jobs; SELECT 1'`)
 	src, err := postgres.New(postgres.Options{Name: "main", DSN: as(dsn, "holdfast"), Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -30,15 +30,16 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 		rows  int
 		value any
 	}{
-		`SELECT count(*) FROM public.jobs WHERE state = 'open'`:                    {1, 2500.0},
-		`SELECT id FROM public.jobs ORDER BY id`:                                   {1000, 1.0},
-		`SELECT state FROM public.jobs WHERE id < 0`:                               {0, nil},
-		`SELECT max(id) FROM public.jobs WHERE id < 0`:                             {1, nil},
-		`SELECT avg(id)::numeric(10,2) FROM public.jobs;`:                          {1, 1250.5},
-		`SELECT state FROM public.jobs WHERE id = 7`:                               {1, "open"},
-		`SELECT bool_and(state = 'open') FROM public.jobs`:                         {1, true},
-		`WITH a AS (SELECT id FROM public.jobs LIMIT 3) SELECT sum(id) FROM a`:     {1, 6.0},
-		`SHOW max_connections`:                                                     {1, "200"},
+		`SELECT count(*) FROM public.jobs WHERE state = 'open'`:                {1, 2500.0},
+		`SELECT id FROM public.jobs ORDER BY id`:                               {1000, 1.0},
+		`SELECT state FROM public.jobs WHERE id < 0`:                           {0, nil},
+		`SELECT max(id) FROM public.jobs WHERE id < 0`:                         {1, nil},
+		`SELECT avg(id)::numeric(10,2) FROM public.jobs;`:                      {1, 1250.5},
+		`SELECT state FROM public.jobs WHERE id = 7`:                           {1, "open"},
+		`SELECT bool_and(state = 'open') FROM public.jobs`:                     {1, true},
+		`WITH a AS (SELECT id FROM public.jobs LIMIT 3) SELECT sum(id) FROM a`: {1, 6.0},
+		`SELECT '\' || 'x'`:    {1, `\x`},
+		`SHOW max_connections`: {1, "200"},
 		`SELECT count(*) FROM pg_stat_activity WHERE pid <> 0 /* all of them */ ;`: {1, nil},
 	}
 	for statement, want := range answers {
@@ -70,6 +71,8 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 		`SELECT id FROM public.jobs FOR UPDATE`:                                        "",
 		`SELECT count(*) FROM public.jobs a, public.jobs b, public.jobs c`:             "statement timeout",
 		`SELECT now()`:                      "write extract(epoch FROM",
+		`SELECT 'NaN'::numeric`:             "not a number",
+		`SELECT repeat('x', 20000000)`:      "invalid body length",
 		`SELECT id, state FROM public.jobs`: "select one",
 	}
 	for _, statement := range []string{ // what the server would do: the words alone are to stop it
@@ -81,7 +84,7 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 		}
 	}
 	for statement, want := range refused {
-		_, _, err := src.Select(t.Context(), statement, 500*time.Millisecond)
+		_, _, err := src.Select(t.Context(), statement, 2*time.Second)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", statement, err, want)
 		}

@@ -36,6 +36,8 @@ const (
 	// totals; kept for two windows and what lies between.
 	sampleEvery = 30 * time.Second
 	keepSamples = 3 * time.Hour
+	// maxMessage bounds a row: a text may have up to 1 GB.
+	maxMessage = 8 << 20
 	// The waits between attempts to connect.
 	firstBackoff = time.Second
 	lastBackoff  = time.Minute
@@ -97,11 +99,13 @@ func New(o Options) (*Source, error) {
 		"lock_timeout":                        millis(lockTimeout),
 		"idle_in_transaction_session_timeout": millis(2 * statementTimeout),
 		"search_path":                         "pg_catalog",
+		"standard_conforming_strings":         "on", // else a backslash hides the end of a text
 		"timezone":                            "UTC",
 	} {
 		cfg.RuntimeParams[k] = v
 	}
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	cfg.MaxProtocolMessageBodyLen = maxMessage
 	s := &Source{o: o, cfg: cfg, turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
 	return s, nil

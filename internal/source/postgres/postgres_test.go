@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
@@ -154,5 +155,22 @@ func TestDurationIsBounded(t *testing.T) {
 		if d := duration(v); d < 0 {
 			t.Errorf("%v s became %s", v, d)
 		}
+	}
+}
+
+// TestScalar: NaN and infinity would make "not over the limit" hold.
+func TestScalar(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{
+		math.NaN(), math.Inf(1), float32(math.Inf(-1)),
+		pgtype.Numeric{NaN: true, Valid: true},
+		pgtype.Numeric{InfinityModifier: pgtype.Infinity, Valid: true},
+	} {
+		if got, err := scalar(v); err == nil || !strings.Contains(err.Error(), "not a number") {
+			t.Errorf("scalar(%v) = %v, %v", v, got, err)
+		}
+	}
+	if got, err := scalar(float32(1.5)); got != 1.5 || err != nil {
+		t.Errorf("scalar(1.5) = %v, %v", got, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -119,10 +120,12 @@ func scalar(v any) (any, error) {
 	switch v := v.(type) {
 	case nil:
 		return nil, nil //nolint:nilnil // NULL is a value here
-	case bool, string, float64:
+	case bool, string:
 		return v, nil
+	case float64:
+		return finite(v)
 	case float32:
-		return float64(v), nil
+		return finite(float64(v))
 	case int16:
 		return float64(v), nil
 	case int32:
@@ -136,9 +139,17 @@ func scalar(v any) (any, error) {
 		if err != nil || !f.Valid {
 			return nil, errors.New("the number is too large or not a number")
 		}
-		return f.Float64, nil
+		return finite(f.Float64)
 	case time.Time, pgtype.Interval, pgtype.Time:
 		return nil, errors.New("the answer is a time: write extract(epoch FROM …) and its unit")
 	}
 	return nil, fmt.Errorf("the answer is a %T: cast it to a number, bool or text", v)
+}
+
+// finite refuses what conditions would take for a value: NaN is not over any limit.
+func finite(v float64) (any, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, errors.New("the answer is not a number: write nullif(divisor, 0)")
+	}
+	return v, nil
 }
