@@ -424,6 +424,9 @@ func (p changePort) Changes(ctx context.Context, environment, service string, fr
 	return out, nil
 }
 
+// Recorded reports whether a supervisor keeps its own record there.
+func (p changePort) Recorded(environment string) bool { return len(p.s.supervisors[environment]) > 0 }
+
 type runtimePort struct{ s *sources }
 
 func (p runtimePort) Instances(ctx context.Context, environment string, svc catalog.Service) (runbook.RuntimeAnswer, error) {

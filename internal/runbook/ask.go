@@ -258,6 +258,10 @@ func (a *answer) askChanges(ctx context.Context, port Changes, v Vars, d Diagnos
 		a.err = errNoPort
 		return
 	}
+	if d.Changes.Runtime && !port.Recorded(v.Environment) {
+		a.err = errors.New("no source here records what the runtime deployed")
+		return
+	}
 	all, err := port.Changes(ctx, v.Environment, a.service, a.from, a.to)
 	if err != nil {
 		a.err = err

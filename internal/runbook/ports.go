@@ -115,6 +115,9 @@ type SQLAnswer struct {
 // Changes lists changes to one service within [from, to], newest first.
 type Changes interface {
 	Changes(ctx context.Context, environment, service string, from, to time.Time) ([]change.Change, error)
+	// Recorded reports whether a runtime that records its own changes is among
+	// those asked. Without one, no change of it means nothing.
+	Recorded(environment string) bool
 }
 
 // Runtime lists what runs for a service.

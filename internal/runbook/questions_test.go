@@ -77,6 +77,24 @@ func TestAskSQL(t *testing.T) {
 	}
 }
 
+// TestNoRecordIsNoProofOfNoDeploy: where no runtime records its changes, that none
+// is known rules nothing out.
+func TestNoRecordIsNoProofOfNoDeploy(t *testing.T) {
+	t.Parallel()
+	r, v, w := relay(t), vars(t), exhausted()
+	w.unrecorded = true
+	run := r.Ask(t.Context(), w.ports(), v)
+	if n, ok := run.Facts["api_deploys"]; ok {
+		t.Errorf("api_deploys is %v, want missing", n)
+	}
+	if want := "deploys: no source here records what the runtime deployed"; run.Items[4].Summary != want {
+		t.Errorf("got %q, want %q", run.Items[4].Summary, want)
+	}
+	if f := r.Prove(run, v)[0]; len(f.Excludes) > 0 {
+		t.Errorf("excluded %+v", f.Excludes)
+	}
+}
+
 // rawLogs records what it was asked.
 type rawLogs struct {
 	world

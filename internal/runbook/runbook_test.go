@@ -75,6 +75,8 @@ type world struct {
 	code    int
 	err     error
 	block   bool
+	// unrecorded: no runtime keeps a record of its changes
+	unrecorded bool
 }
 
 func exhausted() *world {
@@ -116,6 +118,8 @@ func (w *world) CountQuery(_ context.Context, q runbook.RawLogQuestion) (runbook
 func (w *world) Changes(_ context.Context, _, service string, _, _ time.Time) ([]change.Change, error) {
 	return w.changes[service], w.err
 }
+
+func (w *world) Recorded(string) bool { return !w.unrecorded }
 
 func (w *world) Instances(context.Context, string, catalog.Service) (runbook.RuntimeAnswer, error) {
 	return runbook.RuntimeAnswer{Source: "supervisor", Instances: []evidence.Instance{{State: "running", StartedAt: now.Add(-5 * time.Minute), Restarts: 1}, {State: "exited"}}}, w.err

@@ -267,6 +267,8 @@ func (t tableChanges) Changes(_ context.Context, _, service string, _, to time.T
 	return out, nil
 }
 
+func (tableChanges) Recorded(string) bool { return true }
+
 // differs says how an explanation is not what was expected.
 func (e Expected) differs(got Explanation) []string {
 	out := []string{}
