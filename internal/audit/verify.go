@@ -151,7 +151,6 @@ func (v *Verifier) Record(r Record, bad error) {
 		v.report.First = r.Seq
 		if r.Seq > 1 {
 			v.matched = r.Seq - 1
-			v.add(Finding{Kind: KindUnknown, Note: true, From: 1, To: r.Seq - 1, Text: fmt.Sprintf("the chain begins with record %d here: what was before it is not verified", r.Seq)})
 		}
 	} else if back := v.before.At.Sub(r.At); back > recordBack {
 		v.add(Finding{
@@ -274,6 +273,7 @@ func (v *Verifier) End(head *Head) Report {
 	if v.before != nil {
 		last = Head{v.before.Seq, v.before.Hash}
 	}
+	v.beginning(head != nil)
 	v.missing(last)
 	if v.differ != nil {
 		if v.differs > 0 {
@@ -306,6 +306,21 @@ func ord(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// beginning looks at what is before the first record: a file may be a part of
+// the chain, a database has all of it.
+func (v *Verifier) beginning(whole bool) {
+	first := v.report.First
+	switch {
+	case first <= 1:
+	case whole:
+		v.add(Finding{Kind: KindTruncated, From: 1, To: first - 1, Text: fmt.Sprintf(
+			"records %s are missing: the chain begins with record %d", span(1, first-1), first)})
+	default:
+		v.add(Finding{Kind: KindUnknown, Note: true, From: 1, To: first - 1, Text: fmt.Sprintf(
+			"the chain begins with record %d here: what was before it is not verified", first)})
+	}
 }
 
 // missing reads the anchors of records that are not there.

@@ -111,11 +111,14 @@ type AuditRow struct {
 	Incident string
 	Body     string
 	Texts    []audit.Text
+
+	respelt string // field whose text is not spelt as AppendAudit does
+	garbled error  // a text that is none
 }
 
 func (row AuditRow) record() (audit.Record, error) {
 	r, err := decode[audit.Record](row.Body)
-	if err != nil {
+	if err = errors.Join(err, row.garbled); err != nil {
 		return r, err
 	}
 	return audit.Filled(r, row.Texts)
@@ -134,6 +137,9 @@ func (row AuditRow) Strict() (audit.Record, error) {
 		return stored, errors.New("its row is not as it was written")
 	case stored.Seq != row.Seq || stored.Incident != row.Incident:
 		return stored, fmt.Errorf("its row says record %d of incident %q, its content record %d of %q", row.Seq, row.Incident, stored.Seq, stored.Incident)
+	}
+	if row.respelt != "" {
+		return stored, fmt.Errorf("the text of its %s is not the one that it commits to", row.respelt)
 	}
 	for _, t := range row.Texts {
 		one, err := audit.Filled(stored, []audit.Text{t})
@@ -177,11 +183,13 @@ func (tx *Tx) auditRows(ctx context.Context, incidentID string, after int64, lim
 		if !field.Valid {
 			return nil
 		}
-		t := audit.Text{Seq: row.Seq, Field: field.String, Salt: salt.String}
+		last, t := &out[len(out)-1], audit.Text{Seq: row.Seq, Field: field.String, Salt: salt.String}
 		if err := json.Unmarshal([]byte(text.String), &t.Text); err != nil {
-			return fmt.Errorf("text of audit record %d: %w", row.Seq, err)
+			last.garbled = fmt.Errorf("text of audit record %d: %w", row.Seq, err)
 		}
-		last := &out[len(out)-1]
+		if again, err := encode(t.Text); err != nil || again != text.String {
+			last.respelt = t.Field
+		}
 		last.Texts = append(last.Texts, t)
 		return nil
 	}, `SELECT a.seq, a.incident, a.body, t.field, t.salt, t.text FROM (`+some+`) a

@@ -72,7 +72,7 @@ func TestRunbookSQLOnlyReads(t *testing.T) {
 		`SELECT count(*) FROM public.jobs a, public.jobs b, public.jobs c`:             "statement timeout",
 		`SELECT now()`:                      "write extract(epoch FROM",
 		`SELECT 'NaN'::numeric`:             "not a number",
-		`SELECT repeat('x', 9000000)`:      "invalid body length",
+		`SELECT repeat('x', 9000000)`:       "invalid body length",
 		`SELECT id, state FROM public.jobs`: "select one",
 	}
 	for _, statement := range []string{ // what the server would do: the words alone are to stop it

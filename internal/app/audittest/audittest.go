@@ -93,6 +93,17 @@ var tamperings = []struct {
 		w.exec(`DELETE FROM audit_text WHERE seq = 7`)
 		w.exec(`DELETE FROM audit WHERE seq = 7`)
 	}, audit.KindChain, "record 8: it follows record 6"},
+	{"the beginning cut off", func(w *world) {
+		w.exec(`DELETE FROM audit_text WHERE seq < 8`)
+		w.exec(`DELETE FROM audit WHERE seq < 8`)
+	}, audit.KindTruncated, "records 1 to 7 are missing"},
+	{"a text that is none", func(w *world) { w.exec(`UPDATE audit_text SET text = 'x' WHERE seq = 5 AND field = 'actor'`) }, audit.KindChain, "record 5: the text of its actor"},
+	{"a text written in another way", func(w *world) {
+		w.exec(`UPDATE audit_text SET text = ' "ana"' WHERE seq = 5 AND field = 'actor'`)
+	}, audit.KindChain, "record 5: the text of its actor"},
+	{"a text of another field", func(w *world) {
+		w.exec(`INSERT INTO audit_text (seq, field, salt, text) VALUES (5, 'outcome', '00000000000000000000000000000000', '"x"')`)
+	}, audit.KindChain, "record 5: the text of its outcome"},
 	{"the incident of a row", func(w *world) { w.exec(`UPDATE audit SET incident = 'INC-2026-9999' WHERE seq = 5`) }, audit.KindChain, "record 5: its row says"},
 	{"one letter of a row", func(w *world) { w.exec(`UPDATE audit SET body = replace(body, '"done"', '"gone"') WHERE seq = 5`) }, audit.KindChain, "record 5: its content does not match its hash"},
 	{"a space in a row", func(w *world) { w.exec(`UPDATE audit SET body = replace(body, '"seq":', '"seq": ') WHERE seq = 5`) }, audit.KindChain, "record 5: its row is not as it was written"},
