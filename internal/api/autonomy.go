@@ -16,7 +16,7 @@ type Standings func(ctx context.Context) ([]autonomy.Standing, error)
 // earned registers stages and grading.
 func (a *API) earned(api huma.API) {
 	get(a, api, "list-autonomy", "/api/v1/autonomy", "What every runbook has earned on every service, and what is missing to the next stage", a.standings)
-	post(a, api, users, "grade-incident", "/api/v1/incidents/{id}/grade", "Grade what a runbook did or would have done; right needs an approver and an incident that is over", a.grade)
+	post(a, api, users, "grade-incident", "/api/v1/incidents/{id}/grade", "Grade what a runbook did or would have done; right needs an approver and an incident that is over; taking back a grade against the runbook needs an approver", a.grade)
 }
 
 type standingsInput struct {
@@ -114,6 +114,8 @@ type Judgement struct {
 	Grade   autonomy.Grade
 	Runbook string // empty = the only one that was in play, or the diagnosis
 	Comment string
+	// Approver: whoever grades signed in as someone who may approve.
+	Approver bool
 }
 
 type gradeInput struct {
@@ -121,12 +123,12 @@ type gradeInput struct {
 	Body struct {
 		Grade   string `json:"grade" enum:"right,one_hop_off,wrong,not_an_incident,noise" doc:"What people found."`
 		Runbook string `json:"runbook,omitempty" maxLength:"200" doc:"Which runbook; may be left out when one was in play."`
-		Comment string `json:"comment,omitempty" maxLength:"4000" doc:"What was so; needed to change another grade to right."`
+		Comment string `json:"comment,omitempty" maxLength:"4000" doc:"What was so; needed to take back what an earlier grade said against the runbook."`
 	}
 }
 
 func (a *API) grade(ctx context.Context, in *gradeInput) (*done, error) {
-	who, j := caller(ctx), Judgement{Grade: autonomy.Grade(in.Body.Grade), Runbook: in.Body.Runbook, Comment: in.Body.Comment}
+	who, j := caller(ctx), Judgement{Grade: autonomy.Grade(in.Body.Grade), Runbook: in.Body.Runbook, Comment: in.Body.Comment, Approver: caller(ctx).Approver}
 	if j.Grade == autonomy.Right && !who.Approver {
 		return nil, fmt.Errorf("right opens stages, so only an approver says it; user %s is none: %w", who.Name, ErrForbidden)
 	}

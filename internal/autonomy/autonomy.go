@@ -78,6 +78,19 @@ func Grades() []string {
 // Known reports whether g is a grade.
 func (g Grade) Known() bool { return slices.Contains(Grades(), string(g)) }
 
+// Lifts reports whether a grade takes away what before said against a runbook,
+// or may: asking a person counts as right where nothing was broken.
+func (g Grade) Lifts(before Grade) bool {
+	switch before {
+	case OneHopOff, Wrong:
+		return g != OneHopOff && g != Wrong
+	case NotAnIncident, Noise:
+		return g == Right
+	case Right:
+	}
+	return false
+}
+
 // Graded is one grading. A later one of the same runbook in the same incident
 // replaces it; both are kept.
 type Graded struct {

@@ -117,6 +117,8 @@ type Judgement struct {
 	Grade   autonomy.Grade
 	Runbook string // empty = the only one that was in play
 	Comment string
+	// Approver: whoever grades signed in as someone who may approve.
+	Approver bool
 }
 
 // Grade records how a person judges what a runbook did, or would have done, in
@@ -156,7 +158,7 @@ func (r *Responder) grade(ctx context.Context, tx *store.Tx, by, incidentID stri
 	if err != nil {
 		return err
 	}
-	if err := mayGrade(inc, j, before); err != nil {
+	if err := r.mayGrade(by, inc, j, before); err != nil {
 		return err
 	}
 	g := autonomy.Graded{Incident: incidentID, Runbook: j.Runbook, Grade: j.Grade, By: by, At: tx.Now(), Comment: j.Comment}
@@ -209,14 +211,20 @@ func lastGrade(ctx context.Context, tx *store.Tx, incidentID, runbook string) (*
 	return nil, nil
 }
 
-func mayGrade(inc incident.Incident, j Judgement, before *autonomy.Graded) error {
+func (r *Responder) mayGrade(by string, inc incident.Incident, j Judgement, before *autonomy.Graded) error {
+	lifts := before != nil && j.Grade.Lifts(before.Grade)
 	switch {
 	case inc.State == incident.Merged:
 		return &incident.RefusedError{Incident: inc.ID, What: "it was merged; grade " + inc.MergedInto}
 	case j.Grade == autonomy.Right && inc.State.Active():
 		return &incident.RefusedError{Incident: inc.ID, What: "whether that was right is known when it is over; it is " + string(inc.State)}
-	case j.Grade == autonomy.Right && before != nil && before.Grade != autonomy.Right && j.Comment == "":
-		return &problem.Problem{What: fmt.Sprintf("it is graded %s by %s", before.Grade, before.By), Hint: "say in a comment why it was right after all"}
+	case lifts && j.Grade != autonomy.Right && !(j.Approver && r.Boundaries.MayApprove(by)):
+		return fmt.Errorf("it is graded %s by %s, and only approvers take that back: %w", before.Grade, before.By, ErrNotApprover)
+	case lifts && j.Comment == "":
+		return &problem.Problem{
+			What: fmt.Sprintf("it is graded %s by %s", before.Grade, before.By),
+			Hint: "say in a comment why it was " + strings.ReplaceAll(string(j.Grade), "_", " ") + " after all",
+		}
 	}
 	return nil
 }

@@ -401,3 +401,37 @@ func TestWhoMayGradeWhat(t *testing.T) {
 		}
 	})
 }
+
+// Wrong on what was only offered closes auto; noise there says nothing against
+// the runbook. Whoever may not open a stage may not open it by such a detour.
+func TestOnlyAnApproverTakesBackAGradeAgainstARunbook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStory(t)
+		s.bounds += "approvers: [ana, cy]\n"
+		s.restart()
+		s.earn()
+		id := s.ungraded(autonomy.Offered)
+		s.graded(id, autonomy.Wrong, "")
+		s.wantStage(boundary.Approve)
+		noise := func(by string, approver bool, comment string) error {
+			return s.r.Grade(t.Context(), by, id, respond.Judgement{Grade: autonomy.Noise, Comment: comment, Approver: approver})
+		}
+		if err := noise("bo", true, "says bo"); !errors.Is(err, respond.ErrNotApprover) {
+			t.Errorf("by one whom the boundary file does not name: %v", err)
+		}
+		if err := noise("cy", false, "says cy"); !errors.Is(err, respond.ErrNotApprover) {
+			t.Errorf("by a user who may not approve: %v", err)
+		}
+		if err := noise("ana", true, ""); err == nil || !strings.Contains(err.Error(), "graded wrong by ana") {
+			t.Errorf("without a word: %v", err)
+		}
+		s.wantStage(boundary.Approve)
+		if err := noise("ana", true, "a test of the alert"); err != nil {
+			t.Error(err)
+		}
+		s.wantStage(boundary.Auto)
+		s.graded(id, autonomy.Wrong, "")
+		s.wantStage(boundary.Approve)
+	})
+}
