@@ -133,7 +133,8 @@ type Case struct {
 }
 
 // Cases puts entries and grades of one key together, one case an incident, in
-// the order in which they happened. The furthest step stands for an incident;
+// the order in which they happened. Grades come in the order in which they were
+// recorded, and the last stands: a clock that was put back replaces none. The furthest step stands for an incident;
 // it dates from when it was first reached with the text it ran with last.
 func Cases(entries []Entry, grades []Graded) []Case {
 	byIncident := map[string]*Case{}
@@ -151,9 +152,7 @@ func Cases(entries []Entry, grades []Graded) []Case {
 		if c == nil || c.Runbook != g.Runbook {
 			continue
 		}
-		if c.Graded == nil || !g.At.Before(c.Graded.At) {
-			c.Graded = &g
-		}
+		c.Graded = &g
 	}
 	out := make([]Case, 0, len(byIncident))
 	for _, c := range byIncident {

@@ -158,6 +158,17 @@ func TestCasesBeforeTheWrongGradeDoNotCountAfterIt(t *testing.T) {
 	}
 }
 
+// A clock that is put back between two grades does not revive the earlier one.
+func TestTheGradeThatWasRecordedLastStands(t *testing.T) {
+	t.Parallel()
+	var p past
+	p.days(21, noon, "text", autonomy.Right)
+	p.grades = append(p.grades, autonomy.Graded{Incident: "INC-2026-0021", Runbook: key.Runbook, Grade: autonomy.Wrong, By: "bo", At: noon.Add(time.Minute)})
+	if s := p.assess(noon.Add(2 * time.Hour)); s.Stage != boundary.Approve || s.Wrong != 1 {
+		t.Errorf("a wrong grade from before the one that it replaces leaves %s, %d wrong; want approve and one", s.Stage, s.Wrong)
+	}
+}
+
 func TestTheFurthestStepStandsForAnIncident(t *testing.T) {
 	t.Parallel()
 	at := func(m int, k autonomy.Kind, sha string) autonomy.Entry {
