@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/audit"
@@ -37,7 +38,7 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		if err != nil {
 			return err
 		}
-		refused := r.Boundaries.Refuses(boundary.Decision{From: p.MayApprove, FourEyes: p.FourEyes}, by, p.Requesters)
+		refused := r.Boundaries.Refuses(boundary.Decision{From: p.MayApprove, FourEyes: p.FourEyes}, by, s.requesters(p))
 		switch {
 		case planSHA != "" && planSHA != p.PlanSHA:
 			return fmt.Errorf("the plan changed since it was shown: %w", ErrMoved)
@@ -69,7 +70,7 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 func (r *Responder) agree(ctx context.Context, tx *store.Tx, s *snapshot, by string, p *incident.Proposal) error {
 	p.ApprovedBy = append(p.ApprovedBy, by)
 	if len(p.ApprovedBy) == 1 {
-		p.ExpiresAt = s.after(min(r.Windows.Approval, decide.ApprovalLives))
+		p.ExpiresAt = s.after(r.approvalLives())
 	}
 	if err := r.auditProposal(ctx, tx, by, "approve", *p, "approved"); err != nil {
 		return err
@@ -132,10 +133,21 @@ func (r *Responder) waiting(ctx context.Context, tx *store.Tx, incidentID, propo
 		return s, p, fmt.Errorf("%s is %s: %w", incidentID, s.inc.State, ErrMoved)
 	case p.State != incident.Waiting:
 		return s, p, fmt.Errorf("the proposal is %s: %w", p.State, ErrMoved)
-	case !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt):
+	case r.late(s, p):
 		return s, p, fmt.Errorf("the first approval has expired: %w", ErrMoved)
 	}
 	return s, p, nil
+}
+
+// approvalLives is how long the first approval of a proposal lives.
+func (r *Responder) approvalLives() time.Duration {
+	return min(r.Windows.Approval, decide.ApprovalLives)
+}
+
+// late reports whether a proposal's first approval has expired, or was given
+// later than now: when the clock was put back nobody knows how old it is.
+func (r *Responder) late(s snapshot, p incident.Proposal) bool {
+	return !p.ExpiresAt.IsZero() && (!s.now.Before(p.ExpiresAt) || p.ExpiresAt.After(s.after(r.approvalLives())))
 }
 
 // intend writes the intent of an action and enqueues it. s.inc is stored.
@@ -174,7 +186,7 @@ func (r *Responder) expire(ctx context.Context, tx *store.Tx, s *snapshot, offer
 			}
 			continue
 		}
-		late := !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt)
+		late := r.late(*s, p)
 		if !late && slices.ContainsFunc(offers, func(now incident.Proposal) bool { return stands(p, now) }) {
 			continue
 		}

@@ -79,3 +79,15 @@ func (s snapshot) declaredBy() []string {
 	}
 	return out
 }
+
+// requesters are those who asked for what a proposal offers: the people whom it
+// names, and whoever declared the incident since.
+func (s snapshot) requesters(p incident.Proposal) []string {
+	out := slices.Clone(p.Requesters)
+	for _, by := range s.declaredBy() {
+		if !slices.Contains(out, by) {
+			out = append(out, by)
+		}
+	}
+	return out
+}

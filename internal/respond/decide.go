@@ -290,7 +290,7 @@ func (r *Responder) recheckInput(ctx context.Context, s snapshot, in action.Inte
 		DecidedPlanSHA: in.PlanSHA, DecidedGen: in.Generation, DecidedBounds: bounds, FactsHold: facts,
 	}
 	if in.ApprovedBy != "" || in.Delegation != "" {
-		check.Approval = s.approvalOf(in)
+		check.Approval = r.approvalOf(s, in)
 	}
 	return check, nil
 }
@@ -333,11 +333,13 @@ func decidedBounds(s snapshot) string {
 	return s.verdicts[len(s.verdicts)-1].BoundarySHA256
 }
 
-func (s snapshot) approvalOf(in action.Intent) *decide.Approval {
+// approvalOf is who agreed to an action, from when the first of them did.
+func (r *Responder) approvalOf(s snapshot, in action.Intent) *decide.Approval {
 	for _, p := range s.proposals {
 		if p.ID == in.ProposalID && p.State == incident.Approved {
 			return &decide.Approval{
-				By: p.ApprovedBy, Requesters: p.Requesters, At: in.IntendedAt, ExpiresAt: p.ExpiresAt, PlanSHA: p.PlanSHA, Generation: p.Generation,
+				By: p.ApprovedBy, Requesters: s.requesters(p), At: p.ExpiresAt.Add(-r.approvalLives()), ExpiresAt: p.ExpiresAt,
+				PlanSHA: p.PlanSHA, Generation: p.Generation,
 			}
 		}
 	}

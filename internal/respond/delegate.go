@@ -312,7 +312,7 @@ func (r *Responder) takeAction(ctx context.Context, tx *store.Tx, s *snapshot, d
 		PlanSHA: p.PlanSHA, Generation: p.Generation, Approvers: e.Approvers, MayApprove: o.input.Boundary.From, FourEyes: o.input.Boundary.FourEyes,
 		Requesters: o.requesters(), BoundarySHA: r.Boundaries.SHA256(), Changes: changes(p, replicas(s.evidence, p.Action.Service), r.Redactor),
 		State: incident.Waiting, At: s.now,
-		ExpiresAt: s.after(min(r.Windows.Approval, decide.ApprovalLives)),
+		ExpiresAt: s.after(r.approvalLives()),
 	}
 	if o.d.Run != nil && o.d.Asks {
 		prop.Facts = o.d.Run.Facts
@@ -407,7 +407,7 @@ func (r *Responder) delegationVoid(s snapshot, p incident.Proposal) string {
 	switch {
 	case s.over():
 		return "the incident is over"
-	case !p.ExpiresAt.IsZero() && !s.now.Before(p.ExpiresAt):
+	case r.late(s, p):
 		return "nobody approved it in time"
 	case !ok:
 		return "its plan is not known any more"

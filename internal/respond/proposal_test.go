@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/respond"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
 // offered returns the proposal that waits for people.
@@ -205,6 +206,67 @@ func TestWhoDeclaredItIsNoOtherPairOfEyes(t *testing.T) {
 		t.Errorf("ana: %v", err)
 	}
 	if err := r.Approve(t.Context(), "bo", id, props[0].ID, props[0].PlanSHA); err != nil {
+		t.Errorf("bo: %v", err)
+	}
+}
+
+// Whoever declares what an alert opened has asked for what is offered since.
+func TestWhoDeclaresItLaterIsNoOtherPairOfEyes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bounded(t, "autonomy: approve, approvals: {four_eyes: true}")
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	w.run(st, r)
+	id := w.open(st, severity.SEV2)
+	_, _, props := w.until(st, id, "offered", waiting)
+	if err := st.Tx(t.Context(), func(tx *store.Tx) error {
+		sig := signal.Signal{
+			ID: "sig_2", Kind: signal.Declared, Source: "people", Environment: "test", Fingerprint: "f2", Name: "Declared", Status: signal.Firing,
+			IncidentID: id, StartsAt: tx.Now(), ReceivedAt: tx.Now(), Labels: map[string]string{"declared_by": "ana"}, Annotations: map[string]string{},
+		}
+		if _, err := tx.SaveSignals(t.Context(), []signal.Signal{sig}); err != nil {
+			return err
+		}
+		return tx.MarkTriaged(t.Context(), []string{"sig_2"}, id)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	approve := func(by string) error { return r.Approve(t.Context(), by, id, props[0].ID, props[0].PlanSHA) }
+	if err := approve("ana"); !errors.Is(err, respond.ErrNotApprover) {
+		t.Errorf("ana: %v", err)
+	}
+	if err := approve("bo"); err != nil {
+		t.Errorf("bo: %v", err)
+	}
+}
+
+// The first of two approvals lives 15 minutes, also when the clock is put back
+// between them.
+func TestAClockThatIsPutBackDoesNotLengthenAnApproval(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bounded(t, "autonomy: approve, approvals: {count: 2}")
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	stop := w.run(st, r)
+	id := w.open(st, severity.SEV2)
+	_, _, props := w.until(st, id, "offered", waiting)
+	stop()
+	if err := r.Approve(t.Context(), "ana", id, props[0].ID, props[0].PlanSHA); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Tx(t.Context(), func(tx *store.Tx) error { // it was ten minutes later then
+		ps, err := tx.Proposals(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		ps[0].ExpiresAt = ps[0].ExpiresAt.Add(10 * time.Minute)
+		return tx.SaveProposal(t.Context(), ps[0])
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Approve(t.Context(), "bo", id, props[0].ID, props[0].PlanSHA); !errors.Is(err, respond.ErrMoved) {
 		t.Errorf("bo: %v", err)
 	}
 }
