@@ -397,7 +397,7 @@ func ofStart() []dimension {
 			{"everyone", from(nil)}, {"ana", from([]string{"ana"})}, {"nobody", from([]string{})},
 		}},
 		{"four eyes", []value{
-			{"not asked for", eyes(false, "")}, {"ana asked for the action", eyes(true, "Ana")}, {"nobody asked for the action", eyes(true, "")},
+			{"not wanted, though ana asked for the action", eyes(false, "Ana")}, {"ana asked for the action", eyes(true, "Ana")}, {"nobody asked for the action", eyes(true, "")},
 		}},
 		yes("facts hold again", func(w *world) *catalog.Flag { return &w.re.FactsHold }),
 		{"plan at the start", []value{
