@@ -58,7 +58,7 @@ func (v *Verdict) settle(in Input) {
 	if len(blocked) == 0 && v.Approvers != 0 {
 		blocked = v.texts(PartFloor, false) // the floor knows more than the rules for acting
 	}
-	v.Shadow = len(must) == 0 && v.onlyMissing("autonomy")
+	v.Shadow = len(must) == 0 && v.Approvers == 0 && v.onlyMissing("autonomy") // Approvers is the floor here
 	switch {
 	case v.held("maintenance") && standsDown(in.Incident):
 		v.watch(in, v.texts(PartStandDown, true))

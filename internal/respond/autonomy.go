@@ -85,7 +85,7 @@ func (r *Responder) addCase(ctx context.Context, tx *store.Tx, s snapshot, p pla
 // wouldAct records, once, that only the earned stage kept the agent from acting.
 func (r *Responder) wouldAct(ctx context.Context, tx *store.Tx, s *snapshot, v decide.Verdict) error {
 	p := s.progress.Plan
-	if p == nil || !v.Shadow || v.Approvers != 0 {
+	if p == nil || !v.Shadow {
 		return nil
 	}
 	fresh, err := r.addCase(ctx, tx, *s, *p, autonomy.WouldAct)

@@ -435,3 +435,18 @@ func TestOnlyAnApproverTakesBackAGradeAgainstARunbook(t *testing.T) {
 		s.wantStage(boundary.Approve)
 	})
 }
+
+// How many people must approve where a person is needed says nothing about what
+// the agent would do without one.
+func TestABoundaryThatNamesApproversLeavesARunbookToEarn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStory(t)
+		s.bounds = strings.Replace(unearned, "autonomy: auto}", "autonomy: auto, approvals: {count: 2}}", 1)
+		s.restart()
+		s.passes()
+		if st := s.standing(); st.Ungraded != 1 {
+			t.Errorf("%d cases wait for a grade, want one: %+v", st.Ungraded, st.Cases)
+		}
+	})
+}
