@@ -198,6 +198,34 @@ func TestTampering(t *testing.T) {
 	}
 }
 
+// TestTamperingWithBoth: who cuts chain and anchors back to where they agree is
+// found by the server that wrote them, however long it goes on.
+func TestTamperingWithBoth(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	d.add(t, noon, "done")
+	d.Anchor(t.Context(), audit.WhyStart)
+	before, err := os.ReadFile(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.add(t, noon, "done")
+	d.now = d.now.Add(time.Minute)
+	d.Anchor(t.Context(), audit.WhyNew)
+	d.records = d.records[:1]
+	if err := os.WriteFile(d.file, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		d.now = d.now.Add(time.Minute)
+		d.add(t, d.now, "nothing happened")
+		d.Anchor(t.Context(), audit.WhyNew)
+		if d.Healthy(t.Context()) == nil || testutil.ToFloat64(d.broken) != 1 {
+			t.Errorf("healthy: %v, log %s", d.Healthy(t.Context()), d.log.String())
+		}
+	}
+}
+
 // TestFailuresAreTold: what can't be written or asked is counted, logged and
 // shown, and goes on afterwards.
 func TestFailuresAreTold(t *testing.T) {

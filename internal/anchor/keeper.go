@@ -51,7 +51,9 @@ type Keeper struct {
 	files     []file
 	endpoints []endpoint
 
-	tampered bool // stays: the next anchor would find its own head again; of Anchor alone
+	// Of Anchor alone.
+	tampered bool       // stays: the next anchor would find its own head again
+	held     audit.Head // last that was written: also the files may have been cut back
 
 	mu     sync.Mutex
 	failed error // of the last time; nil = all went well
@@ -140,8 +142,12 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		k.done(ctx, err)
 		return
 	}
-	now, intact := k.o.Now(), true
+	now := k.o.Now()
 	var errs []error
+	intact, err := k.holds(ctx, k.held)
+	if err != nil {
+		intact, errs = true, append(errs, fmt.Errorf("read what was anchored last: %w", err))
+	}
 	for _, f := range k.files {
 		same, err := k.write(ctx, f, head, now, why)
 		if err != nil {
@@ -199,7 +205,11 @@ func (k *Keeper) write(ctx context.Context, f file, head audit.Head, now time.Ti
 	default:
 		return same, nil
 	}
-	return same, f.append(k.o.Key, audit.Anchor{Head: head, At: now, Why: why})
+	if err := f.append(k.o.Key, audit.Anchor{Head: head, At: now, Why: why}); err != nil {
+		return same, err
+	}
+	k.held = head
+	return same, nil
 }
 
 // holds reports whether the chain has the record that was anchored.

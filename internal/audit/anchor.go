@@ -123,7 +123,7 @@ func (p PublicKeys) Signed(a Anchor) string {
 		return fmt.Sprintf("it is signed with key %q, which is none of those given", a.Key)
 	}
 	sig, err := hex.DecodeString(a.Sig)
-	if err != nil {
+	if err != nil || hex.EncodeToString(sig) != a.Sig {
 		return "its signature is malformed"
 	}
 	text, err := a.signed()

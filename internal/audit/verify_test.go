@@ -70,6 +70,12 @@ func linesOf(t interface{ Fatal(...any) }, k Key, anchors []Anchor) []byte {
 	return out.Bytes()
 }
 
+// upper writes the signature of the last anchor in capitals.
+func upper(anchors []byte) []byte {
+	at := bytes.LastIndex(anchors, []byte(`"sig":"`)) + len(`"sig":"`)
+	return append(slices.Clone(anchors[:at]), bytes.ReplaceAll(bytes.ToUpper(anchors[at:]), []byte("SIG"), []byte("sig"))...)
+}
+
 func exported(t interface{ Fatal(...any) }, records []Record) []byte {
 	var out bytes.Buffer
 	for _, r := range records {
@@ -152,6 +158,7 @@ func TestVerifier(t *testing.T) {
 		"an anchor left out": {records, slices.Concat(first(5), bytes.Join(lines[6:], nil)), VerifyOptions{}, KindAnchor, "line 6 does not follow"},
 		"an anchor cut off":  {records, anchors[:len(anchors)-20], VerifyOptions{}, KindAnchor, "line 21: the line is cut off"},
 		"an anchor made up":  {records, append(slices.Clone(anchors), "{}\n"...), VerifyOptions{}, KindAnchor, "line 22: not an anchor"},
+		"a signature spelt in another way": {records, upper(anchors), VerifyOptions{}, KindSignature, "malformed"},
 		"a fork": {records, heads(func(a []Anchor) []Anchor {
 			return append(a, Anchor{Head: Head{20, strings.Repeat("0", 64)}, At: minute(21), Why: WhyNew})
 		}), VerifyOptions{}, KindFork, "there were two chains"},
