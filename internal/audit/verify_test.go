@@ -155,9 +155,9 @@ func TestVerifier(t *testing.T) {
 		"anchors made up for a rewritten chain": {
 			rewritten(t, records, 3, lying), written(t, other, rewritten(t, records, 3, lying)), VerifyOptions{}, KindSignature, "counts for nothing",
 		},
-		"an anchor left out": {records, slices.Concat(first(5), bytes.Join(lines[6:], nil)), VerifyOptions{}, KindAnchor, "line 6 does not follow"},
-		"an anchor cut off":  {records, anchors[:len(anchors)-20], VerifyOptions{}, KindAnchor, "line 21: the line is cut off"},
-		"an anchor made up":  {records, append(slices.Clone(anchors), "{}\n"...), VerifyOptions{}, KindAnchor, "line 22: not an anchor"},
+		"an anchor left out":               {records, slices.Concat(first(5), bytes.Join(lines[6:], nil)), VerifyOptions{}, KindAnchor, "line 6 does not follow"},
+		"an anchor cut off":                {records, anchors[:len(anchors)-20], VerifyOptions{}, KindAnchor, "line 21: the line is cut off"},
+		"an anchor made up":                {records, append(slices.Clone(anchors), "{}\n"...), VerifyOptions{}, KindAnchor, "line 22: not an anchor"},
 		"a signature spelt in another way": {records, upper(anchors), VerifyOptions{}, KindSignature, "malformed"},
 		"a fork": {records, heads(func(a []Anchor) []Anchor {
 			return append(a, Anchor{Head: Head{20, strings.Repeat("0", 64)}, At: minute(21), Why: WhyNew})

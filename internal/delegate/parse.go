@@ -96,7 +96,10 @@ func (p *parser) target(behind string) error {
 	for {
 		switch strings.ToLower(p.peek()) {
 		case "on", "in":
-			p.next()
+			word := p.next()
+			if p.task.Environment != "" {
+				return p.refuse(word, "it is given twice")
+			}
 			if p.task.Environment, err = oneOf("environment", p.next(), p.names.Environments); err != nil {
 				return err
 			}

@@ -78,6 +78,8 @@ func TestHalfUnderstoodIsRefused(t *testing.T) {
 		"restart api":                                    `service "api" may be booking-api or refund-api`,
 		"restart outbox-rely":                            `there is no service "outbox-rely"`,
 		"restart relay on stagng":                        `there is no environment "stagng"`,
+		"restart relay on staging on live":               `"on": it is given twice`,
+		"restart relay in staging with a=1 in staging":   `"in": it is given twice`,
 		"restart relay in 10 min":                        `there is no environment "10"`,
 		"restart relay with":                             `"with": name=value must follow`,
 		"restart relay with a=1 a=2":                     `"a=2": it is given twice`,
