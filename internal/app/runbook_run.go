@@ -80,17 +80,10 @@ func DryRunRunbook(ctx context.Context, f config.Folder, q DryRunQuestion, now t
 	if err := ctx.Err(); err != nil {
 		return DryRun{}, fmt.Errorf("ask the diagnostics: %w", err)
 	}
-	for name, value := range run.Facts { // text of a table may hold what nobody should read here
-		if text, ok := value.(string); ok {
-			run.Facts[name] = red.String(text)
-		}
-	}
+	run = run.Redacted(red)
 	out := DryRun{
 		Environment: v.Environment, Severity: v.Severity, Explanation: r.Explain(run, v, runbook.CauseClass(q.Cause), ""),
-		Ruled: []Ruled{}, Evidence: []evidence.Item{},
-	}
-	for _, it := range run.Items {
-		out.Evidence = append(out.Evidence, it.Redacted(red))
+		Ruled: []Ruled{}, Evidence: append([]evidence.Item{}, run.Items...),
 	}
 	out.would(f, r, run, v, now)
 	return out, nil

@@ -315,7 +315,7 @@ func (r *Responder) refresh(ctx context.Context, s *snapshot, in action.Intent) 
 		return catalog.True // a person said so, and the runbook's promises are the same
 	}
 	v := r.vars(*s, s.progress.Run.Service)
-	run := rb.Ask(ctx, r.Diagnostics(s.inc.Environment), v)
+	run := rb.Ask(ctx, r.Diagnostics(s.inc.Environment), v).Redacted(r.Redactor)
 	for _, o := range rb.Options(run, v) {
 		if s.progress.Plan != nil && o.Name == s.progress.Plan.Option {
 			return decide.Is(o.Held)

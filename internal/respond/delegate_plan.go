@@ -31,7 +31,7 @@ func (r *Responder) askDelegated(ctx context.Context, o *order) error {
 		return problem.Hinted(fmt.Errorf("runbook %s is not for %s", rb.Name, o.task.Service), "it is for "+strings.Join(only, ", "))
 	}
 	v := r.vars(o.s, o.task.Service)
-	run := rb.Ask(ctx, r.Diagnostics(o.s.inc.Environment), v)
+	run := rb.Ask(ctx, r.Diagnostics(o.s.inc.Environment), v).Redacted(r.Redactor)
 	options := rb.Options(run, v)
 	chosen, ok := pick(rb, run, v, options, o.s.progress.Hypotheses)
 	if !ok {

@@ -97,10 +97,7 @@ func (r *Responder) askRunbook(ctx context.Context, s snapshot, in *diagnose.Inp
 	m := matches[0]
 	v := r.vars(s, m.Service)
 	ports := r.Diagnostics(s.inc.Environment)
-	run := m.Runbook.Ask(ctx, ports, v)
-	for i := range run.Items {
-		run.Items[i] = run.Items[i].Redacted(r.Redactor)
-	}
+	run := m.Runbook.Ask(ctx, ports, v).Redacted(r.Redactor)
 	f.run = &run
 	f.items = append(f.items, run.Items...)
 	in.Items, in.Findings = f.items, m.Runbook.Prove(run, v)

@@ -206,6 +206,9 @@ func (a *answer) askSQL(ctx context.Context, port SQL, v Vars, d Diagnostic) {
 func sqlValue(got SQLAnswer, empty *float64) (any, bool) {
 	switch {
 	case got.Rows == 1 && got.Value != nil:
+		if s, ok := got.Value.(string); ok {
+			return outside.Cut(s, longestText), true
+		}
 		return got.Value, true
 	case got.Rows <= 1 && empty != nil:
 		return *empty, true
@@ -395,7 +398,7 @@ func (c Captured) typed(d Diagnostic, v any) (any, bool) {
 		return n == 1, isNumber && (n == 0 || n == 1)
 	case kindText:
 		if s, ok := v.(string); ok {
-			return outside.Cut(s, longestText), true
+			return s, true
 		}
 		return v, false
 	}

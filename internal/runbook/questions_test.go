@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
 )
 
@@ -322,4 +324,32 @@ func FuzzParseTable(f *testing.F) {
 			t.Error("a table of a runbook that is not there ran")
 		}
 	})
+}
+
+// TestTextOfATable: what a database says is kept short, and without secrets
+// where it is stored.
+func TestTextOfATable(t *testing.T) {
+	t.Parallel()
+	r, err := runbook.Parse("r.yaml", []byte("name: r\napproved: false\ntrigger: {services: [shop]}\ndiagnostics:\n"+
+		"  - {name: text, sql: SELECT 1, unit: text, capture: f}\n  - {name: number, sql: SELECT 1, capture: n}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	red, err := redact.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret = "hunter2hunter2"
+	db := &database{SQLAnswer: runbook.SQLAnswer{Rows: 1, Value: "password=" + secret + " " + strings.Repeat("x", 1<<20)}}
+	run := r.Ask(t.Context(), runbook.Ports{SQL: db}, vars(t)).Redacted(red)
+	text, err := json.Marshal(struct {
+		Run   runbook.Run
+		Items []evidence.Item
+	}{run, run.Items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), secret) || !strings.Contains(string(text), "password=") || len(text) > 8<<10 {
+		t.Errorf("%d bytes: %.600s", len(text), text)
+	}
 }

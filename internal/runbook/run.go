@@ -1,8 +1,11 @@
 package runbook
 
 import (
+	"maps"
+
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
+	"github.com/holdfast-sre/holdfast/internal/redact"
 )
 
 // Run is what the diagnostics of one runbook found for one incident. It is a
@@ -16,6 +19,23 @@ type Run struct {
 	// Diagnostics maps each diagnostic to its evidence.
 	Diagnostics map[string]string `json:"diagnostics"`
 	Items       []evidence.Item   `json:"-"` // in the order of the diagnostics
+}
+
+// Redacted is the run as it may be stored and shown: what a table holds may be
+// a secret.
+func (r Run) Redacted(red *redact.Redactor) Run {
+	r.Facts = maps.Clone(r.Facts)
+	for name, value := range r.Facts {
+		if text, ok := value.(string); ok {
+			r.Facts[name] = red.String(text)
+		}
+	}
+	items := make([]evidence.Item, 0, len(r.Items))
+	for _, it := range r.Items {
+		items = append(items, it.Redacted(red))
+	}
+	r.Items = items
+	return r
 }
 
 // Check is one condition as it was evaluated.
