@@ -3,6 +3,7 @@ package prove
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -207,53 +208,83 @@ func (p *prover) questions() []question {
 	}
 	conditions := p.conditions()
 	asks := func(name string) bool { return strings.Contains(conditions, name) }
-	qs := []question{{Facts: boundary.Facts{Neutral: true, BudgetSpent: catalog.False}}}
-	qs = each(qs, action.Names(), func(q *question, v string) {
-		q.Action.Name = v
-		spec, _ := action.Known(v)
-		q.Action.Lasting, q.Action.Risk = spec.Lasting, action.Low
-	})
-	qs = each(qs, names(envs), func(q *question, v string) { q.Action.Target.Environment = v })
-	qs = each(qs, names(services), func(q *question, v string) {
-		q.Action.Service, q.Action.Target.Name, q.Services = v, v, []string{v}
-	})
-	qs = each(qs, []severity.Severity{severity.SEV1, severity.SEV2, severity.SEV3, severity.SEV4}, func(q *question, v severity.Severity) { q.Severity = v })
-	qs = each(qs, names(runbooks), func(q *question, v string) { q.Runbook = v })
-	qs = each(qs, moments(f, asks("hour"), asks("weekday")), func(q *question, v time.Time) { q.Now = v })
+	axes := []axis{
+		over(action.Names(), func(q *question, v string) {
+			q.Action.Name = v
+			spec, _ := action.Known(v)
+			q.Action.Lasting, q.Action.Risk = spec.Lasting, action.Low
+		}),
+		over(names(envs), func(q *question, v string) { q.Action.Target.Environment = v }),
+		over(names(services), func(q *question, v string) {
+			q.Action.Service, q.Action.Target.Name, q.Services = v, v, []string{v}
+		}),
+		over([]severity.Severity{severity.SEV1, severity.SEV2, severity.SEV3, severity.SEV4}, func(q *question, v severity.Severity) { q.Severity = v }),
+		over(names(runbooks), func(q *question, v string) { q.Runbook = v }),
+		over(moments(f, asks("hour"), asks("weekday")), func(q *question, v time.Time) { q.Now = v }),
+	}
 	if f.ErrorBudget.WhenSpent != "" {
-		qs = each(qs, []catalog.Flag{catalog.False, catalog.True, catalog.Unset}, func(q *question, v catalog.Flag) { q.BudgetSpent = v })
+		axes = append(axes, over([]catalog.Flag{catalog.False, catalog.True, catalog.Unset}, func(q *question, v catalog.Flag) { q.BudgetSpent = v }))
 	}
 	if asks("tier") {
-		qs = each(qs, []int{0, 1, 2, 3, 4}, func(q *question, v int) { q.Tier = v })
+		axes = append(axes, over([]int{0, 1, 2, 3, 4}, func(q *question, v int) { q.Tier = v }))
 	}
 	if asks("replicas") {
-		qs = each(qs, []int{0, 1, 2, 3, 11}, func(q *question, v int) { q.Replicas = v })
+		axes = append(axes, over([]int{0, 1, 2, 3, 11}, func(q *question, v int) { q.Replicas = v }))
 	}
 	if asks("risk") {
-		qs = each(qs, []action.Risk{"", action.Low, action.Medium, action.High}, func(q *question, v action.Risk) { q.Action.Risk = v })
+		axes = append(axes, over([]action.Risk{"", action.Low, action.Medium, action.High}, func(q *question, v action.Risk) { q.Action.Risk = v }))
 	}
-	if len(qs) > maxQuestions {
-		p.report.Not = append(p.report.Not, fmt.Sprintf("boundary file: %d of its %d questions (every n-th was asked)", len(qs)-maxQuestions, len(qs)))
-		thinned := make([]question, 0, maxQuestions)
-		for i := range maxQuestions {
-			thinned = append(thinned, qs[i*len(qs)/maxQuestions])
+	all := 1
+	for _, a := range axes {
+		if all *= a.n; all > maxQuestions {
+			p.report.Not = append(p.report.Not, fmt.Sprintf("boundary file: all but %d of its questions, which were drawn with equal chances (it tells apart too many names and times)", maxQuestions))
+			return draw(axes)
 		}
-		qs = thinned
+	}
+	return product(axes, all)
+}
+
+// axis is one thing that questions differ in.
+type axis struct {
+	n   int
+	put func(*question, int)
+}
+
+func over[T any](values []T, put func(*question, T)) axis {
+	return axis{len(values), func(q *question, i int) { put(q, values[i]) }}
+}
+
+func plainQuestion() question {
+	return question{Facts: boundary.Facts{Neutral: true, BudgetSpent: catalog.False}}
+}
+
+// product are all questions.
+func product(axes []axis, all int) []question {
+	qs := make([]question, all)
+	for n := range qs {
+		qs[n] = plainQuestion()
+		below := all
+		for _, a := range axes { // in order: an action sets a risk that an axis of its own changes
+			below /= a.n
+			a.put(&qs[n], n/below%a.n)
+		}
 	}
 	return qs
 }
 
-// each multiplies the questions by the values.
-func each[T interface{ ~string | ~int | ~uint8 } | time.Time](qs []question, values []T, put func(*question, T)) []question {
-	out := make([]question, 0, len(qs)*len(values))
-	for _, q := range qs {
-		for _, v := range values {
-			next := q
-			put(&next, v)
-			out = append(out, next)
+// draw are maxQuestions of too many, the same ones each time. Every axis is
+// drawn for itself: a fixed step through all would keep to some values of an
+// axis whose length divides it.
+func draw(axes []axis) []question {
+	chance := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a sample that is the same each time
+	qs := make([]question, maxQuestions)
+	for n := range qs {
+		qs[n] = plainQuestion()
+		for _, a := range axes {
+			a.put(&qs[n], chance.IntN(a.n))
 		}
 	}
-	return out
+	return qs
 }
 
 // names are those of the file, each once, and one that it does not give.

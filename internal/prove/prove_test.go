@@ -1,6 +1,7 @@
 package prove_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -151,5 +152,35 @@ func TestAPanicIsAViolation(t *testing.T) {
 		return v.Kind == "panic" && strings.Contains(v.String(), "remediation = none fits")
 	}) {
 		t.Errorf("%+v", rep.Violations)
+	}
+}
+
+// TestAFileWithManyNamesIsDrawnFrom: a file can tell apart more than can be
+// asked or held. What is asked then covers every value, and stays small.
+func TestAFileWithManyNamesIsDrawnFrom(t *testing.T) {
+	t.Parallel()
+	names := func(what string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "%s%s-%d", map[bool]string{true: ", ", false: ""}[i > 0], what, i)
+		}
+		return b.String()
+	}
+	for _, n := range []struct{ envs, services, runbooks int }{{24, 24, 4}, {200, 200, 200}} {
+		set, err := boundary.Parse("boundaries.yaml", fmt.Appendf(nil, `rules:
+  - {name: some, actions: [process.restart], environments: [%s], services: [%s], runbooks: [%s], autonomy: auto}
+  - {name: all, actions: [process.restart], environments: ["*"], services: ["*"], autonomy: auto}
+  - {name: risky, actions: [process.restart], when: risk == 'high', autonomy: approve}
+`, names("env", n.envs), names("service", n.services), names("runbook", n.runbooks)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep := run(t, prove.Options{Depth: 1, Boundaries: set})
+		for _, v := range rep.Violations {
+			t.Error(v)
+		}
+		if rep.File.Asked != 50_000 || rep.File.Allow == 0 || rep.File.Ask <= rep.File.Asked/2 || rep.File.Deny == 0 || len(rep.Not) == 0 {
+			t.Errorf("of %d, %d allowed, %d asked, %d denied; not enumerated: %q", rep.File.Asked, rep.File.Allow, rep.File.Ask, rep.File.Deny, rep.Not)
+		}
 	}
 }
