@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
+	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
 )
 
@@ -150,7 +151,7 @@ func (r *Responder) budgetSpent(ctx context.Context, metrics runbook.Metrics, s 
 		if err != nil || len(answer.Samples) == 0 {
 			return catalog.Unset
 		}
-		if answer.Samples[0].Value >= 1-slo.Objective {
+		if slices.ContainsFunc(answer.Samples, func(one evidence.Sample) bool { return !(one.Value < 1-slo.Objective) }) {
 			spent = catalog.True
 		}
 	}
