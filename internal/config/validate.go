@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/severity"
@@ -302,9 +303,13 @@ func (l *loader) users() {
 		}
 	}
 	for i, u := range l.cfg.Users {
-		names = append(names, u.Name)
-		if slices.Contains([]string{"agent", "rule", "system"}, u.Name) {
+		name := strings.ToLower(strings.TrimSpace(u.Name)) // as approvals count people
+		names = append(names, name)
+		switch {
+		case slices.Contains([]string{"agent", "rule", "system"}, name):
 			l.problem(at("users", i, "name"), "", "%q is not a person's name: the timeline uses it", u.Name)
+		case u.Name != strings.TrimSpace(u.Name) || strings.ContainsFunc(u.Name, func(c rune) bool { return !unicode.IsPrint(c) }):
+			l.problem(at("users", i, "name"), "people tell users apart by their names", "%q has a space or a character that nobody sees", u.Name)
 		}
 		l.door(at("users", i), u.Credential, u.Name, owner)
 	}
