@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
@@ -234,6 +235,9 @@ type Erasure struct {
 	Actor string
 }
 
+// unlike escapes what LIKE would take for a pattern.
+var unlike = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
 // eraseAudit erases in the records behind from up to to; with an empty actor
 // everything.
 func (tx *Tx) eraseAudit(ctx context.Context, actor string, from, to int64, by, reason string) (texts, records int, err error) {
@@ -251,7 +255,9 @@ func (tx *Tx) eraseAudit(ctx context.Context, actor string, from, to int64, by, 
 			return 0, 0, err
 		}
 		w.add(`(text = %s`, name)
-		w.conds[len(w.conds)-1] += ` OR seq IN (SELECT seq FROM audit_text WHERE field = 'actor' AND seq > $1 AND seq <= $2 AND text = $3))`
+		w.conds[len(w.conds)-1] += ` OR seq IN (SELECT seq FROM audit_text WHERE field = 'actor' AND seq > $1 AND seq <= $2 AND text = $3)
+			OR field = 'params.approved_by' AND ', ' || substr(text, 2, length(text) - 2) || ', ' LIKE $4 ESCAPE '!')`
+		w.args = append(w.args, "%, "+unlike.Replace(name[1:len(name)-1])+", %") // several agreed
 	}
 	var p audit.EraseParams
 	var fields [][2]any

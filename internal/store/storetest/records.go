@@ -37,6 +37,7 @@ var records = map[string]func(*testing.T, Database){
 	"a change is recorded once":                     changes,
 	"the audit chain holds":                         auditChain,
 	"what people wrote is erased, the chain holds":  auditErase,
+	"a name goes from a list of names too":          auditEraseOfTwo,
 	"a durable value is read back":                  keyValue,
 	"a view can't write":                            viewReadOnly,
 }
@@ -438,6 +439,32 @@ func auditErase(t *testing.T, db Database) {
 	}
 	if got := string(after[5].Params); got != `{"records":[[1,2],[5,5]],"texts":4}` || after[5].Actor != "bo" || after[5].Reason != "request 17" {
 		t.Errorf("record of the erasure: %s %+v", got, after[5])
+	}
+}
+
+// auditEraseOfTwo: a name goes from the list of those who agreed, and so do the
+// others in it.
+func auditEraseOfTwo(t *testing.T, db Database) {
+	s := open(t, db)
+	ctx := t.Context()
+	lists := []string{"ana%, bo", "bo, ana%", "cy, ana%, bo", "susana%, bo", "ana%x, bo", "bo"}
+	for _, by := range lists {
+		params, err := json.Marshal(map[string]string{"approved_by": by, "title": by})
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t, s, func(tx *store.Tx) error {
+			return tx.AppendAudit(ctx, audit.Record{Actor: "agent", Action: "process.restart", Params: params}, "params.approved_by", "params.title")
+		})
+	}
+	texts, records, err := s.EraseAudit(ctx, store.Erasure{Actor: "ana%"}, "system", "request 17")
+	if err != nil || texts != 3 || records != 3 {
+		t.Errorf("erased %d texts of %d records, want 3 of 3: %v", texts, records, err)
+	}
+	for i, r := range auditOf(t, s)[:len(lists)] {
+		if _, there := r.Salts["params.approved_by"]; there != (i >= 3) || r.Salts["params.title"] == "" {
+			t.Errorf("%s: %s", lists[i], r.Params)
+		}
 	}
 }
 
