@@ -50,6 +50,9 @@ lint_steps() {
 # The race detector needs cgo, whatever the caller's environment says.
 unit() { CGO_ENABLED=$((${#race[@]} > 0)) go test "${race[@]}" ./...; }
 
+# Whole benchmark sets, which the race detector is too slow for.
+figures() { go test -run 'ReproduceTheirFigures$' ./cmd/holdfast; }
+
 servers() { HOLDFAST_TEST_WITHOUT="$missing" go test -tags integration -count=1 -timeout 20m ./test/...; }
 
 if [[ $what == lint ]]; then
@@ -80,6 +83,7 @@ else
 		left_out+=("tests on benchmark data (set HOLDFAST_BENCH_DATA)")
 	fi
 	step "unit tests" unit
+	[[ ${#race[@]} -eq 0 ]] || step "figures of comparators" figures
 	lint_steps
 	if [[ $what == all ]]; then
 		for m in $missing; do

@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/bench/benchtest"
-	"github.com/holdfast-sre/holdfast/internal/bench/comparator"
 )
 
 // The scores of a series must not depend on what tells the truth: without its
@@ -127,36 +126,6 @@ func contents(t *testing.T, dir string) map[string]string {
 		t.Fatalf("%d files in %s: %v", len(out), dir, err)
 	}
 	return out
-}
-
-// A simple detector that does not reproduce what is known about it compares
-// nothing.
-func TestSimpleDetectorsReproduceTheirFigures(t *testing.T) {
-	t.Parallel()
-	root := benchtest.Root(t)
-	for _, set := range []string{"nab", "cloudmon"} {
-		t.Run(set, func(t *testing.T) {
-			t.Parallel()
-			task, ok := findTask(set)
-			if !ok || len(task.Methods) < 3 {
-				t.Fatalf("%d methods of %q, want ours and two or more", len(task.Methods), set)
-			}
-			data, err := openData(set, filepath.Join(root, set))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range task.Methods[1:] {
-				var stderr bytes.Buffer
-				row, err := compareFiles(&env{ctx: t.Context(), stderr: &stderr}, task, m, data)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if row.check(set); row.Check != comparator.Matches {
-					t.Errorf("%s: %s %s", m.Name, row.Check, row.Why)
-				}
-			}
-		})
-	}
 }
 
 func TestScoringAFolderThatIsNone(t *testing.T) {

@@ -97,37 +97,6 @@ func TestPredictionNeedsNoTruth(t *testing.T) {
 	}
 }
 
-// A comparator that does not reproduce what is known about it compares nothing.
-func TestComparatorsReproduceTheirFigures(t *testing.T) {
-	t.Parallel()
-	root := benchtest.Root(t)
-	for _, set := range []string{"petshop", "nezha"} {
-		t.Run(set, func(t *testing.T) {
-			t.Parallel()
-			s, data, err := benchSet(set, filepath.Join(root, set))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var stderr bytes.Buffer
-			rows, err := compareMethods(&env{ctx: t.Context(), stderr: &stderr}, s, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(rows) != len(comparator.Methods(set)) || len(rows) == 0 {
-				t.Fatalf("%d rows, want one for each of the methods", len(rows))
-			}
-			for _, r := range rows {
-				if r.Check != comparator.Matches {
-					t.Errorf("%s: %s %s", r.Method, r.Check, r.Why)
-				}
-			}
-			if err := void(rows); err != nil {
-				t.Errorf("the comparison is void: %v", err)
-			}
-		})
-	}
-}
-
 func TestAVoidComparisonSaysWhy(t *testing.T) {
 	t.Parallel()
 	row := comparedRow{Method: "other", Check: comparator.Void, Why: "AC@1 of core is .300, README of the set says .500"}
