@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,10 +29,13 @@ func parse(t *testing.T, name, text string) *runbook.Runbook {
 // database answers every statement alike.
 type database struct {
 	runbook.SQLAnswer
+	mu    sync.Mutex // questions are asked at once
 	asked []runbook.SQLQuestion
 }
 
 func (d *database) Select(_ context.Context, q runbook.SQLQuestion) (runbook.SQLAnswer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.asked = append(d.asked, q)
 	return d.SQLAnswer, nil
 }
@@ -100,10 +104,13 @@ func TestNoRecordIsNoProofOfNoDeploy(t *testing.T) {
 // rawLogs records what it was asked.
 type rawLogs struct {
 	world
+	mu    sync.Mutex
 	asked []runbook.RawLogQuestion
 }
 
 func (l *rawLogs) CountQuery(_ context.Context, q runbook.RawLogQuestion) (runbook.LogAnswer, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.asked = append(l.asked, q)
 	return runbook.LogAnswer{Source: "logs", Count: 4}, nil
 }
