@@ -49,6 +49,8 @@ func TestString(t *testing.T) {
 		"XML":                           {`<a:clientSecret x="y">b c</a:clientSecret><token/>d`, `<a:clientSecret x="y">[secret]</a:clientSecret><token/>d`},
 		"tests that pass":               {"--- PASS: TestBooking (0.00s)\nPASS: a.test\npass: 12, fail: 3 pass=true", "--- PASS: TestBooking (0.00s)\nPASS: a.test\npass: 12, fail: 3 pass=true"},
 		"behind a test that passes":     {"PASS: password: hunter2\npass=1 pass=hunter2", "PASS: password: [secret]\npass=1 pass=[secret]"},
+		"a password on its line":        {"USER: ana\nPASS: hunter2\nPASS: Hunter2.x!\n  PASS: secret_test", "USER: ana\nPASS: [secret]\nPASS: [secret]\n  PASS: [secret]"},
+		"tests on their lines":          {"PASS: TestBooking/one\nPASS: tests/cart.sh\n12:03 --- PASS: cart (0.1s)\nPASS: ok: 3", "PASS: TestBooking/one\nPASS: tests/cart.sh\n12:03 --- PASS: cart (0.1s)\nPASS: ok: 3"},
 		"a password as PASS":            {"USER: ana PASS: hunter2 DB_PASS: 12 PASS=a pass=123456 pass: 12ab", "USER: ana PASS: [secret] DB_PASS: [secret] PASS=[secret] pass=[secret] pass: [secret]"},
 		"url user, any mark":            {"postgres://u:p@ss/w0rd@host/db amqps://a@b:c/d@q/v,x@y", "postgres://[credentials]@host/db amqps://[credentials]@q/v,x@y"},
 		"an address in a path":          {"https://ana:b@host/x@y", "https://[credentials]@host/x@y"},

@@ -173,7 +173,7 @@ func redactNamed(s string) string {
 	return b.String()
 }
 
-// passes reports whether a match of named tells of tests or checks: "PASS: Name" at
+// passes reports whether a match of named tells of tests or checks: "PASS: TestName" at
 // the beginning of a line, "pass: 12", "pass=true".
 func passes(before string, g []string) bool {
 	if !strings.EqualFold(g[1], "pass") {
@@ -184,8 +184,13 @@ func passes(before string, g []string) bool {
 	}
 	line := before[max(0, len(before)-65):]
 	line = line[strings.LastIndexByte(line, '\n')+1:]
-	return g[1] == "PASS" && strings.HasPrefix(g[2], ":") && len(line) <= 64 && strings.Trim(line, "0123456789:.,+-#*=[]TZ \t") == ""
+	return g[1] == "PASS" && strings.HasPrefix(g[2], ":") && len(line) <= 64 && strings.Trim(line, "0123456789:.,+-#*=[]TZ \t") == "" &&
+		(strings.HasSuffix(line, "--- ") || testName.MatchString(g[3]))
 }
+
+// testName is what a test is called, or what says more; any other word may be a
+// password.
+var testName = regexp.MustCompile(`^(?:(?:Test|Benchmark|Example|Fuzz)[A-Z_][\w/=.,-]*|[\w/.-]*\w\.(?:test|spec|sh|py|js|ts|go|rb|t)|[\w-]+:)$`)
 
 // passResult is no password, and a count of less than six digits is hardly one.
 var passResult = regexp.MustCompile(`(?i)^(?:true|false|[0-9]{1,5}(?:\.[0-9]+)?%?)[)\]}.]*$`)
