@@ -62,11 +62,20 @@ var specs = []Spec{
 
 // Known returns what is known about the action name; ok is false for any other.
 func Known(name string) (s Spec, ok bool) {
-	i := slices.IndexFunc(specs, func(s Spec) bool { return s.Name == name })
-	if i < 0 {
+	known := find(name)
+	if known == nil {
 		return Spec{}, false
 	}
-	return specs[i].clone(), true
+	return known.clone(), true
+}
+
+// find returns the specification itself, which is not to be changed.
+func find(name string) *Spec {
+	i := slices.IndexFunc(specs, func(s Spec) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &specs[i]
 }
 
 // Names returns every known action, sorted.
@@ -115,8 +124,8 @@ type Facts struct {
 // allow. An unknown action, an empty claim or a restart of something that is
 // neither restart-safe nor stateless with two replicas is Permanent.
 func LastingOf(name string, claimed Lasting, f Facts) Lasting {
-	s, ok := Known(name)
-	if !ok || !claimed.Reversible() {
+	s := find(name)
+	if s == nil || !claimed.Reversible() {
 		return Permanent
 	}
 	switch {

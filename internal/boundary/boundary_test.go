@@ -373,6 +373,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("must_escalate:\n  - {name: a, when: 'services.exists(s, s.startsWith(\"a\"))'}\n"))
 	f.Add([]byte("limits: {replicas: {min: 2, max: 10}, restarts_per_hour: 1}\nfreezes: []\napprovers: [ana]\nearned: []\n"))
 	f.Add([]byte("rules: &a [*a]"))
+	f.Add([]byte(office + "error_budget: {when_spent: approve}\nlimits: {cost: {budget: 1, unit: EUR}}\nrules:\n  - {name: a, actions: [http.call], during: [office], outside: [night], autonomy: never, approvals: {count: 2, from: [ana, bo], four_eyes: true}}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := boundary.Parse("b.yaml", data)
 		if err != nil {
@@ -386,7 +387,11 @@ func FuzzParse(f *testing.F) {
 		if d := s.Rule(unknown); d.Ruling != boundary.Deny {
 			t.Fatalf("an unknown action is %s", d.Ruling)
 		}
-		s.Rule(restart())
+		d := s.Rule(restart())
+		if d.Approvers < 0 || d.Approvers > 10 || d.From != nil && len(d.From) == 0 && s.Refuses(d, "ana", nil) == "" {
+			t.Fatalf("%+v", d)
+		}
+		s.Explain(restart())
 		s.MustEscalate(restart())
 		s.Freeze("shop", noon)
 	})

@@ -105,11 +105,11 @@ func firstIssue(iss *cel.Issues) string {
 }
 
 // holds evaluates the condition. A nil condition holds.
-func (p *program) holds(f Facts) (bool, error) {
+func (p *program) holds(vars map[string]any) (bool, error) {
 	if p == nil {
 		return true, nil
 	}
-	out, _, err := p.prog.Eval(f.activation())
+	out, _, err := p.prog.Eval(vars)
 	if err != nil {
 		return false, fmt.Errorf("condition %q: %w", p.expr, err)
 	}
@@ -122,7 +122,7 @@ func (p *program) holds(f Facts) (bool, error) {
 
 // activation leaves out what is not known.
 func (f Facts) activation() map[string]any {
-	m := map[string]any{}
+	m := make(map[string]any, len(celTypes))
 	text := func(name, v string) {
 		if v != "" {
 			m[name] = v

@@ -56,7 +56,7 @@ func (s *Set) missingFor(i int, f Facts) []string {
 	if in := s.within(r.Outside, f.Now); in != "" {
 		out = append(out, "it is during "+in)
 	}
-	switch ok, err := s.rules[i].when.holds(f); {
+	switch ok, err := s.rules[i].when.holds(f.activation()); {
 	case err != nil && len(out) == 0:
 		return nil // it decides: what can't be judged is denied
 	case err == nil && !ok:

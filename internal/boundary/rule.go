@@ -61,13 +61,15 @@ func (s *Set) Rule(f Facts) Decision {
 		return Decision{Ruling: Deny, Rule: "unknown_fact", Reason: "the " + missing + " is not known", Values: values}
 	}
 	best := Decision{Ruling: Ask, Rule: "not_named", Reason: "no boundary names " + f.describe(), Values: values}
-	named := false
+	decides, ruling := -1, Allow
 	var wants approvals
-	for i, r := range s.file.Rules {
+	vars := f.activation()
+	for i := range s.file.Rules {
+		r := &s.file.Rules[i]
 		if !r.covers(f) {
 			continue
 		}
-		ok, err := s.matches(i, f)
+		ok, err := s.matches(i, f, vars)
 		if err != nil {
 			return Decision{Ruling: Deny, Rule: r.Name, Reason: fmt.Sprintf("boundary %q can't be judged: %v", r.Name, err), Values: values}
 		}
@@ -75,9 +77,12 @@ func (s *Set) Rule(f Facts) Decision {
 			continue
 		}
 		wants.add(r.Approvals)
-		if d := r.decision(f, values); !named || d.Ruling < best.Ruling {
-			best, named = d, true
+		if says := r.Autonomy.ruling(); decides < 0 || says < ruling {
+			decides, ruling = i, says
 		}
+	}
+	if decides >= 0 {
+		best = s.file.Rules[decides].decision(f, values)
 	}
 	best = s.spent(best, f)
 	best.Approvers, best.From, best.FourEyes = wants.count, wants.from, wants.fourEyes
@@ -86,8 +91,8 @@ func (s *Set) Rule(f Facts) Decision {
 
 // matches reports whether a rule whose lists cover the facts holds: its hours
 // and its condition.
-func (s *Set) matches(i int, f Facts) (bool, error) {
-	r := s.file.Rules[i]
+func (s *Set) matches(i int, f Facts, vars map[string]any) (bool, error) {
+	r := &s.file.Rules[i]
 	if len(r.During) > 0 || len(r.Outside) > 0 {
 		if f.Now.IsZero() {
 			return false, errors.New("the time is not known")
@@ -96,15 +101,17 @@ func (s *Set) matches(i int, f Facts) (bool, error) {
 			return false, nil
 		}
 	}
-	return s.rules[i].when.holds(f)
+	return s.rules[i].when.holds(vars)
 }
 
 // spent makes an answer as careful as the file wants it where the error budget
 // is spent, or may be.
 func (s *Set) spent(d Decision, f Facts) Decision {
-	ruling := map[Autonomy]Ruling{Never: Deny, NeedsOK: Ask}
-	most, limited := ruling[s.file.ErrorBudget.WhenSpent]
-	if !limited || !f.Neutral || !f.BudgetSpent.MaybeTrue() || d.Ruling <= most {
+	most := Allow
+	if s.file.ErrorBudget.WhenSpent != "" {
+		most = s.file.ErrorBudget.WhenSpent.ruling()
+	}
+	if !f.Neutral || !f.BudgetSpent.MaybeTrue() || d.Ruling <= most {
 		return d
 	}
 	d.Ruling, d.Rule = most, "error_budget"
@@ -155,7 +162,7 @@ func (f Facts) describe() string {
 	return fmt.Sprintf("%s of %s in %s at %s", f.Action.Name, f.Action.Service, f.Action.Target.Environment, f.Severity)
 }
 
-func (r RuleSpec) covers(f Facts) bool {
+func (r *RuleSpec) covers(f Facts) bool {
 	return slices.Contains(r.Actions, f.Action.Name) &&
 		matches(r.Environments, f.Action.Target.Environment) &&
 		matches(r.Services, f.Action.Service) &&
@@ -167,16 +174,9 @@ func matches(list []string, v string) bool {
 	return len(list) == 0 || slices.Contains(list, "*") || slices.Contains(list, v)
 }
 
-func (r RuleSpec) decision(f Facts, values map[string]any) Decision {
-	d := Decision{Ruling: Deny, Rule: r.Name, Values: values}
-	verb := "denies"
-	switch r.Autonomy {
-	case WithoutOK:
-		d.Ruling, verb = Allow, "allows"
-	case NeedsOK:
-		d.Ruling, verb = Ask, "asks a person for"
-	case Never:
-	}
+func (r *RuleSpec) decision(f Facts, values map[string]any) Decision {
+	d := Decision{Ruling: r.Autonomy.ruling(), Rule: r.Name, Values: values}
+	verb := map[Ruling]string{Deny: "denies", Ask: "asks a person for", Allow: "allows"}[d.Ruling]
 	d.Reason = fmt.Sprintf("boundary %q %s %s", r.Name, verb, f.describe())
 	if r.Reason != "" {
 		d.Reason += ": " + strings.TrimSpace(r.Reason)
@@ -184,13 +184,29 @@ func (r RuleSpec) decision(f Facts, values map[string]any) Decision {
 	return d
 }
 
+// ruling is what an autonomy answers; one that is unknown denies.
+func (a Autonomy) ruling() Ruling {
+	switch a {
+	case WithoutOK:
+		return Allow
+	case NeedsOK:
+		return Ask
+	case Never:
+	}
+	return Deny
+}
+
 // MustEscalate returns the additions of the file that hold, in its order. One
 // that can't be judged holds. f.Action may be empty when nothing is proposed;
 // additions that ask about the action then hold as well.
 func (s *Set) MustEscalate(f Facts) []Hit {
+	if len(s.file.MustEscalate) == 0 {
+		return nil
+	}
 	var out []Hit
+	vars := f.activation()
 	for i, c := range s.file.MustEscalate {
-		ok, err := s.escalate[i].when.holds(f)
+		ok, err := s.escalate[i].when.holds(vars)
 		switch {
 		case err != nil:
 			out = append(out, Hit{Name: c.Name, Reason: fmt.Sprintf("%s can't be judged: %v", c.Name, err)})

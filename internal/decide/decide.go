@@ -26,7 +26,7 @@ const (
 func Decide(in Input) Verdict {
 	floor := Floor(in)
 	v := Verdict{DecidedAt: in.Now, BoundarySHA256: in.BoundarySHA256, Approvers: floor, MayApprove: in.Boundary.From, FourEyes: in.Boundary.FourEyes}
-	v.Rules = append(v.Rules, covered(in))
+	v.Rules = append(make([]Rule, 0, len(mustEscalate)+len(toAct)+3), covered(in))
 	for _, r := range mustEscalate {
 		v.Rules = append(v.Rules, r.evaluate(in, PartMustEscalate))
 	}
