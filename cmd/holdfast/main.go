@@ -26,6 +26,7 @@ type cli struct {
 	Knowledge   knowledgeCmd   `cmd:"" help:"Ask the knowledge repository: why it was built that way."`
 	Runbook     runbookCmd     `cmd:"" help:"Check, show, plan, dry-run, test and import runbooks."`
 	Boundaries  boundariesCmd  `cmd:"" help:"Explain and prove what the agent may do; offline."`
+	Backtest    backtestCmd    `cmd:"" help:"Live through the alerts of the last days: what the agent would have decided."`
 	Autonomy    autonomyCmd    `cmd:"" help:"Show what runbooks have earned by graded cases."`
 	Pause       pauseCmd       `cmd:"" help:"Stop actions everywhere."`
 	Resume      resumeCmd      `cmd:"" help:"Allow actions again."`
