@@ -51,7 +51,11 @@ lint_steps() {
 unit() { CGO_ENABLED=$((${#race[@]} > 0)) go test "${race[@]}" ./...; }
 
 # Whole benchmark sets, which the race detector is too slow for.
-figures() { go test -run 'ReproduceTheirFigures$' ./cmd/holdfast; }
+figures() {
+	local which='ReproduceTheirFigures$'
+	[[ $(go test -list "$which" ./cmd/holdfast | grep -c "$which") -eq 2 ]] || { echo "not both tests $which are there"; return 1; }
+	go test -run "$which" ./cmd/holdfast
+}
 
 servers() { HOLDFAST_TEST_WITHOUT="$missing" go test -tags integration -count=1 -timeout 20m ./test/...; }
 
