@@ -77,8 +77,16 @@ func (r *Responder) PlanDelegation(ctx context.Context, by Person, incidentID st
 
 // Delegate takes a task whose plan the person has seen. Nothing runs that the
 // boundaries and the floor do not let run: the person's confirmation is one
-// approval when they are an approver, and otherwise the task waits for one.
+// approval when they are an approver, and otherwise the task waits for one. A
+// plan is taken once: confirmed again, it answers how far its task has come.
 func (r *Responder) Delegate(ctx context.Context, by Person, incidentID string, o Order, planSHA string) (incident.DelegationPlan, error) {
+	s, err := r.load(ctx, incidentID)
+	if err != nil {
+		return incident.DelegationPlan{}, err
+	}
+	if d := s.taken(by.Name, planSHA); d != nil {
+		return s.answer(*d), nil
+	}
 	ord, err := r.comesTo(ctx, by, incidentID, o)
 	if err != nil {
 		return incident.DelegationPlan{}, err
@@ -86,6 +94,9 @@ func (r *Responder) Delegate(ctx context.Context, by Person, incidentID string, 
 	e, err := r.echo(ord)
 	if err != nil {
 		return e, err
+	}
+	if d := ord.s.taken(by.Name, planSHA); d != nil && planSHA != e.PlanSHA256 { // taken and ended since
+		return ord.s.answer(*d), nil
 	}
 	if planSHA != e.PlanSHA256 {
 		return e, fmt.Errorf("the plan is another one than was shown: %w", ErrMoved)
@@ -202,6 +213,9 @@ func (r *Responder) weigh(ctx context.Context, o *order) error {
 		return err
 	}
 	p.PlanSHA = sum
+	if o.s.taken(o.by.Name, sum) != nil {
+		o.notes = append(o.notes, "you gave this task already and it has not ended: confirming it starts no second one")
+	}
 	with := r.asDelegated(ctx, o.s, o.d)
 	o.input = r.input(with, r.Paused(ctx), "")
 	switch why := decide.WhyNever(o.input); {
@@ -214,10 +228,12 @@ func (r *Responder) weigh(ctx context.Context, o *order) error {
 	return nil
 }
 
-// sum is the hash of everything that a confirmation is for.
+// sum is the hash of everything that a confirmation is for. The same task given
+// again after it ended is another plan; until then it is the same one, so that
+// two confirmations of what was shown once are one.
 func (o *order) sum(bounds string) (string, error) {
 	p := o.d.Plan
-	body, err := json.Marshal(struct {
+	plan := struct {
 		Incident, By, Task   string
 		Watch                time.Duration
 		Runbook, SHA, Option string
@@ -227,15 +243,59 @@ func (o *order) sum(bounds string) (string, error) {
 		Generation, Boundary string
 		Asks                 bool
 		Nothing              string
+		Before               int // how often it was given before, and ended
 	}{
 		o.s.inc.ID, o.by.Name, o.task.Text, o.task.Watch, p.Runbook, p.RunbookSHA, p.Option, p.PlanSHA,
-		p.Action, p.Undo, p.Generation, bounds, o.d.Asks, o.nothing,
-	})
-	if err != nil {
-		return "", fmt.Errorf("hash of the plan: %w", err)
+		p.Action, p.Undo, p.Generation, bounds, o.d.Asks, o.nothing, 0,
 	}
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:]), nil
+	for {
+		body, err := json.Marshal(plan)
+		if err != nil {
+			return "", fmt.Errorf("hash of the plan: %w", err)
+		}
+		hash := sha256.Sum256(body)
+		sum := hex.EncodeToString(hash[:])
+		d := o.s.taken(o.by.Name, sum)
+		if d == nil {
+			return sum, nil
+		}
+		if state, _ := d.Progress(o.s.proposals, o.s.intents, o.s.events); !state.Ended() {
+			return sum, nil
+		}
+		plan.Before++
+	}
+}
+
+// taken finds the task that a person's confirmation of a plan became; nil = that
+// plan was not confirmed yet.
+func (s *snapshot) taken(by, planSHA string) *incident.Delegation {
+	i := slices.IndexFunc(s.inc.Delegations, func(d incident.Delegation) bool { return d.PlanSHA == planSHA && d.By == by })
+	if i < 0 || planSHA == "" {
+		return nil
+	}
+	return &s.inc.Delegations[i]
+}
+
+// answer is what a confirmation is told of a task that was taken before.
+func (s *snapshot) answer(d incident.Delegation) incident.DelegationPlan {
+	state, why := d.Progress(s.proposals, s.intents, s.events)
+	e := incident.DelegationPlan{
+		Incident: s.inc.ID, By: d.By, Task: d.Task, State: state, Why: why, Action: d.Action, Target: d.Target, Service: d.Service,
+		Runbook: d.Runbook, Params: map[string]string{}, Dependants: []string{}, MayApprove: []string{}, Commands: []string{},
+		Notes: []string{"this plan was confirmed before: nothing was started again"}, PlanSHA256: d.PlanSHA, Delegation: d.ID, Proposal: d.ProposalID,
+	}
+	maps.Copy(e.Params, d.Params)
+	if d.Watch > 0 {
+		e.Watch = d.Watch.String()
+	}
+	if i := slices.IndexFunc(s.proposals, func(p incident.Proposal) bool { return p.ID == d.ProposalID }); i >= 0 {
+		p := s.proposals[i]
+		e.Does, e.Generation, e.Option, e.Risk, e.Lasting = describe(p.Action), p.Generation, p.Option, p.Action.Risk, p.Action.Lasting
+		e.Check, e.Approvers, e.Boundaries = p.Check, p.Approvers, p.BoundarySHA
+		e.MayApprove = append(e.MayApprove, p.MayApprove...)
+		e.YouCount = slices.Contains(p.ApprovedBy, d.By)
+	}
+	return e
 }
 
 // asDelegated is a snapshot in which the task's plan is the remediation.
@@ -251,11 +311,10 @@ func (r *Responder) take(ctx context.Context, tx *store.Tx, s *snapshot, o *orde
 	if s.over() {
 		return fmt.Errorf("%s is %s: %w", s.inc.ID, s.inc.State, ErrMoved)
 	}
-	for _, d := range s.inc.Delegations {
-		if state, _ := d.Progress(s.proposals, s.intents, s.events); d.PlanSHA == e.PlanSHA256 && !state.Ended() {
-			e.State, e.Delegation, e.Proposal = state, d.ID, d.ProposalID
-			return nil
-		}
+	if d := s.taken(o.by.Name, e.PlanSHA256); d != nil {
+		e.State, e.Why = d.Progress(s.proposals, s.intents, s.events)
+		e.Delegation, e.Proposal = d.ID, d.ProposalID
+		return nil
 	}
 	if len(s.inc.Delegations) >= maxDelegations {
 		return fmt.Errorf("%d tasks were delegated in this incident: %w", len(s.inc.Delegations), ErrMoved)

@@ -23,6 +23,7 @@ func (v valve) Do(_ context.Context, a action.Action, _ string) (string, error) 
 	v.w.failing = 0
 	if strings.HasSuffix(a.Params["url"], "/open") {
 		v.w.failing = 0.5
+		v.w.opens++
 	}
 	return "called " + a.Params["url"], nil
 }

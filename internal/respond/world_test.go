@@ -79,6 +79,7 @@ type world struct {
 	pages      []escalate.Message
 	pagerErr   error
 	restarts   int
+	opens      int // of the valve
 	saveErr    error
 	stale      bool          // the worker's metrics end
 	failing    float64       // share of requests that fail; 0 = as usual
