@@ -65,8 +65,19 @@ func (ix *Index) Apply(ctx context.Context, changes iter.Seq[Change]) error {
 				return fmt.Errorf("index %s: %w", c.Path, err)
 			}
 		}
-		return nil
+		return w.tidy()
 	})
+}
+
+// tidied is how many pages of the full-text index one Apply merges at most.
+const tidied = 64
+
+// tidy goes on with merging the parts of the full-text index: where there are
+// sixteen, one is made of them, a bounded number of pages at a time, for parts of
+// the first index are large.
+func (w *filer) tidy() error {
+	_, err := w.tx.ExecContext(w.ctx, "INSERT INTO text(text, rank) VALUES('merge', $1)", tidied)
+	return err
 }
 
 // filer writes files within one transaction.

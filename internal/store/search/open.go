@@ -19,7 +19,7 @@ import (
 // is emptied.
 const (
 	application = 0x48467378 // "HFsx"
-	release     = 3
+	release     = 4
 )
 
 // readers is how many searches run at once.
@@ -29,7 +29,9 @@ const readers = 4
 // shifted, and the number of the section. labels of a document are those values
 // of fields that are compared as they are, each between two separators. FTS5
 // collects 32 MB of words before it writes a part of the index: of few large parts
-// it seeks a row in a fraction of the time that many small ones take.
+// it seeks a row in a fraction of the time that many small ones take. By itself it
+// would merge sixteen parts at once, large ones of the first day among them, and
+// the writer of the sixteenth would wait for that; tidy merges a little at a time.
 const schema = `
 CREATE TABLE files(id INTEGER PRIMARY KEY, repo TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE(repo, path));
 CREATE TABLE docs(id INTEGER PRIMARY KEY, file INTEGER NOT NULL, repo TEXT NOT NULL, path TEXT NOT NULL,
@@ -44,6 +46,8 @@ CREATE INDEX links_key ON links(key);
 CREATE VIRTUAL TABLE text USING fts5(artefact, title, heading, body, number UNINDEXED, anchor UNINDEXED,
   line UNINDEXED, first UNINDEXED, tokenize = "porter unicode61 remove_diacritics 2");
 INSERT INTO text(text, rank) VALUES('automerge', 16);
+INSERT INTO text(text, rank) VALUES('usermerge', 16);
+INSERT INTO text(text, rank) VALUES('crisismerge', 500);
 INSERT INTO text(text, rank) VALUES('hashsize', 33554432);
 `
 
