@@ -150,19 +150,9 @@ func (b Books) Lint() finding.Report {
 
 // Test runs the tables. It fails when a runbook or a table can't be read.
 func (b Books) Test() ([]runbook.Outcome, error) {
-	var books []*runbook.Runbook
-	var errs []error
-	for _, f := range b.Files {
-		r, err := runbook.Parse(f.Name, f.Data)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		books = append(books, r)
-	}
-	set, err := runbook.NewSet(books...)
-	if errs = append(errs, err); errors.Join(errs...) != nil {
-		return nil, errors.Join(errs...)
+	set, err := runbook.Load(b.Files)
+	if err != nil {
+		return nil, err
 	}
 	return b.run(set)
 }

@@ -73,6 +73,10 @@ func (l *includer) run() {
 // known checks the facts that are taken from the other runbook.
 func (l *includer) known(p place, d Diagnostic) bool {
 	other, ok := l.set.byName[d.Runbook]
+	if b, there := l.set.broken[d.Runbook]; !ok && there {
+		l.problem(ruleInclude, p.at("runbook"), "mend "+b.where()+" first", "runbook %q stands in %s, which has mistakes", d.Runbook, b.file)
+		return false
+	}
 	if !ok {
 		l.problem(ruleInclude, p.at("runbook"), nearest(d.Runbook, slices.Collect(maps.Keys(l.set.byName)), "runbooks of the folder"), "unknown runbook %q", d.Runbook)
 		return false

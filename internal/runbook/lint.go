@@ -31,9 +31,8 @@ type Around struct {
 // and will surprise. It returns what could be read beside the report.
 func Lint(files []Text, around Around) (finding.Report, *Set) {
 	rep := finding.Report{Tool: Tool(), Files: len(files)}
-	books, err := parseAll(files)
-	set, setErr := NewSet(books...)
-	errs := []error{err, setErr}
+	set, err := Load(files)
+	errs := []error{err}
 	if around.Catalog != nil {
 		errs = append(errs, set.Check(around.Catalog, around.Sources, around.Boundaries))
 	}
@@ -46,8 +45,9 @@ func Lint(files []Text, around Around) (finding.Report, *Set) {
 	return rep, set
 }
 
-// parseAll reads the files, several at a time, and keeps their order.
-func parseAll(files []Text) ([]*Runbook, error) {
+// parseAll reads the files, several at a time. Of each file one of runbook and
+// error is nil.
+func parseAll(files []Text) ([]*Runbook, []error) {
 	books, errs := make([]*Runbook, len(files)), make([]error, len(files))
 	var wg sync.WaitGroup
 	next := make(chan int)
@@ -63,7 +63,7 @@ func parseAll(files []Text) ([]*Runbook, error) {
 	}
 	close(next)
 	wg.Wait()
-	return slices.DeleteFunc(books, func(r *Runbook) bool { return r == nil }), errors.Join(errs...)
+	return books, errs
 }
 
 // Tool is what reports say about this linter.

@@ -20,28 +20,63 @@ import (
 // empty.
 type Set struct {
 	byName map[string]*Runbook
-	sorted []*Runbook // by name
+	sorted []*Runbook            // by name
+	broken map[string]brokenFile // files of the folder that can't be read, by name
 }
 
 // ReadSet loads every *.yaml and *.yml at the top of fsys. prefix stands before
 // the file names in problems; all problems of all files are joined.
 func ReadSet(fsys fs.FS, prefix string) (*Set, error) {
 	files, err := ReadTexts(fsys, prefix)
-	errs := []error{err}
-	var books []*Runbook
-	for _, f := range files {
-		r, err := Parse(f.Name, f.Data)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		books = append(books, r)
-	}
-	set, err := NewSet(books...)
-	if err := errors.Join(append(errs, err)...); err != nil {
+	set, loadErr := Load(files)
+	if err := errors.Join(err, loadErr); err != nil {
 		return nil, err
 	}
 	return set, nil
+}
+
+// Load parses files and collects the runbooks that could be read. The error joins
+// every problem of every file; an include of a file that could not be read is
+// told as that, not as an include of nothing.
+func Load(files []Text) (*Set, error) {
+	books, errs := parseAll(files)
+	s := &Set{byName: map[string]*Runbook{}, broken: map[string]brokenFile{}}
+	for i, f := range files {
+		if errs[i] != nil {
+			s.broken[declaredName(f)] = brokenFile{file: f.Name, err: errs[i]}
+		}
+	}
+	books = slices.DeleteFunc(books, func(r *Runbook) bool { return r == nil })
+	return s, errors.Join(append(errs, s.collect(books))...)
+}
+
+// brokenFile is a runbook that is there and can't be read.
+type brokenFile struct {
+	file string
+	err  error
+}
+
+// where is the first place at which the file is wrong.
+func (b brokenFile) where() string {
+	all := problem.All(b.err)
+	switch {
+	case len(all) == 0 || all[0].Line == 0:
+		return b.file
+	case all[0].Column == 0:
+		return fmt.Sprintf("%s:%d", b.file, all[0].Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", b.file, all[0].Line, all[0].Column)
+}
+
+var nameLineRE = regexp.MustCompile(`(?m)^name:[ \t]*["']?([a-z0-9][a-z0-9-]{0,63})\b`)
+
+// declaredName is what a file that can't be read seems to call itself: its name
+// key, else the name of the file.
+func declaredName(f Text) string {
+	if m := nameLineRE.FindSubmatch(f.Data[:min(len(f.Data), strict.MaxBytes)]); m != nil {
+		return string(m[1])
+	}
+	return strings.TrimSuffix(path.Base(f.Name), path.Ext(f.Name))
 }
 
 // TablesDir is the folder of test tables inside the folder of runbooks.
@@ -106,6 +141,10 @@ func ReadTexts(fsys fs.FS, prefix string) ([]Text, error) {
 // name are a problem, and so is an include that leads nowhere or back.
 func NewSet(books ...*Runbook) (*Set, error) {
 	s := &Set{byName: map[string]*Runbook{}}
+	return s, s.collect(books)
+}
+
+func (s *Set) collect(books []*Runbook) error {
 	var errs []error
 	for _, r := range books {
 		if other, dup := s.byName[r.Name]; dup {
@@ -116,7 +155,7 @@ func NewSet(books ...*Runbook) (*Set, error) {
 		s.sorted = append(s.sorted, r)
 	}
 	slices.SortFunc(s.sorted, func(a, b *Runbook) int { return strings.Compare(a.Name, b.Name) })
-	return s, errors.Join(append(errs, s.include())...)
+	return errors.Join(append(errs, s.include())...)
 }
 
 // Runbook returns the one called name.

@@ -72,18 +72,8 @@ func sets(t *testing.T, dir string) map[string][]string {
 
 // problemsOf loads files as one set, as every reader does.
 func problemsOf(around runbook.Around, texts []runbook.Text) []problem.Problem {
-	var books []*runbook.Runbook
-	var out []problem.Problem
-	for _, f := range texts {
-		r, err := runbook.Parse(f.Name, f.Data)
-		if err != nil {
-			out = append(out, problem.All(err)...)
-			continue
-		}
-		books = append(books, r)
-	}
-	set, err := runbook.NewSet(books...)
-	out = append(out, problem.All(err)...)
+	set, err := runbook.Load(texts)
+	out := problem.All(err)
 	return append(out, problem.All(set.Check(around.Catalog, around.Sources, around.Boundaries))...)
 }
 
@@ -197,7 +187,7 @@ func expectation(p problem.Problem) []string {
 	line := func(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
 	out := []string{fmt.Sprintf("# expect: %s %s %s", at, rule, line(strings.ReplaceAll(p.What, vectors+"/", "")))}
 	if p.Hint != "" {
-		out = append(out, "# hint: "+line(p.Hint))
+		out = append(out, "# hint: "+line(strings.ReplaceAll(p.Hint, vectors+"/", "")))
 	}
 	return out
 }
@@ -217,7 +207,7 @@ func split(text string) (stated []string, rest string) {
 // expectAgain writes what is found on top of the files.
 func expectAgain(t *testing.T, around runbook.Around, files []string) {
 	t.Helper()
-	for range 2 { // the second time the lines are where they will be
+	for range 3 { // the second time the lines are where they will be, the third what names them
 		in := texts(t, files)
 		found := problemsOf(around, in)
 		for _, f := range in {
