@@ -36,7 +36,8 @@ func resolve(name, service string) string {
 }
 
 // Prove returns what the facts prove, in the order of the file. A condition
-// that could not be evaluated is neither confirmed nor missed.
+// that is unknown is neither confirmed nor missed, and one that holds without
+// any fact proves nothing.
 func (r *Runbook) Prove(run Run, v Vars) []diagnose.Finding {
 	vals := run.values(v)
 	var out []diagnose.Finding
@@ -47,12 +48,16 @@ func (r *Runbook) Prove(run Run, v Vars) []diagnose.Finding {
 			Component:  resolve(f.Component, run.Service),
 		}
 		for _, e := range r.compiled.confirm[i] {
-			switch held, err := e.eval(vals); {
-			case err != nil:
-			case held:
-				found.Confirmed = append(found.Confirmed, run.proof(e))
-			default:
-				found.Missed = append(found.Missed, run.proof(e))
+			held, err := e.eval(vals)
+			if err != nil {
+				continue
+			}
+			if !held {
+				found.Missed = append(found.Missed, run.proof(e, e.answered(vals)))
+				continue
+			}
+			if from := e.support(vals); len(from) > 0 {
+				found.Confirmed = append(found.Confirmed, run.proof(e, from))
 			}
 		}
 		for j, x := range f.Exclude {
@@ -60,10 +65,14 @@ func (r *Runbook) Prove(run Run, v Vars) []diagnose.Finding {
 			if held, err := e.eval(vals); err != nil || !held {
 				continue
 			}
+			from := e.support(vals)
+			if len(from) == 0 {
+				continue
+			}
 			found.Excludes = append(found.Excludes, diagnose.Exclusion{
 				CauseClass: diagnose.CauseClass(x.CauseClass),
 				Component:  resolve(x.Component, run.Service),
-				Proof:      run.proof(e),
+				Proof:      run.proof(e, from),
 			})
 		}
 		if len(found.Confirmed)+len(found.Missed)+len(found.Excludes) > 0 {
@@ -74,9 +83,9 @@ func (r *Runbook) Prove(run Run, v Vars) []diagnose.Finding {
 }
 
 // proof names the diagnostics that a condition rests on and their evidence.
-func (run Run) proof(e *expr) diagnose.Proof {
-	p := diagnose.Proof{Expr: e.text, Diagnostics: slices.Clone(e.diagnostics)}
-	for _, d := range e.diagnostics {
+func (run Run) proof(e *expr, from []string) diagnose.Proof {
+	p := diagnose.Proof{Expr: e.text, Diagnostics: from}
+	for _, d := range from {
 		if id := run.Diagnostics[d]; id != "" {
 			p.Evidence = append(p.Evidence, id)
 		}
@@ -85,7 +94,7 @@ func (run Run) proof(e *expr) diagnose.Proof {
 }
 
 // Escalations returns the conditions of escalate_when that hold, in order. One
-// that can't be evaluated holds.
+// that is unknown holds.
 func (r *Runbook) Escalations(run Run, v Vars) []Check {
 	vals := run.values(v)
 	var out []Check

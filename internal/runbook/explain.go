@@ -104,13 +104,17 @@ func (r *Runbook) judgeFinding(run Run, vals map[string]any, i int, f Finding) J
 	var from []string
 	for _, e := range r.compiled.confirm[i] {
 		j := r.judge(run, vals, e)
-		all = all && j.Held
-		from = append(from, e.diagnostics...)
+		var support []string
+		if j.Held {
+			support = e.support(vals)
+		}
+		all = all && len(support) > 0
+		from = append(from, support...)
 		out.Confirm = append(out.Confirm, j)
 	}
 	for _, e := range r.compiled.exclude[i] {
 		j := r.judge(run, vals, e)
-		excluded = excluded || j.Held
+		excluded = excluded || j.Held && len(e.support(vals)) > 0
 		out.Exclude = append(out.Exclude, j)
 	}
 	slices.Sort(from)

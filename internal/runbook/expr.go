@@ -34,8 +34,9 @@ const (
 type expr struct {
 	text        string
 	program     cel.Program
-	diagnostics []string // whose facts it names, sorted
-	facts       []string // that it names, sorted
+	diagnostics []string          // whose facts it names, sorted
+	facts       []string          // that it names, sorted
+	from        map[string]string // fact → diagnostic
 	ast         *celast.AST
 }
 
@@ -123,7 +124,7 @@ func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
 	if err != nil {
 		return nil, &exprError{what: "condition can't be prepared: " + err.Error()}
 	}
-	out := &expr{text: text, program: prg, ast: checked.NativeRep()}
+	out := &expr{text: text, program: prg, from: map[string]string{}, ast: checked.NativeRep()}
 	seen := map[string]bool{}
 	for _, ref := range checked.NativeRep().ReferenceMap() {
 		if f, ok := strings.CutPrefix(ref.Name, "facts."); ok {
@@ -132,7 +133,9 @@ func (x *exprs) compile(text string, sc scope) (*expr, *exprError) {
 	}
 	out.facts = slices.Sorted(maps.Keys(seen))
 	for _, f := range out.facts {
-		if d := x.facts[f].from; !slices.Contains(out.diagnostics, d) {
+		d := x.facts[f].from
+		out.from[f] = d
+		if !slices.Contains(out.diagnostics, d) {
 			out.diagnostics = append(out.diagnostics, d)
 		}
 	}
@@ -241,16 +244,16 @@ func celProblem(iss *cel.Issues) *exprError {
 	return e
 }
 
-// eval returns whether the condition holds. An error means that it could not
-// be decided, for example because a fact is missing: then it does not hold.
+// eval returns whether the condition holds. A fact that is missing is unknown,
+// and so is what rests on it, by CEL's own rules: || holds when one side does,
+// && fails when one side does, whatever the other is. An error says that the
+// condition itself is unknown; then it does not hold.
 func (e *expr) eval(vars map[string]any) (bool, error) {
-	for _, f := range e.facts {
-		if _, ok := vars["facts."+f]; !ok {
-			return false, fmt.Errorf("fact %q is missing", f)
-		}
-	}
 	out, _, err := e.program.Eval(vars)
 	if err != nil {
+		if missing := e.missing(vars); len(missing) > 0 {
+			return false, &missingError{facts: missing}
+		}
 		return false, fmt.Errorf("evaluate %q: %w", e.text, err)
 	}
 	b, ok := out.Value().(bool)
@@ -258,6 +261,66 @@ func (e *expr) eval(vars map[string]any) (bool, error) {
 		return false, fmt.Errorf("evaluate %q: result is %v", e.text, out)
 	}
 	return b, nil
+}
+
+// missing lists the facts that the condition names and nobody captured, sorted.
+func (e *expr) missing(vars map[string]any) []string {
+	var out []string
+	for _, f := range e.facts {
+		if _, ok := vars["facts."+f]; !ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// answered lists the diagnostics whose facts the condition saw.
+func (e *expr) answered(vars map[string]any) []string {
+	missing := e.missing(vars)
+	var out []string
+	for _, f := range e.facts {
+		if d := e.from[f]; !slices.Contains(missing, f) && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// missingError reports a condition that is unknown for want of facts.
+type missingError struct{ facts []string }
+
+func (e *missingError) Error() string {
+	if len(e.facts) == 1 {
+		return fmt.Sprintf("fact %q is missing", e.facts[0])
+	}
+	quoted := make([]string, 0, len(e.facts))
+	for _, f := range e.facts {
+		quoted = append(quoted, fmt.Sprintf("%q", f))
+	}
+	last := len(quoted) - 1
+	return "facts " + strings.Join(quoted[:last], ", ") + " and " + quoted[last] + " are missing"
+}
+
+// support lists the diagnostics that a condition which holds rests on: without
+// the facts of any of them it would not. In a || b with both true that is one.
+func (e *expr) support(vars map[string]any) []string {
+	left := maps.Clone(vars)
+	var out []string
+	for _, d := range e.diagnostics {
+		without := maps.Clone(left)
+		for _, f := range e.facts {
+			if e.from[f] == d {
+				delete(without, "facts."+f)
+			}
+		}
+		if held, err := e.eval(without); err == nil && held {
+			left = without
+			continue
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // check evaluates and records.

@@ -32,7 +32,7 @@ type Runbook struct {
 	Diagnostics   []Diagnostic   `yaml:"diagnostics,omitempty" doc:"read-only questions whose answers become named facts"`
 	Findings      []Finding      `yaml:"findings,omitempty" doc:"what the facts prove about a cause"`
 	Remediations  []Remediation  `yaml:"remediations,omitempty" doc:"what may help, best first"`
-	EscalateWhen  []string       `yaml:"escalate_when,omitempty" doc:"CEL over facts and incident: any that holds, or can't be evaluated, needs a person"`
+	EscalateWhen  []string       `yaml:"escalate_when,omitempty" doc:"CEL over facts and incident: any that holds, or is unknown, needs a person"`
 	PostActions   []PostAction   `yaml:"post_actions,omitempty" doc:"what follows when the incident is over"`
 
 	file     string

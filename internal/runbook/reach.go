@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -83,7 +84,7 @@ func (c *checker) shadowed(j judge, i int) {
 		if earlier.Action == "" || earlier.Target != m.Target || slices.ContainsFunc(m.Treats, func(t CauseClass) bool { return !slices.Contains(earlier.Treats, t) }) {
 			continue
 		}
-		if slices.ContainsFunc(mine, func(r region) bool { return !j.covered(r, c.r.compiled.when[k]) }) {
+		if slices.ContainsFunc(mine, func(r region) bool { return !j.covered(r, c.r.compiled.when[k].ast.Expr()) }) {
 			continue
 		}
 		c.problem(ruleUnreachable, place{"remediations", i, "when"}, fmt.Sprintf("put it before %q, or say in the condition of %q when it does not apply", earlier.Name, earlier.Name),
@@ -92,19 +93,36 @@ func (c *checker) shadowed(j judge, i int) {
 	}
 }
 
-// covered reports whether the expression certainly holds everywhere in r.
-func (j judge) covered(r region, e *expr) bool {
-	for _, f := range e.facts { // a fact that may be missing there makes it not hold
-		if _, ok := r["facts."+f]; !ok {
+// covered reports whether the expression certainly holds everywhere in r. A fact
+// that r says nothing about may be missing there, and what rests on it unknown.
+func (j judge) covered(r region, e celast.Expr) bool {
+	if e.Kind() == celast.CallKind && e.AsCall().FunctionName() == operators.LogicalOr {
+		if args := e.AsCall().Args(); j.covered(r, args[0]) || j.covered(r, args[1]) {
+			return true
+		}
+	}
+	for _, name := range names(e) {
+		if _, known := r[name]; !known && strings.HasPrefix(name, "facts.") {
 			return false
 		}
 	}
-	for _, not := range j.regions(e.ast.Expr(), false) {
+	for _, not := range j.regions(e, false) {
 		if !not.exact() || !r.with(not).empty(j) {
 			return false
 		}
 	}
 	return true
+}
+
+// names lists the dotted names in an expression.
+func names(e celast.Expr) []string {
+	var out []string
+	celast.PreOrderVisit(e, celast.NewExprVisitor(func(e celast.Expr) {
+		if n, ok := named(e); ok {
+			out = append(out, n)
+		}
+	}))
+	return out
 }
 
 // maxRegions bounds how far || is multiplied out.
