@@ -33,6 +33,7 @@ type delegateInput struct {
 		Params      map[string]string `json:"params,omitempty" maxProperties:"20" doc:"Of the action."`
 		Runbook     string            `json:"runbook,omitempty" maxLength:"100" doc:"Instead of an action: the remediation whose conditions hold is taken."`
 		Watch       string            `json:"watch,omitempty" maxLength:"20" example:"10m" doc:"Measure the signals so long after the action, then report; 1s to 24h."`
+		Why         string            `json:"why,omitempty" maxLength:"300" doc:"With parts: your reason; it stands on the timeline and in the audit."`
 		Confirm     bool              `json:"confirm,omitempty" doc:"Do it. Without it the answer is the plan, and nothing changes."`
 		PlanSHA     string            `json:"plan_sha256,omitempty" maxLength:"128" doc:"The plan that was shown: a confirmation is for this plan alone."`
 	}
@@ -45,9 +46,9 @@ type delegateOutput struct {
 func (a *API) delegate(ctx context.Context, in *delegateInput) (*delegateOutput, error) {
 	b := in.Body
 	o := Order{Text: b.Text, Task: delegate.Task{
-		Action: b.Action, Runbook: b.Runbook, Service: b.Service, Environment: b.Environment, Params: b.Params,
+		Action: b.Action, Runbook: b.Runbook, Service: b.Service, Environment: b.Environment, Params: b.Params, Why: b.Why,
 	}}
-	if b.Text != "" && (b.Action != "" || b.Runbook != "" || b.Service != "" || b.Environment != "" || len(b.Params) > 0 || b.Watch != "") {
+	if b.Text != "" && (b.Action != "" || b.Runbook != "" || b.Service != "" || b.Environment != "" || len(b.Params) > 0 || b.Watch != "" || b.Why != "") {
 		return nil, badInput("the task is given twice", "give text, or the parts of the task")
 	}
 	if b.Watch != "" {

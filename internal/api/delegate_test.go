@@ -15,10 +15,10 @@ func TestDelegations(t *testing.T) {
 		status      int
 		want        string // the call; empty = none
 	}{
-		"a plan":            {anaToken, `{"text":"restart relay"}`, 200, `plan ana true ` + known + ` "restart relay" {     map[] 0s}`},
-		"of no approver":    {boToken, `{"text":"restart relay"}`, 200, `plan bo false ` + known + ` "restart relay" {     map[] 0s}`},
-		"in parts":          {anaToken, `{"action":"http.call","service":"relay","params":{"url":"http://a"},"watch":"10m"}`, 200, `plan ana true ` + known + ` "" { http.call  relay  map[url:http://a] 10m0s}`},
-		"confirmed":         {anaToken, `{"text":"restart relay","confirm":true,"plan_sha256":"abcdef123456"}`, 200, `delegate ana true ` + known + ` "restart relay" {     map[] 0s} abcdef123456`},
+		"a plan":            {anaToken, `{"text":"restart relay"}`, 200, `plan ana true ` + known + ` "restart relay" {     map[] 0s }`},
+		"of no approver":    {boToken, `{"text":"restart relay"}`, 200, `plan bo false ` + known + ` "restart relay" {     map[] 0s }`},
+		"in parts":          {anaToken, `{"action":"http.call","service":"relay","params":{"url":"http://a"},"watch":"10m"}`, 200, `plan ana true ` + known + ` "" { http.call  relay  map[url:http://a] 10m0s }`},
+		"confirmed":         {anaToken, `{"text":"restart relay","confirm":true,"plan_sha256":"abcdef123456"}`, 200, `delegate ana true ` + known + ` "restart relay" {     map[] 0s } abcdef123456`},
 		"without a plan":    {anaToken, `{"text":"restart relay","confirm":true}`, 422, ""},
 		"twice":             {anaToken, `{"text":"restart relay","service":"relay"}`, 422, ""},
 		"a watch that is 0": {anaToken, `{"action":"process.restart","service":"relay","watch":"soon"}`, 422, ""},

@@ -191,7 +191,7 @@ func question(f config.Folder, q BoundaryQuestion) (decide.Input, boundary.Facts
 	}
 	svc, ok := f.Catalog.Service(q.Service)
 	if !ok {
-		return decide.Input{}, boundary.Facts{}, nil, problem.Hinted(fmt.Errorf("service %q is not in the catalog", q.Service), hintFor(q.Service, f.Catalog.Names(), "holdfast services list"))
+		return decide.Input{}, boundary.Facts{}, nil, unknownService(f.Catalog, q.Service)
 	}
 	for name := range q.Params {
 		if _, known := spec.Param(name); !known {

@@ -94,6 +94,9 @@ func parts(ctx context.Context, tx *store.Tx, id string) (p incident.Parts, err 
 	if p.Events, err = tx.Events(ctx, id); err != nil {
 		return p, err
 	}
+	if p.Verification, err = respond.Verification(ctx, tx, id); err != nil {
+		return p, err
+	}
 	docs, err := tx.Documents(ctx, id)
 	if err != nil {
 		return p, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -85,9 +86,15 @@ func Investigate(ctx context.Context, f config.Folder, q Question, log *slog.Log
 }
 
 func unknownService(c *catalog.Catalog, name string) error {
-	hint := "holdfast check lists the services of a configuration folder"
-	if near := problem.Nearest(name, c.Names()); near != "" {
+	names := c.Names()
+	hint := "the catalog is empty: holdfast init writes one to start with"
+	if near := problem.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
+	} else if len(names) > 0 {
+		hint = "it has " + strings.Join(names[:min(len(names), 12)], ", ")
+		if more := len(names) - 12; more > 0 {
+			hint += fmt.Sprintf(" and %d more", more)
+		}
 	}
 	return problem.Hinted(fmt.Errorf("service %q is not in the catalog", name), hint)
 }

@@ -23,6 +23,8 @@ func Parts(t Task, n Names) (Task, error) {
 		return Task{}, problem.Hinted(errors.New("one task does one thing"), "give an action or a runbook, not both")
 	case t.Service == "":
 		return Task{}, problem.Hinted(errors.New("the service is missing"), "name the service that it is for")
+	case len(t.Why) > MaxWhy:
+		return Task{}, problem.Hinted(fmt.Errorf("a reason of %d bytes is too long: %d at most", len(t.Why), MaxWhy), "say it in one sentence; the timeline takes the rest")
 	case t.Watch < 0 || t.Watch > MaxWatch || t.Watch != 0 && t.Watch < time.Second:
 		return Task{}, problem.Hinted(fmt.Errorf("%s is no time to watch for", t.Watch), fmt.Sprintf("from 1 second to %d hours", int(MaxWatch/time.Hour)))
 	}
@@ -34,7 +36,8 @@ func Parts(t Task, n Names) (Task, error) {
 			return Task{}, unknown(name.what, name.name, name.known)
 		}
 	}
-	t.Text = outside.Line(t.inWords(), maxText)
+	t.Why = outside.Line(t.Why, MaxWhy)
+	t.Text = outside.Line(t.inWords(), maxText+MaxWhy)
 	return t, nil
 }
 
@@ -55,6 +58,9 @@ func (t Task) inWords() string {
 	}
 	if t.Watch > 0 {
 		words += " and watch for " + t.Watch.String()
+	}
+	if t.Why != "" {
+		words += ", because: " + t.Why
 	}
 	return words
 }

@@ -18,6 +18,7 @@ import (
 // The bounds of a task.
 const (
 	maxText  = 500            // bytes
+	MaxWhy   = 300            // bytes of a reason
 	MaxWatch = 24 * time.Hour // longer is the work of an alert rule
 )
 
@@ -30,6 +31,7 @@ type Task struct {
 	Environment string            `json:"environment,omitempty"`
 	Params      map[string]string `json:"params,omitempty"`
 	Watch       time.Duration     `json:"watch,omitempty"` // 0 = not asked for
+	Why         string            `json:"why,omitempty"`   // of parts: the person's reason; words say it themselves
 }
 
 // Names are what a task may name: all else is not understood.

@@ -160,6 +160,7 @@ type DelegationPlan struct {
 	YouCountNo string            `json:"you_do_not_count" doc:"Why it is not."`
 	MayApprove []string          `json:"may_approve" doc:"Whose approval counts; empty = every approver."`
 	Commands   []string          `json:"commands" doc:"For a person to run by hand."`
+	Reading    *Reading          `json:"reading,omitempty" doc:"Of a task that names a runbook: what it was answered, and what its conditions make of that."`
 	Watch      string            `json:"watch" doc:"How long the signals are watched before the report; empty = not asked for."`
 	Notes      []string          `json:"notes"`
 	PlanSHA256 string            `json:"plan_sha256" doc:"Confirm with it: the confirmation is for this plan alone."`

@@ -69,8 +69,9 @@ type View struct {
 	Verdict         *VerdictView      `json:"verdict"` // the first decision
 	Verdicts        []VerdictView     `json:"verdicts"`
 	Proposals       []ProposalView    `json:"proposals"`
-	Actions         []ActionView      `json:"actions"`     // only what has an intent record
-	Delegations     []DelegationView  `json:"delegations"` // tasks that people gave the agent, oldest first
+	Actions         []ActionView      `json:"actions"`                // only what has an intent record
+	Verification    *Verification     `json:"verification,omitempty"` // of the last action; absent = none was done
+	Delegations     []DelegationView  `json:"delegations"`            // tasks that people gave the agent, oldest first
 	Timeline        []EventView       `json:"timeline"`
 	Documents       []DocumentView    `json:"documents"`
 	Drafts          []DraftingView    `json:"drafts"`  // for the knowledge repository, one entry a resolution
@@ -157,6 +158,7 @@ type ProposalView struct {
 	Check       string            `json:"check"`
 	Recommended bool              `json:"recommended"`
 	Delegation  string            `json:"delegation"` // of a task that a person gave; empty = the agent's own
+	IsUndo      bool              `json:"is_undo"`    // takes an action back that did not help
 	Executable  bool              `json:"executable"` // false = only shown as commands
 	Commands    []string          `json:"commands"`
 	PlanSHA256  string            `json:"plan_sha256"`
@@ -182,8 +184,10 @@ type ActionView struct {
 	Target     catalog.Target    `json:"target"`
 	Params     map[string]string `json:"params"`
 	State      action.State      `json:"state"`
+	Proposal   string            `json:"proposal"` // that it carries out; empty = the agent's own verdict
 	By         string            `json:"by"`
 	ApprovedBy *string           `json:"approved_by"`
+	IntendedAt Time              `json:"intended_at"`
 	StartedAt  Time              `json:"started_at"`
 	FinishedAt Time              `json:"finished_at"`
 	Outcome    string            `json:"outcome"`
@@ -215,6 +219,8 @@ type Parts struct {
 	Intents   []action.Intent
 	Events    []Event
 	Documents []DocumentView
+	// Verification of the last action; nil = none was done.
+	Verification *Verification
 }
 
 // NewView puts an incident and what is stored beside it into the form that
@@ -236,7 +242,7 @@ func NewView(p Parts) View {
 		Similar:    list(i.Similar),
 		Verdicts:   each(p.Verdicts, verdictView),
 		Proposals:  each(p.Proposals, proposalView),
-		Actions:    each(p.Intents, actionView), Delegations: delegationViews(p),
+		Actions:    each(p.Intents, actionView), Verification: p.Verification, Delegations: delegationViews(p),
 		Timeline:  each(p.Events, eventView),
 		Documents: list(p.Documents),
 		Drafts:    each(i.Drafts, draftingView),
@@ -286,7 +292,7 @@ func proposalView(p Proposal) ProposalView {
 		ID: p.ID, Action: p.Action.Name, Target: p.Action.Target, Service: p.Action.Service,
 		Params: dict(p.Action.Params), Risk: p.Action.Risk, Lasting: p.Action.Lasting, Why: p.Why, Cost: p.Cost,
 		State: p.State, Runbook: p.Runbook, Option: p.Option, Title: p.Title, Pros: p.Pros, Cons: p.Cons, Check: p.Check,
-		Recommended: p.Recommend, Delegation: p.Delegation, Executable: p.Executable, Commands: list(p.Commands), PlanSHA256: p.PlanSHA,
+		Recommended: p.Recommend, Delegation: p.Delegation, IsUndo: p.IsUndo, Executable: p.Executable, Commands: list(p.Commands), PlanSHA256: p.PlanSHA,
 		Approvers: p.Approvers, ApprovedBy: list(p.ApprovedBy),
 		StillNeeded: p.StillNeeded(), MayApprove: list(p.MayApprove), Everyone: p.MayApprove == nil, FourEyes: p.FourEyes, Requesters: list(p.Requesters),
 		Changes: list(p.Changes), Facts: dict(p.Facts), Generation: p.Generation, BoundarySHA: p.BoundarySHA, At: Time(p.At), ExpiresAt: Time(p.ExpiresAt),
@@ -296,7 +302,7 @@ func proposalView(p Proposal) ProposalView {
 func actionView(in action.Intent) ActionView {
 	v := ActionView{
 		ID: in.ID, Action: in.Action.Name, Target: in.Action.Target, Params: dict(in.Action.Params), State: in.State,
-		By: in.By, StartedAt: Time(in.StartedAt), FinishedAt: Time(in.FinishedAt), Outcome: in.Outcome,
+		Proposal: in.ProposalID, By: in.By, IntendedAt: Time(in.IntendedAt), StartedAt: Time(in.StartedAt), FinishedAt: Time(in.FinishedAt), Outcome: in.Outcome,
 		Runbook: in.Runbook, IsUndo: in.IsUndo,
 	}
 	if in.ApprovedBy != "" {

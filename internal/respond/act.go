@@ -258,6 +258,7 @@ func (r *Responder) finish(in action.Intent, state action.State, outcome string)
 		}
 		s.progress.VerifyUntil = s.after(r.Windows.VerifyTimeout)
 		s.progress.Recovery.GoodSince = time.Time{}
+		s.progress.Verification = r.beginVerification(s, in)
 		s.progress.ErrorsAtAction, s.progress.Recovery.Worst = failingShare(s.progress.Measured), 0
 		return r.store(ctx, tx, &s, incidentJob(JobVerify, in.IncidentID, "", time.Time{}))
 	}

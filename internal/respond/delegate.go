@@ -63,6 +63,7 @@ type order struct {
 	refused string // why the agent never does it
 	does    string
 	notes   []string
+	reading *incident.Reading // of the runbook that the task names
 }
 
 // PlanDelegation says what a task comes to: what would be done, to what, and who
@@ -506,6 +507,7 @@ func (r *Responder) echo(o *order) (incident.DelegationPlan, error) {
 		Incident: o.s.inc.ID, By: o.by.Name, Task: o.task.Text, State: incident.DelegationEchoed, Why: o.nothing, Service: o.task.Service,
 		Runbook: o.task.Runbook, Params: map[string]string{}, Dependants: []string{}, MayApprove: []string{}, Commands: append([]string{}, p.Commands...),
 		Notes: append([]string{}, o.notes...), Boundaries: r.Boundaries.SHA256(),
+		Reading: o.reading,
 	}
 	if o.task.Watch > 0 {
 		e.Watch = o.task.Watch.String()

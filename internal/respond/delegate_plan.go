@@ -31,8 +31,9 @@ func (r *Responder) askDelegated(ctx context.Context, o *order) error {
 		return problem.Hinted(fmt.Errorf("runbook %s is not for %s", rb.Name, o.task.Service), "it is for "+strings.Join(only, ", "))
 	}
 	v := r.vars(o.s, o.task.Service)
-	run := rb.Ask(ctx, r.Diagnostics(o.s.inc.Environment), v).Redacted(r.Redactor)
+	run, asked := r.askAloud(ctx, rb, r.Diagnostics(o.s.inc.Environment), v)
 	options := rb.Options(run, v)
+	o.reading = reading(rb, run, v, asked, o.s.progress.Hypotheses)
 	chosen, ok := pick(rb, run, v, options, o.s.progress.Hypotheses)
 	if !ok {
 		o.nothing = "no condition of runbook " + rb.Name + " holds"

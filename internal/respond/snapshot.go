@@ -44,28 +44,29 @@ type snapshot struct {
 // progress is what the loop remembers of an incident between two jobs, beside
 // the incident itself.
 type progress struct {
-	Hypotheses     []diagnose.Hypothesis `json:"hypotheses,omitempty"` // latest ranking; the incident shows what facts confirmed
-	Abnormal       int                   `json:"abnormal,omitempty"`   // services out of their usual range in it
-	Round          int                   `json:"round"`                // finished investigations
-	InvestigatedAt time.Time             `json:"investigated_at,omitzero"`
-	TracedFrom     string                `json:"traced_from,omitempty"`   // service whose code the shown trace starts from
-	EscalateWhen   []string              `json:"escalate_when,omitempty"` // conditions of the runbook that held
-	Measured       []diagnose.Measured   `json:"measured,omitempty"`
-	Impact         severity.Severity     `json:"impact,omitempty"`    // that Measured asks for
-	SampleAt       time.Time             `json:"sample_at,omitzero"`  // newest metric sample of the affected services and the target
-	Plan           *plan                 `json:"plan,omitempty"`      // what the facts call for
-	Undo           *plan                 `json:"undo,omitempty"`      // takes the last action back; offered to people
-	Delegated      map[string]delegated  `json:"delegated,omitempty"` // by the ID of the task
-	Options        []plan                `json:"options,omitempty"`   // what people may choose, Plan first
-	Run            *runbook.Run          `json:"run,omitempty"`       // latest answers of the runbook
-	BudgetSpent    catalog.Flag          `json:"budget_spent"`        // of the target of Plan
-	Said           string                `json:"said,omitempty"`      // last judgement of recovery on the timeline
-	Tried          []string              `json:"tried,omitempty"`     // options that ran and did not help
-	Stopped        bool                  `json:"stopped,omitempty"`   // a verification failed: no more actions
-	Recovery       recovery.Progress     `json:"recovery"`
-	Unrecovered    bool                  `json:"unrecovered,omitempty"` // that there is no recovery stands on the timeline
-	VerifyUntil    time.Time             `json:"verify_until,omitzero"`
-	ErrorsAtAction float64               `json:"errors_at_action,omitempty"`
+	Hypotheses     []diagnose.Hypothesis  `json:"hypotheses,omitempty"` // latest ranking; the incident shows what facts confirmed
+	Abnormal       int                    `json:"abnormal,omitempty"`   // services out of their usual range in it
+	Round          int                    `json:"round"`                // finished investigations
+	InvestigatedAt time.Time              `json:"investigated_at,omitzero"`
+	TracedFrom     string                 `json:"traced_from,omitempty"`   // service whose code the shown trace starts from
+	EscalateWhen   []string               `json:"escalate_when,omitempty"` // conditions of the runbook that held
+	Measured       []diagnose.Measured    `json:"measured,omitempty"`
+	Impact         severity.Severity      `json:"impact,omitempty"`    // that Measured asks for
+	SampleAt       time.Time              `json:"sample_at,omitzero"`  // newest metric sample of the affected services and the target
+	Plan           *plan                  `json:"plan,omitempty"`      // what the facts call for
+	Undo           *plan                  `json:"undo,omitempty"`      // takes the last action back; offered to people
+	Delegated      map[string]delegated   `json:"delegated,omitempty"` // by the ID of the task
+	Options        []plan                 `json:"options,omitempty"`   // what people may choose, Plan first
+	Run            *runbook.Run           `json:"run,omitempty"`       // latest answers of the runbook
+	BudgetSpent    catalog.Flag           `json:"budget_spent"`        // of the target of Plan
+	Said           string                 `json:"said,omitempty"`      // last judgement of recovery on the timeline
+	Tried          []string               `json:"tried,omitempty"`     // options that ran and did not help
+	Stopped        bool                   `json:"stopped,omitempty"`   // a verification failed: no more actions
+	Recovery       recovery.Progress      `json:"recovery"`
+	Unrecovered    bool                   `json:"unrecovered,omitempty"` // that there is no recovery stands on the timeline
+	VerifyUntil    time.Time              `json:"verify_until,omitzero"`
+	Verification   *incident.Verification `json:"verification,omitempty"` // of the last action, as people see it
+	ErrorsAtAction float64                `json:"errors_at_action,omitempty"`
 }
 
 func progressKey(incidentID string) string { return "respond/" + incidentID }

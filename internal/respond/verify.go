@@ -187,8 +187,10 @@ func (r *Responder) recovered(id string, check recovery.Check, p recovery.Progre
 		s.progress.Recovery = p
 		if s.alerting() || !s.watchesRecovery() { // it fired again while we looked
 			s.progress.Recovery.GoodSince = time.Time{}
+			s.verified(incident.VerificationWatching, r.recoveryWindow(s), recovery.Judgement{Kind: recovery.Out, Reasons: []string{"a signal fires again"}})
 			return r.store(ctx, tx, &s, incidentJob(JobVerify, id, "", s.after(r.Windows.VerifyEvery)))
 		}
+		s.verified(incident.VerificationRecovered, r.recoveryWindow(s), recovery.Judgement{Kind: recovery.Recovered})
 		if err := tx.SaveEvidence(ctx, id, items); err != nil {
 			return fmt.Errorf("store evidence of %s: %w", id, err)
 		}
@@ -232,6 +234,7 @@ func (r *Responder) notRecovered(id string, j recovery.Judgement, p recovery.Pro
 			return nil // an action began meanwhile: its end starts a new watch
 		}
 		s.progress.Recovery = p
+		s.verified(incident.VerificationFailed, r.recoveryWindow(s), j)
 		why := fmt.Sprintf("no recovery within %s: %s", r.Windows.VerifyTimeout, strings.Join(j.Reasons, "; "))
 		if !s.progress.Unrecovered { // the watch goes on; once is enough
 			if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, why, "recovery rule", s.now)); err != nil {
@@ -262,6 +265,7 @@ func (r *Responder) keepVerifying(id string, j recovery.Judgement, p recovery.Pr
 		}
 		said := s.progress.Said
 		s.progress.Recovery, s.progress.Said = p, string(j.Kind)
+		s.verified(incident.VerificationWatching, r.recoveryWindow(s), j)
 		if err := tx.Put(ctx, progressKey(id), s.progress); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ type Step struct {
 	Title      string
 	Summary    string
 	Answered   bool
+	Place      int // among the questions, from 0
 	Done, Of   int // how many have ended, this one included, of how many
 }
 
@@ -62,7 +63,7 @@ func (r *Runbook) AskAloud(ctx context.Context, ports Ports, v Vars, tell func(S
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			tell(Step{Diagnostic: d.Name, Title: d.title(), Summary: it.Summary, Answered: answers[i].err == nil, Done: done, Of: len(questions)})
+			tell(Step{Diagnostic: d.Name, Title: d.title(), Summary: it.Summary, Answered: answers[i].err == nil, Place: i, Done: done, Of: len(questions)})
 		})
 	}
 	wg.Wait()
