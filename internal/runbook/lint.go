@@ -110,7 +110,7 @@ func (r *Runbook) advice(s *Set) []finding.Finding {
 	}
 	used := r.usedFacts(s)
 	for i, d := range r.Diagnostics {
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(d.Capture)), func(f string) bool { return used[f] }) {
+		if d.Title == "" && !slices.ContainsFunc(slices.Collect(maps.Keys(d.Capture)), func(f string) bool { return used[f] }) {
 			c.problem(ruleUnused, place{"diagnostics", i, "capture"}, "", "no condition uses what %q captures", d.Name)
 		}
 	}

@@ -77,7 +77,7 @@ func Rules() []finding.Rule {
 		{Name: ruleTable, What: "A test table is not one, or a case gives another result than it expects.", Why: "The runbook does not do what its tests say.", Fix: "Correct the runbook or the table."},
 		{Name: ruleVerify, Severity: finding.Warning, What: "An action has no verify.", Why: "Without it the action is never done without a person.", Fix: "Say which query shows that it helped, and by when."},
 		{Name: ruleCost, Severity: finding.Note, What: "The cost of an action is not known.", Why: "An amount that is left out counts as over the budget, so a person decides.", Fix: "Write cost: {amount: …, budget: …, unit: …}, or amount: 0."},
-		{Name: ruleUnused, Severity: finding.Note, What: "A fact is captured and never used.", Why: "People see it, and no decision rests on it.", Fix: "Use it in a condition, or take the question out if nobody reads it."},
+		{Name: ruleUnused, Severity: finding.Note, What: "A fact is captured and never used, and no title says what people read in it.", Why: "It costs a query at each incident, and no decision rests on it.", Fix: "Use it in a condition, give the diagnostic a title if people read it, or take it out."},
 		{Name: ruleWitness, Severity: finding.Note, What: "A finding can't lift its cause: fewer than two independent facts, or no rival excluded.", Why: "Its probability stays below what acting alone needs.", Fix: "Confirm by two diagnostics, and exclude the strongest rival."},
 		{Name: ruleOff, Severity: finding.Note, What: "The condition of a remediation is the word false.", Why: "It is never chosen and never offered.", Fix: "Write the condition under which it helps, or take the remediation out."},
 	}

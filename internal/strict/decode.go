@@ -170,6 +170,7 @@ func (d *Decoder) wrong(n *yaml.Node, want, hint string) {
 // field is one readable key of a struct.
 type field struct {
 	name     string
+	doc      string
 	index    []int
 	required bool
 }
@@ -192,7 +193,7 @@ func fields(t reflect.Type) []field {
 		if tag == "" {
 			continue
 		}
-		out = append(out, field{name: tag, index: sf.Index, required: sf.Tag.Get("strict") == "required"})
+		out = append(out, field{name: tag, doc: sf.Tag.Get("doc"), index: sf.Index, required: sf.Tag.Get("strict") == "required"})
 	}
 	return out
 }
@@ -219,9 +220,17 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 	})
 	for _, name := range names {
 		if known[name].required && !seen[name] {
-			d.Problem(n, "", "key %q is missing", name)
+			d.Problem(n, missingHint(known[name]), "key %q is missing", name)
 		}
 	}
+}
+
+// missingHint says what to write, where the key says what it is for.
+func missingHint(f field) string {
+	if f.doc == "" {
+		return ""
+	}
+	return fmt.Sprintf("write %s: … (%s)", f.name, f.doc)
 }
 
 func unknownHint(key string, names []string) string {

@@ -32,7 +32,7 @@ type shared struct {
 }
 
 type item struct {
-	Name   string  `yaml:"name" strict:"required"`
+	Name   string  `yaml:"name" strict:"required" doc:"unique in the list"`
 	Weight float64 `yaml:"weight"`
 }
 
@@ -117,10 +117,10 @@ func TestProblemsHavePlaceAndHint(t *testing.T) {
 			"title: a\ncount: 1\ntitle: b\n", `f.yaml:3:1: key "title" is given twice (first on line 1) | `,
 		},
 		"a required key that is missing": {
-			"items:\n  - weight: 1\n", `f.yaml:2:5: key "name" is missing | `,
+			"items:\n  - weight: 1\n", `f.yaml:2:5: key "name" is missing | write name: … (unique in the list)`,
 		},
 		"a required key that is empty": {
-			"items:\n  - name:\n", `f.yaml:2:5: key "name" is missing | `,
+			"items:\n  - name:\n", `f.yaml:2:5: key "name" is missing | write name: … (unique in the list)`,
 		},
 		"text where a number belongs":   {"count: many\n", `f.yaml:1:8: expected a whole number, found text | `},
 		"a fraction is no whole number": {"count: 1.5\n", `f.yaml:1:8: expected a whole number, found a number | `},
