@@ -23,11 +23,15 @@ type parser struct {
 var filler = []string{"please", "the", "a", "an", "it", "then", "service", "process", "runbook"}
 
 // Words that turn round what stands beside them, or make it depend on something.
-var turns = []string{"not", "don't", "dont", "do", "never", "no", "without", "if", "unless", "when", "except", "but", "or", "instead", "maybe", "all", "every", "both"}
+// A service of such a name is given in parts.
+var turns = []string{
+	"not", "don't", "don’t", "dont", "do", "never", "no", "without", "if", "unless", "until", "when", "while", "once", "after", "before", "only",
+	"except", "but", "or", "instead", "maybe", "all", "every", "both",
+}
 
 func (p *parser) all() error {
 	for _, w := range p.words {
-		if slices.Contains(turns, strings.ToLower(w)) && !p.isName(w) {
+		if slices.Contains(turns, strings.ToLower(w)) {
 			return p.refuse(w, "a task is one thing to do, without conditions")
 		}
 	}
@@ -137,6 +141,8 @@ func (p *parser) params() error {
 	return nil
 }
 
+var joined = regexp.MustCompile(`^([0-9]{1,6})(secs?|mins?)$`)
+
 // watch reads: watch for DURATION.
 func (p *parser) watch(word string) error {
 	if p.task.Watch != 0 {
@@ -146,6 +152,9 @@ func (p *parser) watch(word string) error {
 		p.next()
 	}
 	amount := p.next()
+	if m := joined.FindStringSubmatch(amount); m != nil {
+		amount, p.words = m[1], append([]string{m[2]}, p.words...) // 10min
+	}
 	d, err := time.ParseDuration(strings.ToLower(amount))
 	if err != nil {
 		n, numeric := strconv.Atoi(amount)
@@ -201,19 +210,25 @@ func (p *parser) refuse(word, why string) error {
 	return problem.Hinted(err, howTo)
 }
 
-// oneOf finds the name that a word means: the same, or the only one that has it
-// as one of its parts.
+// oneOf finds the name that a word means: the same, else the only one that is the
+// same but for capitals, else the only one that has it as one of its parts.
 func oneOf(what, word string, names []string) (string, error) {
+	if slices.Contains(names, word) {
+		return word, nil
+	}
 	lower := strings.ToLower(word)
-	var like []string
+	var folded, like []string
 	for _, n := range names {
 		if strings.EqualFold(n, word) {
-			return n, nil
+			folded = append(folded, n)
 		}
 		parts := strings.FieldsFunc(strings.ToLower(n), func(r rune) bool { return r == '-' || r == '_' || r == '.' || r == '/' })
 		if slices.Contains(parts, lower) {
 			like = append(like, n)
 		}
+	}
+	if len(folded) > 0 {
+		like = folded
 	}
 	slices.Sort(like)
 	switch {

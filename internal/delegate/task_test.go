@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/delegate"
@@ -14,7 +15,7 @@ import (
 )
 
 var shop = delegate.Names{
-	Services:     []string{"outbox-relay", "booking-api", "refund-api", "service"},
+	Services:     []string{"outbox-relay", "booking-api", "refund-api", "service", "SERVICE"},
 	Environments: []string{"staging", "production"},
 	Runbooks:     []string{"relay-workers-stuck", "payment-errors"},
 }
@@ -36,6 +37,8 @@ func TestParse(t *testing.T) {
 		"restart relay in the staging":                  with(func(t *delegate.Task) { t.Environment = "staging" }),
 		"restart relay on staging and watch for 10 min": with(func(t *delegate.Task) { t.Environment, t.Watch = "staging", 10*time.Minute }),
 		"restart relay, then watch it for 90s":          with(func(t *delegate.Task) { t.Watch = 90 * time.Second }),
+		"restart relay and watch for 10min":             with(func(t *delegate.Task) { t.Watch = 10 * time.Minute }),
+		"restart relay and watch for 1h30m":             with(func(t *delegate.Task) { t.Watch = 90 * time.Minute }),
 		"restart relay; monitor 1 hour":                 with(func(t *delegate.Task) { t.Watch = time.Hour }),
 		"watch for 2 minutes and restart the relay":     with(func(t *delegate.Task) { t.Watch = 2 * time.Minute }),
 		"restart relay with mode=soft grace=5s":         with(func(t *delegate.Task) { t.Params = map[string]string{"mode": "soft", "grace": "5s"} }),
@@ -93,6 +96,29 @@ func TestHalfUnderstoodIsRefused(t *testing.T) {
 		"restart relay; rm -rf /":                        `"rm" is not understood`,
 		"restart $(reboot)":                              `there is no service "$(reboot)"`,
 		"restart relay\x1b[2J":                           `there is no service "relay`,
+		"don't restart relay":                            `"don't": a task is one thing to do, without conditions`,
+		"don’t restart relay":                            `"don’t": a task is one thing to do, without conditions`,
+		"Never restart relay":                            `"Never": a task is one thing to do, without conditions`,
+		"restart relay unless it is busy":                `"unless": a task is one thing to do, without conditions`,
+		"restart relay until it works":                   `"until": a task is one thing to do, without conditions`,
+		"restart relay after the deploy":                 `"after": a task is one thing to do, without conditions`,
+		"restart relay only on staging":                  `"only": a task is one thing to do, without conditions`,
+		"restart everything":                             `there is no service "everything"`,
+		"restart relay booking-api":                      `"booking-api" is not understood`,
+		"restart relay, booking-api":                     `"booking-api" is not understood`,
+		"restart relay/booking-api":                      `there is no service "relay/booking-api"`,
+		"restart relay on staging and production":        `"production" is not understood`,
+		"restart relay on staging, on production":        `"on" is not understood`,
+		"restart relay (dry run)":                        `"(dry" is not understood`,
+		"restart relay?":                                 `there is no service "relay?"`,
+		"restart relay --force":                          `"--force" is not understood`,
+		"restart relay and watch for 10 parsecs":         `"watch 10": a time must follow: watch for 10 min`,
+		"restart relay and watch for 10":                 `"watch 10": a time must follow: watch for 10 min`,
+		"restart relay and watch for 10 min or so":       `"or": a task is one thing to do, without conditions`,
+		"restart relay and watch for 10 min tomorrow":    `"tomorrow" is not understood`,
+		"restart relay and watch booking-api for 10 min": `"watch booking-api": a time must follow: watch for 10 min`,
+		"restart relay and watch for ten minutes":        `"watch ten": a time must follow: watch for 10 min`,
+		"restart Service":                                `service "Service" may be SERVICE or service`,
 		strings.Repeat("restart relay ", 60):             "a task of 840 bytes is too long: 500 at most",
 	}
 	for text, want := range tests {
@@ -105,6 +131,34 @@ func TestHalfUnderstoodIsRefused(t *testing.T) {
 			t.Errorf("%q: no hint", text)
 		}
 	}
+}
+
+// No word is passed over in silence: a task into which a foreign word is put, or
+// out of which its service is taken, is refused.
+func TestNoWordIsPassedOver(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		words := []string{rapid.SampledFrom([]string{"restart", "run payment-errors for"}).Draw(t, "verb"), rapid.SampledFrom([]string{"relay", "booking-api"}).Draw(t, "service")}
+		if rapid.Bool().Draw(t, "placed") {
+			words = append(words, "on", "staging")
+		}
+		if rapid.Bool().Draw(t, "watched") {
+			words = append(words, "and", "watch", "for", "10", "min")
+		}
+		text := strings.Join(words, " ")
+		if _, err := delegate.Parse(text, shop); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		words = strings.Fields(text)
+		foreign := rapid.OneOf(
+			rapid.SampledFrom([]string{"not", "no", "un", "everything", "if", "but", "twice", "gently", "ohne", "relay", "booking-api", "production", "10", "restart", "run", "-", "?"}),
+			rapid.StringMatching(`[a-z]{6,12}`).Filter(func(s string) bool { return s != "please" && s != "service" && s != "process" && s != "runbook" }),
+		).Draw(t, "foreign")
+		at := rapid.IntRange(0, len(words)).Draw(t, "at")
+		if got, err := delegate.Parse(strings.Join(slices.Insert(words, at, foreign), " "), shop); err == nil {
+			t.Fatalf("%q at %d in %q is passed over: %+v", foreign, at, text, got)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

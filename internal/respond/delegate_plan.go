@@ -55,6 +55,9 @@ func (r *Responder) askDelegated(ctx context.Context, o *order) error {
 		return fmt.Errorf("%s of runbook %s can't be planned: %s", chosen.Name, rb.Name, p.Cons)
 	}
 	o.d = delegated{Plan: p, Run: &run, Asks: true}
+	if p.Action.Service != o.task.Service {
+		o.notes = append(o.notes, fmt.Sprintf("runbook %s acts on %s, not on %s", rb.Name, p.Action.Service, o.task.Service))
+	}
 	return nil
 }
 
