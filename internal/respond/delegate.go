@@ -301,8 +301,15 @@ func (s *snapshot) answer(d incident.Delegation) incident.DelegationPlan {
 
 // asDelegated is a snapshot in which the task's plan is the remediation.
 func (r *Responder) asDelegated(ctx context.Context, s snapshot, d delegated) snapshot {
-	s.progress.Plan, s.progress.Run, s.delegating = &d.Plan, d.Run, true
+	s = s.withTask(d)
 	s.progress.BudgetSpent = r.budgetSpent(ctx, r.Diagnostics(s.inc.Environment).Metrics, s, d.Plan.Action.Service)
+	return s
+}
+
+// withTask is a snapshot in which the task's plan is the remediation, with what is
+// known of the error budget so far.
+func (s snapshot) withTask(d delegated) snapshot {
+	s.progress.Plan, s.progress.Run, s.delegating = &d.Plan, d.Run, true
 	return s
 }
 
@@ -317,8 +324,11 @@ func (r *Responder) take(ctx context.Context, tx *store.Tx, s *snapshot, o *orde
 		e.Delegation, e.Proposal = d.ID, d.ProposalID
 		return nil
 	}
-	if len(s.inc.Delegations) >= maxDelegations {
+	switch n := s.waitingTasks(); {
+	case len(s.inc.Delegations) >= maxDelegations:
 		return fmt.Errorf("%d tasks were delegated in this incident: %w", len(s.inc.Delegations), ErrMoved)
+	case n >= maxWaiting && o.nothing == "" && o.refused == "" && !(e.YouCount && e.Approvers <= 1):
+		return fmt.Errorf("%d tasks of this incident wait for approval already: %w", n, ErrMoved)
 	}
 	p := o.d.Plan
 	d := incident.Delegation{
@@ -394,16 +404,16 @@ func (r *Responder) takeAction(ctx context.Context, tx *store.Tx, s *snapshot, d
 		return err
 	}
 	e.State = incident.DelegationWaiting
-	if !e.YouCount {
-		return nil
-	}
-	if err := r.agree(ctx, tx, s, d.By, &prop); err != nil {
-		return err
+	if e.YouCount {
+		if err := r.agree(ctx, tx, s, d.By, &prop); err != nil {
+			return err
+		}
 	}
 	if prop.State == incident.Approved {
 		e.State = incident.DelegationRunning
+		return nil
 	}
-	return nil
+	return r.askApprovers(ctx, tx, *s, prop, e.Boundary)
 }
 
 // tellDelegated puts a task on the timeline and into the audit.

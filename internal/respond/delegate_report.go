@@ -19,19 +19,23 @@ import (
 type delegationArgs struct {
 	Incident   string `json:"incident"`
 	Delegation string `json:"delegation"`
+	Step       string `json:"step,omitempty"`
 }
 
 func delegationJob(incidentID, delegationID, step string, at time.Time) jobs.Job {
-	args, _ := json.Marshal(delegationArgs{Incident: incidentID, Delegation: delegationID}) // two strings always marshal
+	args, _ := json.Marshal(delegationArgs{Incident: incidentID, Delegation: delegationID, Step: step}) // strings always marshal
 	return jobs.Job{Kind: JobDelegation, Key: delegationID + "/" + step, Args: args, RunAt: at}
 }
 
-// delegation withdraws a task that nobody approved in time, and reports on one
-// whose action ended.
+// delegation withdraws a task that nobody approved in time, asks for approval
+// once more before that, and reports on one whose action ended.
 func (r *Responder) delegation(ctx context.Context, j jobs.Job) (commit, error) {
 	args, err := readArgs[delegationArgs](j)
 	if err != nil {
 		return nil, err
+	}
+	if args.Step == stepRemind {
+		return r.remindApprovers(args), nil
 	}
 	s, err := r.load(ctx, args.Incident)
 	if err != nil {

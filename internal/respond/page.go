@@ -2,7 +2,6 @@ package respond
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -60,14 +59,8 @@ func (r *Responder) page(ctx context.Context, tx *store.Tx, s *snapshot, v *deci
 		Services: s.inc.Services, Owners: s.inc.Owners,
 	})
 	m := content.Message("page/" + s.inc.ID + "/" + strconv.Itoa(len(s.inc.Paged)))
-	for _, n := range r.Notifiers {
-		args, err := json.Marshal(notice{Incident: s.inc.ID, Notifier: n.Name(), Message: m})
-		if err != nil {
-			return fmt.Errorf("page for %s: %w", s.inc.ID, err)
-		}
-		if err := enqueue(ctx, tx, jobs.Job{Kind: JobNotify, Key: m.Key + "/" + n.Name(), Args: args, MaxAttempts: 20}); err != nil {
-			return err
-		}
+	if err := r.send(ctx, tx, s.inc.ID, m); err != nil {
+		return err
 	}
 	switch {
 	case v != nil:
