@@ -57,6 +57,13 @@ figures() {
 	go test -run "$which" ./cmd/holdfast
 }
 
+# A story of two dozen incidents, likewise.
+story() {
+	local which='^TestARunbookEarnsAuto'
+	[[ $(go test -list "$which" ./internal/respond | grep -c "$which") -eq 1 ]] || { echo "the test $which is not there"; return 1; }
+	go test -run "$which" ./internal/respond
+}
+
 servers() { HOLDFAST_TEST_WITHOUT="$missing" go test -tags integration -count=1 -timeout 20m ./test/...; }
 
 if [[ $what == lint ]]; then
@@ -88,6 +95,7 @@ else
 	fi
 	step "unit tests" unit
 	[[ ${#race[@]} -eq 0 ]] || step "figures of comparators" figures
+	[[ ${#race[@]} -eq 0 ]] || step "story of earned autonomy" story
 	lint_steps
 	if [[ $what == all ]]; then
 		for m in $missing; do

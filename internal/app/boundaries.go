@@ -165,7 +165,7 @@ func boundaryReasons(set *boundary.Set, in decide.Input, v decide.Verdict) []Bou
 		case r.Part == decide.PartStandDown && !r.Held:
 			continue
 		case r.ID == "autonomy" && !in.Autonomy.Override:
-			text = "no override gives auto on " + in.Candidate.Action.Service + "; whether graded cases have earned it is known to the server"
+			text = fmt.Sprintf("no override gives auto on %s in %s; whether graded cases have earned it is known to the server", in.Candidate.Action.Service, in.Candidate.Action.Target.Environment)
 		case r.ID == "freeze":
 			where = set.Where("freezes", in.History.FreezeName)
 		case r.ID == "maintenance":
@@ -220,8 +220,8 @@ func question(f config.Folder, q BoundaryQuestion) (decide.Input, boundary.Facts
 		Neutral: c.Direction == decide.Neutral, BudgetSpent: in.History.BudgetSpent,
 	}
 	in.Boundary, in.MustEscalate = f.Boundaries.Rule(facts), f.Boundaries.MustEscalate(facts)
-	in.Autonomy = f.Boundaries.Stage(c.Runbook, q.Service)
-	window, frozen := f.Boundaries.Freeze(q.Environment, q.At)
+	in.Autonomy = f.Boundaries.Stage(c.Runbook, q.Service, c.Action.Target.Environment)
+	window, frozen := f.Boundaries.Freeze(q.At, q.Environment, c.Action.Target.Environment)
 	in.History.Freeze, in.History.FreezeName = decide.Is(frozen), window.Name
 	if w, covered := f.Boundaries.Maintenance(q.Environment, []string{q.Service}, q.At); covered {
 		in.Incident.Covered, in.Incident.CoveredBy = catalog.True, "maintenance window "+w.Name

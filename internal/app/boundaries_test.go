@@ -75,7 +75,7 @@ func TestExplainBoundaries(t *testing.T) {
   - {name: relay, actions: [process.restart], environments: [live], services: [relay, till], autonomy: auto}
   - {name: low, actions: [process.restart], severities: [SEV-4], autonomy: never}
 `
-	const earned = "earned:\n  - {runbook: stuck, service: relay, stage: auto, override: true, by: ana, reason: rehearsed}\n"
+	const earned = "earned:\n  - {runbook: stuck, service: relay, environment: live, stage: auto, override: true, by: ana, reason: rehearsed}\n"
 	sev := func(s severity.Severity) func(*app.BoundaryQuestion) {
 		return func(q *app.BoundaryQuestion) { q.Severity = s }
 	}

@@ -265,7 +265,7 @@ func rule(f config.Folder, r *runbook.Runbook, m runbook.Remediation, now time.T
 			if !slices.Contains(spec.TargetKinds, t.Kind) || m.Target.Kind != "" && t.Kind != m.Target.Kind {
 				continue
 			}
-			grant := f.Boundaries.Stage(r.Name, s.Name)
+			grant := f.Boundaries.Stage(r.Name, s.Name, t.Environment)
 			one := Ruled{Service: s.Name, Target: t.String(), Stage: grant.Stage, By: grant.By, BySeverity: map[string]boundary.Decision{}}
 			for _, sev := range []severity.Severity{severity.SEV1, severity.SEV2, severity.SEV3, severity.SEV4} {
 				one.BySeverity[sev.String()] = f.Boundaries.Rule(boundary.Facts{

@@ -171,15 +171,27 @@ func TestMistakesAreLocated(t *testing.T) {
 			`boundaries.yaml:2:47: freeze "x" ends before it begins`, "",
 		},
 		"an override that is none": {
-			"earned:\n  - {runbook: a, service: b, stage: auto, by: ana, reason: demo}\n",
+			"earned:\n  - {runbook: a, service: b, environment: c, stage: auto, by: ana, reason: demo}\n",
 			"boundaries.yaml:2:5: a stage set by hand is an override", "write override: true",
 		},
 		"an override for everything": {
-			"earned:\n  - {runbook: a, service: '*', stage: auto, override: true, by: ana, reason: demo}\n",
-			"boundaries.yaml:2:5: autonomy is given to one runbook on one service, not to all", "",
+			"earned:\n  - {runbook: a, service: '*', environment: c, stage: auto, override: true, by: ana, reason: demo}\n",
+			"boundaries.yaml:2:5: autonomy is given to one runbook on one service of one environment, not to all", "",
+		},
+		"an override for every environment": {
+			"earned:\n  - {runbook: a, service: b, environment: '*', stage: auto, override: true, by: ana, reason: demo}\n",
+			"boundaries.yaml:2:5: autonomy is given to one runbook on one service of one environment, not to all", "",
+		},
+		"an override without environment": {
+			"earned:\n  - {runbook: a, service: b, stage: approve, override: true, by: ana, reason: demo}\n",
+			`boundaries.yaml:2:5: stage approve of runbook "a" on service "b" names no environment`, "add the environment that it was seen to be right in",
+		},
+		"an override beside one for every environment": {
+			"earned:\n  - {runbook: a, service: b, stage: shadow, override: true, by: ana, reason: harm}\n  - {runbook: a, service: b, environment: c, stage: auto, override: true, by: bo, reason: demo}\n",
+			`boundaries.yaml:3:5: runbook "a" on service "b" is given twice in c`, "keep one",
 		},
 		"an override by nobody": {
-			"earned:\n  - {runbook: a, service: b, stage: auto, override: true, reason: demo}\n",
+			"earned:\n  - {runbook: a, service: b, environment: c, stage: auto, override: true, reason: demo}\n",
 			`boundaries.yaml:2:5: key "by" is missing`, "",
 		},
 	}
@@ -230,14 +242,26 @@ must_escalate:
 
 func TestStageIsShadowUnlessOverridden(t *testing.T) {
 	t.Parallel()
-	s := parse(t, "earned:\n  - {runbook: relay-stuck, service: relay, stage: auto, override: true, by: ana, reason: demo}\n")
-	want := boundary.Grant{Stage: boundary.Auto, Override: true, By: "ana", Reason: "demo"}
-	if diff := cmp.Diff(want, s.Stage("relay-stuck", "relay")); diff != "" {
-		t.Errorf("grant (-want +got):\n%s", diff)
-	}
-	for _, other := range [][2]string{{"relay-stuck", "api"}, {"other", "relay"}, {"", ""}} {
-		if got := s.Stage(other[0], other[1]); got.Stage != boundary.Shadow || got.Override {
-			t.Errorf("Stage(%q) = %+v, want shadow", other, got)
+	s := parse(t, `earned:
+  - {runbook: relay-stuck, service: relay, environment: staging, stage: auto, override: true, by: ana, reason: demo}
+  - {runbook: relay-stuck, service: relay, environment: live, stage: approve, override: true, by: bo, reason: seen}
+  - {runbook: suspect, service: relay, stage: shadow, override: true, by: ana, reason: it did harm}
+`)
+	for _, tt := range []struct {
+		runbook, service, environment string
+		want                          boundary.Grant
+	}{
+		{"relay-stuck", "relay", "staging", boundary.Grant{Stage: boundary.Auto, Override: true, By: "ana", Reason: "demo"}},
+		{"relay-stuck", "relay", "live", boundary.Grant{Stage: boundary.Approve, Override: true, By: "bo", Reason: "seen"}},
+		{"relay-stuck", "relay", "other", boundary.Grant{Stage: boundary.Shadow}},
+		{"relay-stuck", "relay", "", boundary.Grant{Stage: boundary.Shadow}},
+		{"relay-stuck", "api", "staging", boundary.Grant{Stage: boundary.Shadow}},
+		{"other", "relay", "staging", boundary.Grant{Stage: boundary.Shadow}},
+		{"suspect", "relay", "live", boundary.Grant{Stage: boundary.Shadow, Override: true, By: "ana", Reason: "it did harm"}},
+		{"suspect", "relay", "", boundary.Grant{Stage: boundary.Shadow, Override: true, By: "ana", Reason: "it did harm"}},
+	} {
+		if diff := cmp.Diff(tt.want, s.Stage(tt.runbook, tt.service, tt.environment)); diff != "" {
+			t.Errorf("%s on %s in %q (-want +got):\n%s", tt.runbook, tt.service, tt.environment, diff)
 		}
 	}
 }
@@ -261,7 +285,7 @@ freezes:
 		{"shop", time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), "week"},
 	}
 	for _, tt := range tests {
-		w, ok := s.Freeze(tt.env, tt.at)
+		w, ok := s.Freeze(tt.at, tt.env)
 		if w.Name != tt.want || ok != (tt.want != "") {
 			t.Errorf("Freeze(%q, %s) = %q, %v; want %q", tt.env, tt.at, w.Name, ok, tt.want)
 		}
@@ -303,7 +327,7 @@ func TestDefaultNamesNothing(t *testing.T) {
 	if d := s.Rule(restart()); d.Ruling != boundary.Ask {
 		t.Errorf("rules %s, want ask", d.Ruling)
 	}
-	if got := s.Stage("relay-stuck", "relay").Stage; got != boundary.Shadow {
+	if got := s.Stage("relay-stuck", "relay", "shop").Stage; got != boundary.Shadow {
 		t.Errorf("stage %s, want shadow", got)
 	}
 	want := boundary.Limits{ReplicasMin: 2, ReplicasMax: 10, RestartsPerHour: 3, ActionsPerHour: 10}
@@ -393,7 +417,7 @@ func FuzzParse(f *testing.F) {
 		}
 		s.Explain(restart())
 		s.MustEscalate(restart())
-		s.Freeze("shop", noon)
+		s.Freeze(noon, "shop")
 	})
 }
 

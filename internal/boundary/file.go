@@ -1,6 +1,7 @@
 package boundary
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -39,7 +40,7 @@ type File struct {
 	ErrorBudget BudgetSpec `yaml:"error_budget" json:"error_budget,omitzero"`
 	// Approvers are the people who may approve; empty = everyone who may sign in.
 	Approvers []string `yaml:"approvers" json:"approvers,omitempty"`
-	// Earned sets the stage of a runbook on a service by hand.
+	// Earned sets the stage of a runbook on a service of an environment by hand.
 	Earned []Override `yaml:"earned" json:"earned,omitempty"`
 }
 
@@ -153,12 +154,14 @@ type Maintenance struct {
 
 // Override sets a stage by hand; who and why are part of the record.
 type Override struct {
-	Runbook  string `yaml:"runbook" json:"runbook" strict:"required"`
-	Service  string `yaml:"service" json:"service" strict:"required"`
-	Stage    Stage  `yaml:"stage" json:"stage" strict:"required"`
-	Override bool   `yaml:"override" json:"override"`
-	By       string `yaml:"by" json:"by" strict:"required"`
-	Reason   string `yaml:"reason" json:"reason" strict:"required"`
+	Runbook string `yaml:"runbook" json:"runbook" strict:"required"`
+	Service string `yaml:"service" json:"service" strict:"required"`
+	// Environment may be left out for stage shadow alone, which then holds in all.
+	Environment string `yaml:"environment" json:"environment,omitempty"`
+	Stage       Stage  `yaml:"stage" json:"stage" strict:"required"`
+	Override    bool   `yaml:"override" json:"override"`
+	By          string `yaml:"by" json:"by" strict:"required"`
+	Reason      string `yaml:"reason" json:"reason" strict:"required"`
 }
 
 // Defaults of the limits.
@@ -326,20 +329,32 @@ func (p *parser) freezes(fs []Freeze) {
 }
 
 func (p *parser) earned(os []Override) {
-	seen := map[[2]string]bool{}
 	for i, o := range os {
-		key := [2]string{o.Runbook, o.Service}
-		if seen[key] {
-			p.problem([]any{"earned", i}, "", "runbook %q on service %q is given twice", o.Runbook, o.Service)
+		if slices.ContainsFunc(os[:i], o.overlaps) {
+			p.problem([]any{"earned", i}, "keep one of them", "runbook %q on service %q is given twice in %s", o.Runbook, o.Service, cmp.Or(o.Environment, "every environment"))
 		}
-		seen[key] = true
+		if o.Environment == "" && o.Stage != Shadow {
+			p.problem([]any{"earned", i}, "add the environment that it was seen to be right in, such as environment: staging; each other one is an entry of its own",
+				"stage %s of runbook %q on service %q names no environment", o.Stage, o.Runbook, o.Service)
+		}
 		if !o.Override {
 			p.problem([]any{"earned", i}, "write override: true; stages that are earned by graded cases are kept by Holdfast, not in this file", "a stage set by hand is an override")
 		}
-		if slices.Contains([]string{o.Runbook, o.Service}, "*") {
-			p.problem([]any{"earned", i}, "name one runbook and one service", "autonomy is given to one runbook on one service, not to all")
+		if slices.Contains([]string{o.Runbook, o.Service, o.Environment}, "*") {
+			p.problem([]any{"earned", i}, "name one runbook, one service and one environment", "autonomy is given to one runbook on one service of one environment, not to all")
 		}
 	}
+}
+
+// covers reports whether an override speaks of a runbook on a service of an
+// environment.
+func (o Override) covers(runbook, service, environment string) bool {
+	return o.Runbook == runbook && o.Service == service && (o.Environment == environment || o.Environment == "" && o.Stage == Shadow)
+}
+
+// overlaps reports whether two overrides speak of the same.
+func (o Override) overlaps(p Override) bool {
+	return o.Runbook == p.Runbook && o.Service == p.Service && (o.Environment == p.Environment || o.Environment == "" || p.Environment == "")
 }
 
 func nearest(name string, known []string) string {

@@ -84,7 +84,7 @@ func (s *Set) Rule(f Facts) Decision {
 	if decides >= 0 {
 		best = s.file.Rules[decides].decision(f, values)
 	}
-	best = s.spent(best, f)
+	best = s.worked(s.spent(best, f), f)
 	best.Approvers, best.From, best.FourEyes = wants.count, wants.from, wants.fourEyes
 	return best
 }
@@ -120,6 +120,18 @@ func (s *Set) spent(d Decision, f Facts) Decision {
 		state = "may be spent, which is not known"
 	}
 	d.Reason = fmt.Sprintf("the error budget of %s %s: the boundary file answers %s then", f.Action.Service, state, s.file.ErrorBudget.WhenSpent)
+	return d
+}
+
+// worked lets nobody but people act on a target in its maintenance window: they
+// are at work on it.
+func (s *Set) worked(d Decision, f Facts) Decision {
+	w, ok := s.Maintenance(f.Action.Target.Environment, []string{f.Action.Service}, f.Now)
+	if !ok || d.Ruling != Allow {
+		return d
+	}
+	d.Ruling, d.Rule = Ask, "maintenance"
+	d.Reason = fmt.Sprintf("people are at work on %s: maintenance window %s", f.Action.Service, w.Name)
 	return d
 }
 
@@ -217,11 +229,11 @@ func (s *Set) MustEscalate(f Facts) []Hit {
 	return out
 }
 
-// Stage returns the stage that the file gives a runbook on a service: Shadow
-// unless an override says otherwise.
-func (s *Set) Stage(runbook, service string) Grant {
+// Stage returns the stage that the file gives a runbook on a service of an
+// environment: Shadow unless an override says otherwise.
+func (s *Set) Stage(runbook, service, environment string) Grant {
 	for _, o := range s.file.Earned {
-		if o.Runbook == runbook && o.Service == service {
+		if o.covers(runbook, service, environment) {
 			return Grant{Stage: o.Stage, Override: true, By: o.By, Reason: o.Reason}
 		}
 	}
@@ -257,13 +269,14 @@ func (m Maintenance) covers(services []string) bool {
 	return len(services) > 0
 }
 
-// Freeze returns the freeze in force in an environment, the one that ends last.
-// An unknown environment is in every freeze.
-func (s *Set) Freeze(environment string, now time.Time) (Window, bool) {
+// Freeze returns the freeze in force in any of the environments, the one that
+// ends last. An unknown environment is in every freeze, and so are none at all.
+func (s *Set) Freeze(now time.Time, environments ...string) (Window, bool) {
 	var best Window
 	found := false
 	for _, f := range s.file.Freezes {
-		if now.Before(f.From) || !now.Before(f.To) || environment != "" && !matches(f.Environments, environment) {
+		in := func(environment string) bool { return environment == "" || matches(f.Environments, environment) }
+		if now.Before(f.From) || !now.Before(f.To) || len(environments) > 0 && !slices.ContainsFunc(environments, in) {
 			continue
 		}
 		if !found || f.To.After(best.To) {

@@ -219,8 +219,12 @@ func TestWarnings(t *testing.T) {
 	if err := os.Chmod(token, 0o644); err != nil { //nolint:gosec // that is what is warned about
 		t.Fatal(err)
 	}
-	write(t, dir, "boundaries.yaml", "earned: [{runbook: x, service: y, stage: auto, override: true, by: me, reason: none}]\n")
-	f, err := Open(write(t, dir, FileName, "boundaries: boundaries.yaml\nusers: [{name: ana, token_file: good}]\n"), noEnv)
+	if err := os.Mkdir(filepath.Join(dir, "catalog"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "catalog/w.yaml", "services: [{name: w, owner: team, tier: 2, targets: [{environment: live, kind: process, name: w}], flags: {stateless: true, pii: false, financial: false, auth: false}}]\n")
+	write(t, dir, "boundaries.yaml", "earned: [{runbook: x, service: y, environment: z, stage: auto, override: true, by: me, reason: none}, {runbook: x, service: w, environment: life, stage: auto, override: true, by: me, reason: none}]\n")
+	f, err := Open(write(t, dir, FileName, "boundaries: boundaries.yaml\ncatalog: catalog\nusers: [{name: ana, token_file: good}]\n"), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +235,8 @@ func TestWarnings(t *testing.T) {
 	want := []string{
 		`boundaries give autonomy to runbook "x", which does not exist`,
 		`boundaries give autonomy on service "y", which is not in the catalog`,
+		`boundaries give autonomy to runbook "x", which does not exist`,
+		`boundaries give autonomy on "w" in environment "life", where it has no target`,
 		"token file good can be read by others",
 		"nobody may approve: no user has approver: true",
 	}

@@ -146,8 +146,17 @@ func (f *Folder) warn() {
 		if _, ok := f.Runbooks.Runbook(o.Runbook); !ok {
 			add(fmt.Sprintf("boundaries give autonomy to runbook %q, which does not exist", o.Runbook), nearest(o.Runbook, runbookNames(f.Runbooks)))
 		}
-		if _, ok := f.Catalog.Service(o.Service); !ok {
+		svc, ok := f.Catalog.Service(o.Service)
+		if !ok {
 			add(fmt.Sprintf("boundaries give autonomy on service %q, which is not in the catalog", o.Service), nearest(o.Service, f.Catalog.Names()))
+			continue
+		}
+		var environments []string
+		for _, t := range svc.Targets {
+			environments = append(environments, t.Environment)
+		}
+		if o.Environment != "" && !slices.Contains(environments, o.Environment) {
+			add(fmt.Sprintf("boundaries give autonomy on %q in environment %q, where it has no target", o.Service, o.Environment), nearest(o.Environment, environments))
 		}
 	}
 	f.warnRepositories(add)

@@ -20,7 +20,7 @@ func BenchmarkVerdictWithBoundaries(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("business_hours:\n  - {name: office, time_zone: Europe/Berlin, days: [mon, tue, wed, thu, fri], from: \"09:00\", to: \"17:00\"}\n")
 	text.WriteString("freezes:\n  - {name: f, from: 2026-12-20T00:00:00Z, to: 2027-01-04T00:00:00Z}\nmaintenance:\n  - {name: m, from: 2026-12-06T02:00:00Z, to: 2026-12-06T04:00:00Z, services: [db]}\n")
-	text.WriteString("must_escalate:\n  - {name: t1, when: tier == 1}\n  - {name: night, when: 'hour < 6 && tier <= 2'}\nearned:\n  - {runbook: relay-stuck, service: relay, stage: auto, override: true, by: ana, reason: x}\nrules:\n")
+	text.WriteString("must_escalate:\n  - {name: t1, when: tier == 1}\n  - {name: night, when: 'hour < 6 && tier <= 2'}\nearned:\n  - {runbook: relay-stuck, service: relay, environment: shop, stage: auto, override: true, by: ana, reason: x}\nrules:\n")
 	for i := range 20 {
 		more := map[int]string{0: ", when: 'tier >= 2 && severity > 2'", 1: ", during: [office]"}[i%4]
 		fmt.Fprintf(&text, "  - {name: r%d, actions: [process.restart], environments: [shop], services: ['*']%s, autonomy: auto}\n", i, more)
@@ -38,9 +38,9 @@ func BenchmarkVerdictWithBoundaries(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		start := time.Now()
-		in.Boundary, in.MustEscalate, in.Autonomy = set.Rule(facts), set.MustEscalate(facts), set.Stage(facts.Runbook, "relay")
+		in.Boundary, in.MustEscalate, in.Autonomy = set.Rule(facts), set.MustEscalate(facts), set.Stage(facts.Runbook, "relay", "shop")
 		in.BoundarySHA256, in.Limits = set.SHA256(), set.Limits()
-		_, frozen := set.Freeze("shop", in.Now)
+		_, frozen := set.Freeze(in.Now, "shop")
 		_, covered := set.Maintenance("shop", facts.Services, in.Now)
 		in.History.Freeze, in.Incident.Covered = decide.Is(frozen), decide.Is(covered)
 		v := decide.Decide(in)

@@ -91,7 +91,7 @@ func (p *prover) file(ctx context.Context) error {
 func plainly(f boundary.File, q boundary.Facts) []boundary.Ruling {
 	sure, all := boundary.Allow, boundary.Ruling(-1)
 	perhaps, certain := false, false
-	careful := func(rs []boundary.Ruling) []boundary.Ruling { return withBudget(f, q, rs) }
+	careful := func(rs []boundary.Ruling) []boundary.Ruling { return withMaintenance(f, q, withBudget(f, q, rs)) }
 	for _, r := range f.Rules {
 		in := func(list []string, v string) bool {
 			return len(list) == 0 || slices.Contains(list, "*") || slices.Contains(list, v)
@@ -137,6 +137,21 @@ func withBudget(f boundary.File, q boundary.Facts, rs []boundary.Ruling) []bound
 	return out
 }
 
+// withMaintenance is what is left of rulings where people are at work.
+func withMaintenance(f boundary.File, q boundary.Facts, rs []boundary.Ruling) []boundary.Ruling {
+	named := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
+	out := slices.Clone(rs)
+	for _, m := range f.Maintenance {
+		any := slices.Contains(m.Environments, "*")
+		if !q.Now.Before(m.From) && q.Now.Before(m.To) && (any || named(m.Environments, q.Action.Target.Environment)) && named(m.Services, q.Action.Service) {
+			for i := range out {
+				out[i] = min(out[i], boundary.Ask)
+			}
+		}
+	}
+	return out
+}
+
 // conditional reports whether more than its lists decides whether a rule holds.
 func conditional(r boundary.RuleSpec) bool {
 	return r.When != "" || len(r.During) > 0 || len(r.Outside) > 0
@@ -168,8 +183,8 @@ func (q question) words() string {
 
 // answerOf turns the file's answer into values of the dimensions.
 func (p *prover) answerOf(set *boundary.Set, q question, d boundary.Decision) *answer {
-	a := &answer{facts: q.words(), decision: d, hits: set.MustEscalate(q.Facts), grant: set.Stage(q.Runbook, q.Action.Service), limits: set.Limits()}
-	_, frozen := set.Freeze(q.Action.Target.Environment, q.Now)
+	a := &answer{facts: q.words(), decision: d, hits: set.MustEscalate(q.Facts), grant: set.Stage(q.Runbook, q.Action.Service, q.Action.Target.Environment), limits: set.Limits()}
+	_, frozen := set.Freeze(q.Now, q.Action.Target.Environment)
 	_, covered := set.Maintenance(q.Action.Target.Environment, q.Services, q.Now)
 	put := func(dimension, label string) { a.values = append(a.values, is{dimension, []string{label}}) }
 	put("action", q.Action.Name)
@@ -204,7 +219,7 @@ func (p *prover) questions() []question {
 		envs, services = append(envs, w.Environments...), append(services, w.Services...)
 	}
 	for _, o := range f.Earned {
-		runbooks, services = append(runbooks, o.Runbook), append(services, o.Service)
+		runbooks, services, envs = append(runbooks, o.Runbook), append(services, o.Service), append(envs, o.Environment)
 	}
 	conditions := p.conditions()
 	asks := func(name string) bool { return strings.Contains(conditions, name) }

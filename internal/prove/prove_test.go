@@ -29,7 +29,7 @@ freezes:
 maintenance:
   - {name: database-move, from: 2026-12-06T02:00:00Z, to: 2026-12-06T04:00:00Z, services: [db]}
 earned:
-  - {runbook: relay-stuck, service: relay, stage: auto, override: true, by: ana, reason: rehearsed}
+  - {runbook: relay-stuck, service: relay, environment: shop, stage: auto, override: true, by: ana, reason: rehearsed}
 `
 
 func parse(t *testing.T, text string) *boundary.Set {

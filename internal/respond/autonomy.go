@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,12 +35,13 @@ func (r *Responder) standing(ctx context.Context, tx *store.Tx, k autonomy.Key) 
 	if rb, ok := r.Runbooks.Runbook(k.Runbook); ok {
 		sha = rb.SHA256()
 	}
-	return autonomy.Assess(k, sha, entries, grades, now).Under(r.Boundaries.Stage(k.Runbook, k.Service)), nil
+	return autonomy.Assess(k, sha, entries, grades, now).Under(r.Boundaries.Stage(k.Runbook, k.Service, k.Environment)), nil
 }
 
-// key is what earns autonomy by a plan in an incident.
-func (s snapshot) key(runbook, service string) autonomy.Key {
-	return autonomy.Key{Runbook: runbook, Service: service, Environment: s.inc.Environment}
+// key is what earns autonomy by an action: what is right in one environment
+// says nothing about another, so that the target's counts.
+func (s snapshot) key(runbook string, a action.Action) autonomy.Key {
+	return autonomy.Key{Runbook: runbook, Service: a.Service, Environment: cmp.Or(a.Target.Environment, s.inc.Environment)}
 }
 
 // granted is the stage of what may be done in a snapshot. A plan whose record
@@ -49,7 +51,7 @@ func (s snapshot) granted(c decide.Candidate) boundary.Grant {
 	switch {
 	case s.undoing, s.delegating:
 		return boundary.Grant{Stage: boundary.Approve}
-	case s.earned.Key != s.key(c.Runbook, c.Action.Service):
+	case s.earned.Key != s.key(c.Runbook, c.Action):
 		return boundary.Grant{Stage: boundary.Shadow}
 	}
 	return s.earned.Grant()
@@ -61,14 +63,19 @@ func (r *Responder) allowed(ctx context.Context, tx *store.Tx, s snapshot, in ac
 	if in.IsUndo || in.Delegation != "" {
 		return "", nil
 	}
-	st, err := r.standing(ctx, tx, s.key(in.Runbook, in.Action.Service))
+	st, err := r.standing(ctx, tx, s.key(in.Runbook, in.Action))
 	if err != nil {
 		return "", err
 	}
-	if st.Stage == boundary.Auto || in.ApprovedBy != "" && st.Stage == boundary.Approve {
+	if suffices(st.Stage, in) {
 		return "", nil
 	}
 	return fmt.Sprintf("runbook %s is in stage %s on %s by now", in.Runbook, st.Stage, in.Action.Service), nil
+}
+
+// suffices reports whether an intent may run at a stage.
+func suffices(st boundary.Stage, in action.Intent) bool {
+	return st == boundary.Auto || in.ApprovedBy != "" && st == boundary.Approve
 }
 
 // addCase records how far a plan came.
@@ -77,7 +84,7 @@ func (r *Responder) addCase(ctx context.Context, tx *store.Tx, s snapshot, p pla
 		return false, nil
 	}
 	return tx.AddCase(ctx, autonomy.Entry{
-		Key: s.key(p.Runbook, p.Action.Service), Incident: s.inc.ID, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
+		Key: s.key(p.Runbook, p.Action), Incident: s.inc.ID, RunbookSHA: p.RunbookSHA, PlanSHA: p.PlanSHA,
 		Option: p.Option, Kind: kind, At: s.now,
 	})
 }
@@ -97,7 +104,7 @@ func (r *Responder) wouldAct(ctx context.Context, tx *store.Tx, s *snapshot, v d
 		"every rule but autonomy holds", s.now).With("plan_sha256", p.PlanSHA))
 }
 
-// started records that an intent runs.
+// ran records that an intent runs, and in the audit when only an override let it.
 func (r *Responder) ran(ctx context.Context, tx *store.Tx, s snapshot, in action.Intent) error {
 	if in.IsUndo || in.Runbook == "" || in.Delegation != "" {
 		return nil
@@ -106,10 +113,18 @@ func (r *Responder) ran(ctx context.Context, tx *store.Tx, s snapshot, in action
 	if in.ApprovedBy != "" {
 		kind = autonomy.Approved
 	}
-	_, err := tx.AddCase(ctx, autonomy.Entry{
-		Key: s.key(in.Runbook, in.Action.Service), Incident: s.inc.ID, RunbookSHA: in.RunbookSHA, PlanSHA: in.PlanSHA, Kind: kind, At: s.now,
-	})
-	return err
+	k := s.key(in.Runbook, in.Action)
+	if _, err := tx.AddCase(ctx, autonomy.Entry{
+		Key: k, Incident: s.inc.ID, RunbookSHA: in.RunbookSHA, PlanSHA: in.PlanSHA, Kind: kind, At: s.now,
+	}); err != nil {
+		return err
+	}
+	st, err := r.standing(ctx, tx, k)
+	if err != nil || st.Override == nil || suffices(st.Earned, in) {
+		return err
+	}
+	o := boundary.Override{Runbook: k.Runbook, Service: k.Service, Environment: k.Environment, Stage: st.Stage, By: st.Override.By, Reason: st.Override.Reason}
+	return r.auditOverride(ctx, tx, o, in, fmt.Sprintf("let %s run in stage %s; graded cases alone have earned %s", in.ID, st.Stage, st.Earned))
 }
 
 // Judgement is a person's grade of an incident.
@@ -287,24 +302,27 @@ func (r *Responder) Standings(ctx context.Context) (out []autonomy.Standing, err
 
 // plannedKeys are what loaded runbooks and overrides could act on.
 func (r *Responder) plannedKeys() (out []autonomy.Key) {
-	add := func(runbook, service string) {
+	add := func(runbook, service, environment string) {
 		svc, ok := r.Catalog.Service(service)
 		if !ok {
 			return
 		}
 		for _, t := range svc.Targets {
+			if environment != "" && t.Environment != environment {
+				continue
+			}
 			out = append(out, autonomy.Key{Runbook: runbook, Service: service, Environment: t.Environment})
 		}
 	}
 	for _, rb := range r.Runbooks.All() {
 		for _, m := range rb.Remediations {
 			if m.Action != "" {
-				add(rb.Name, m.Target.Service)
+				add(rb.Name, m.Target.Service, "")
 			}
 		}
 	}
 	for _, o := range r.Boundaries.File().Earned {
-		add(o.Runbook, o.Service)
+		add(o.Runbook, o.Service, o.Environment)
 	}
 	return out
 }
@@ -323,14 +341,16 @@ func (r *Responder) AuditOverrides(ctx context.Context) error {
 		}
 		for _, o := range now {
 			if !slices.Contains(before, o) {
-				if err := r.auditOverride(ctx, tx, o, "set to "+string(o.Stage)); err != nil {
+				if err := r.auditOverride(ctx, tx, o, action.Intent{}, "set to "+string(o.Stage)); err != nil {
 					return err
 				}
 			}
 		}
 		for _, o := range before {
-			if !slices.ContainsFunc(now, func(n boundary.Override) bool { return n.Runbook == o.Runbook && n.Service == o.Service }) {
-				if err := r.auditOverride(ctx, tx, o, "not set by hand any more"); err != nil {
+			if !slices.ContainsFunc(now, func(n boundary.Override) bool {
+				return n.Runbook == o.Runbook && n.Service == o.Service && n.Environment == o.Environment
+			}) {
+				if err := r.auditOverride(ctx, tx, o, action.Intent{}, "not set by hand any more"); err != nil {
 					return err
 				}
 			}
@@ -346,13 +366,16 @@ func (r *Responder) AuditOverrides(ctx context.Context) error {
 	return nil
 }
 
-func (r *Responder) auditOverride(ctx context.Context, tx *store.Tx, o boundary.Override, outcome string) error {
-	params, err := json.Marshal(map[string]string{"runbook": o.Runbook, "service": o.Service, "stage": string(o.Stage), "by": o.By})
+// auditOverride records an override: that it is there, or is not any more, or
+// that an intent ran because of it.
+func (r *Responder) auditOverride(ctx context.Context, tx *store.Tx, o boundary.Override, in action.Intent, outcome string) error {
+	params, err := json.Marshal(map[string]string{"runbook": o.Runbook, "service": o.Service, "environment": o.Environment, "stage": string(o.Stage), "by": o.By})
 	if err != nil {
 		return err
 	}
 	return tx.AppendAudit(ctx, audit.Record{
-		At: tx.Now(), Actor: incident.ActorSystem, Action: "autonomy.override", Target: o.Runbook + " on " + o.Service,
-		Reason: o.Reason, Params: params, Outcome: outcome, BoundarySHA256: r.Boundaries.SHA256(),
+		At: tx.Now(), Actor: incident.ActorSystem, Action: "autonomy.override",
+		Target: fmt.Sprintf("%s on %s in %s", o.Runbook, o.Service, cmp.Or(o.Environment, "every environment")),
+		Reason: o.Reason, Params: params, Outcome: outcome, BoundarySHA256: r.Boundaries.SHA256(), RunbookSHA256: in.RunbookSHA, Incident: in.IncidentID,
 	}, "reason", "params.by")
 }

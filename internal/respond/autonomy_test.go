@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
-	"github.com/holdfast-sre/holdfast/internal/audit"
 	"github.com/holdfast-sre/holdfast/internal/autonomy"
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/incident"
@@ -215,113 +214,6 @@ func (s *story) wantBy(by, want string) {
 	if by != want {
 		s.t.Fatalf("incident %d was repaired by %s, want %s", s.n, by, want)
 	}
-}
-
-// Weeks of one runbook on one service: it watches, proposes, acts by itself, is
-// wrong once, and starts over.
-func TestARunbookEarnsAutoCaseByCaseAndLosesItByOneWrongOne(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newStory(t)
-		s.wantStage(boundary.Shadow)
-		for s.n < autonomy.ForApprove {
-			s.wantStage(boundary.Shadow)
-			if 0 < s.n && s.n < autonomy.ForApprove-1 {
-				s.repeats(autonomy.WouldAct)
-				continue
-			}
-			id, by := s.passes()
-			s.wantBy(by, "a person's hands")
-			s.graded(id, autonomy.Right, "")
-		}
-		if s.restarts != 0 {
-			t.Fatalf("%d restarts in shadow", s.restarts)
-		}
-		for s.n < autonomy.ForAuto {
-			s.wantStage(boundary.Approve)
-			if autonomy.ForApprove < s.n && s.n < autonomy.ForAuto-1 {
-				s.repeats(autonomy.Approved)
-				continue
-			}
-			s.restart()
-			id, by := s.passes()
-			s.wantBy(by, "ana")
-			s.graded(id, autonomy.Right, "")
-		}
-		s.wantStage(boundary.Auto)
-		s.restart()
-		s.wantStage(boundary.Auto)
-		last, by := s.passes()
-		s.wantBy(by, "agent")
-		s.graded(last, autonomy.OneHopOff, "the queue behind it was full")
-		s.wantStage(boundary.Approve)
-		again, by := s.passes()
-		s.wantBy(by, "ana")
-		s.graded(again, autonomy.Right, "")
-		if st := s.standing(); st.Have != 1 || st.Wrong != 1 || st.LastWrong.Incident != last {
-			t.Errorf("after the wrong one %+v; want one right case that counts", st)
-		}
-		s.graded(again, autonomy.Wrong, "")
-		s.wantStage(boundary.Shadow)
-
-		// People change their minds aloud.
-		if err := s.grade(again, autonomy.Right, ""); err == nil {
-			t.Error("a wrong one became right without a word")
-		}
-		s.graded(again, autonomy.Right, "that was another incident")
-		s.wantStage(boundary.Approve)
-		s.graded(last, autonomy.Right, "the queue was full because the worker hung")
-		s.wantStage(boundary.Auto)
-
-		// Another text has to show what it is worth, with a person in between.
-		s.book = strings.Replace(s.book, "title: Worker threads hang", "title: The worker hangs", 1)
-		s.restart()
-		s.wantStage(boundary.Approve)
-		if st := s.standing(); st.OtherText != s.n || st.Have != 0 {
-			t.Errorf("after a new text %+v; want %d cases of the old one and none of this", st, s.n)
-		}
-		_, by = s.passes()
-		s.wantBy(by, "ana")
-
-		// What people set by hand is in force, seen and audited.
-		s.bounds = boundariesYAML
-		s.restart()
-		for range 2 { // a second start has nothing new to say
-			if err := s.r.AuditOverrides(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if st := s.standing(); st.Stage != boundary.Auto || st.Earned != boundary.Approve || st.Override == nil || st.Override.By != "test" {
-			t.Errorf("under an override %+v; want auto by test, approve earned", st)
-		}
-		_, by = s.passes()
-		s.wantBy(by, "agent")
-		var recs []audit.Record
-		if err := s.st.View(t.Context(), func(tx *store.Tx) (err error) {
-			recs, err = tx.Audit(t.Context(), "", 0, 0)
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if err := audit.Verify(recs); err != nil {
-			t.Error(err)
-		}
-		if n := count(recs, "autonomy.override"); n != 1 {
-			t.Errorf("%d records of one override, want 1", n)
-		}
-		if n := count(recs, "incident.grade"); n != s.n+1 { // two have none yet, three were graded again
-			t.Errorf("%d records of grades, want %d", n, s.n+1)
-		}
-	})
-}
-
-func count(recs []audit.Record, what string) (n int) {
-	for _, r := range recs {
-		if r.Action == what {
-			n++
-		}
-	}
-	return n
 }
 
 // earn makes the runbook earn auto.

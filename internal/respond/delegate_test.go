@@ -200,7 +200,7 @@ rules:
   - {name: restarts, actions: [process.restart], environments: [test], services: [worker], autonomy: approve, approvals: {four_eyes: true}}
 approvers: [ana, bo, cy]
 earned:
-  - {runbook: worker-stuck, service: worker, stage: auto, override: true, by: test, reason: the test stands for graded cases}
+  - {runbook: worker-stuck, service: worker, environment: test, stage: auto, override: true, by: test, reason: the test stands for graded cases}
 `
 	st, r, id := w.paged(t)
 	e, err := confirm(t, r, ana, id, "restart worker")

@@ -253,7 +253,7 @@ func (r *Responder) history(s snapshot, c decide.Candidate, self string) decide.
 		}
 		count(&h, in, c.Action, s.now)
 	}
-	w, frozen := r.Boundaries.Freeze(s.inc.Environment, s.now)
+	w, frozen := r.Boundaries.Freeze(s.now, s.inc.Environment, c.Action.Target.Environment)
 	h.Freeze, h.FreezeName = decide.Is(frozen), w.Name
 	return h
 }

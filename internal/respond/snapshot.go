@@ -132,7 +132,7 @@ func (r *Responder) loadAround(ctx context.Context, tx *store.Tx, id string, sig
 	})
 	if p := s.progress.Plan; p != nil {
 		read("autonomy", func() (e error) {
-			s.earned, e = r.standing(ctx, tx, s.key(p.Runbook, p.Action.Service))
+			s.earned, e = r.standing(ctx, tx, s.key(p.Runbook, p.Action))
 			return e
 		})
 	}

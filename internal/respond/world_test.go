@@ -68,7 +68,7 @@ rules:
   - {name: calls, actions: [http.call], environments: [test], autonomy: approve}
   - {name: restarts, actions: [process.restart], environments: [test], services: [worker], autonomy: auto}
 earned:
-  - {runbook: worker-stuck, service: worker, stage: auto, override: true, by: test, reason: the test stands for graded cases}
+  - {runbook: worker-stuck, service: worker, environment: test, stage: auto, override: true, by: test, reason: the test stands for graded cases}
 `
 
 // world is a worker whose threads hang until it is restarted.
