@@ -269,9 +269,45 @@ func (c commands) SetPause(ctx context.Context, by string, paused bool, reason s
 	return translate(c.pause.set(ctx, by, paused, reason))
 }
 
-// Latest answers the newest incidents for the list page.
-func (r reader) Latest(ctx context.Context, n int) ([]incident.Incident, error) {
-	return r.Incidents(ctx, api.Filter{Limit: n})
+// maxActive bounds how many active incidents the list page shows.
+const maxActive = 2000
+
+// Latest answers every active incident and the newest others for the list page, in
+// one snapshot.
+func (r reader) Latest(ctx context.Context, n int) (out []incident.Incident, err error) {
+	err = r.view(ctx, func(tx *store.Tx) error {
+		if out, err = tx.Incidents(ctx, store.IncidentFilter{States: incident.ActiveStates(), Limit: maxActive}); err != nil {
+			return err
+		}
+		newest, err := tx.Incidents(ctx, store.IncidentFilter{Limit: n})
+		for _, inc := range newest {
+			if !inc.State.Active() {
+				out = append(out, inc)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// Waiting answers the proposals that people may approve now.
+func (r reader) Waiting(ctx context.Context, ids []string) (map[string][]incident.Proposal, error) {
+	out := map[string][]incident.Proposal{}
+	err := r.view(ctx, func(tx *store.Tx) error {
+		for _, id := range ids {
+			all, err := tx.Proposals(ctx, id)
+			if err != nil {
+				return err
+			}
+			for _, p := range all {
+				if p.State == incident.Waiting && p.Executable {
+					out[id] = append(out[id], p)
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 // pausedLine says in one line that actions are paused.

@@ -32,7 +32,7 @@ type measured struct {
 	unit         string
 	newest       evidence.Item
 	metric       evidence.Metric // of the newest
-	now, before  map[int64]chart.Point
+	now, before  []window
 	usual        []float64 // values of the reference windows
 	rank, affect int
 	cited        int // 0 = the leading cause rests on it, 1 = it does not
@@ -92,7 +92,7 @@ func measure(v incident.View, items []evidence.Item) []*measured {
 		key := strings.Join([]string{it.Service, string(m.Signal), m.Resource, m.Consumer}, "\x00")
 		e := by[key]
 		if e == nil {
-			e = &measured{title: metricTitle(it, m), unit: it.Unit, now: map[int64]chart.Point{}, before: map[int64]chart.Point{}, cited: 1}
+			e = &measured{title: metricTitle(it, m), unit: it.Unit, cited: 1}
 			e.rank, e.affect = signalRank(m.Signal), affected(v, it.Service)
 			by[key], order = e, append(order, key)
 		}
@@ -120,12 +120,7 @@ func (e *measured) add(it evidence.Item, m evidence.Metric) {
 	if e.newest.ID == "" || it.To.After(e.newest.To) {
 		e.newest, e.metric = it, m
 	}
-	for _, p := range m.Now.Points {
-		e.now[p.At.UnixMilli()] = chart.Point{At: p.At, Value: p.Value}
-	}
-	for _, p := range m.Before.Points {
-		e.before[p.At.UnixMilli()] = chart.Point{At: p.At, Value: p.Value}
-	}
+	e.now, e.before = append(e.now, newWindow(m.Now)), append(e.before, newWindow(m.Before))
 	for _, s := range []evidence.Series{m.Before, m.Day, m.Week} {
 		for _, p := range s.Points {
 			e.usual = append(e.usual, p.Value)
@@ -133,27 +128,65 @@ func (e *measured) add(it evidence.Item, m evidence.Metric) {
 	}
 }
 
-// points are the windows before and now, oldest first, each moment once.
-func (e *measured) points() []chart.Point {
-	all := map[int64]chart.Point{}
-	for k, p := range e.before {
-		all[k] = p
-	}
-	for k, p := range e.now {
-		all[k] = p
-	}
-	out := make([]chart.Point, 0, len(all))
-	for _, p := range all {
-		out = append(out, p)
+// window is one answer of a source, oldest first.
+type window []chart.Point
+
+func newWindow(s evidence.Series) window {
+	out := make(window, 0, len(s.Points))
+	for _, p := range s.Points {
+		out = append(out, chart.Point{At: p.At, Value: p.Value})
 	}
 	slices.SortFunc(out, func(a, b chart.Point) int { return a.At.Compare(b.At) })
+	return out
+}
+
+// joined are windows that overlap as one line: the newest whole, and of each older one
+// what lies before it, so that one moment is not drawn from two answers.
+func joined(all []window) window {
+	all = slices.DeleteFunc(slices.Clone(all), func(w window) bool { return len(w) == 0 })
+	slices.SortStableFunc(all, func(a, b window) int { return b[len(b)-1].At.Compare(a[len(a)-1].At) })
+	var out window
+	for _, w := range all {
+		if len(out) > 0 {
+			i, _ := slices.BinarySearchFunc(w, out[0].At, func(p chart.Point, t time.Time) int { return p.At.Compare(t) })
+			w = w[:i]
+		}
+		out = append(slices.Clone(w), out...)
+	}
+	return out
+}
+
+// lines are the windows before and now; each has a step of its own, and they are
+// joined where no more than one step lies between.
+func (e *measured) lines() [][]chart.Point {
+	now, before := joined(e.now), joined(e.before)
+	if len(now) == 0 || len(before) == 0 {
+		return [][]chart.Point{append(before, now...)}
+	}
+	i, _ := slices.BinarySearchFunc(before, now[0].At, func(p chart.Point, t time.Time) int { return p.At.Compare(t) })
+	if before = before[:i]; i > 1 && now[0].At.Sub(before[i-1].At) <= 2*before[i-1].At.Sub(before[i-2].At) {
+		before = append(before, now[0])
+	}
+	return [][]chart.Point{before, now}
+}
+
+// points are all of the lines, oldest first.
+func (e *measured) points() []chart.Point {
+	var out []chart.Point
+	for _, l := range e.lines() {
+		for _, p := range l {
+			if len(out) == 0 || p.At.After(out[len(out)-1].At) {
+				out = append(out, p)
+			}
+		}
+	}
 	return out
 }
 
 func (e *measured) box(from, to time.Time, marks []chart.Mark) chartBox {
 	points := e.points()
 	c := chart.Chart{
-		Title: e.title + ": " + claim(e.newest), From: from, To: to, Lines: [][]chart.Point{points}, Limit: e.metric.Limit, Marks: marks,
+		Title: e.title + ": " + claim(e.newest), From: from, To: to, Lines: e.lines(), Limit: e.metric.Limit, Marks: marks,
 		Format: func(v float64) string { return quantity.Format(v, axisUnit(e.unit)) },
 	}
 	b := chartBox{Title: e.title, Text: quantity.Compared(e.metric.Value, e.metric.Usual, e.unit)}

@@ -20,6 +20,7 @@ import (
 // shows it.
 type roomPage struct {
 	Paused    string
+	News      string // all of it in a sentence or three, for who hears the page
 	ID, Title string
 	Severity  string
 	State     string
@@ -40,15 +41,16 @@ type roomPage struct {
 	Observed  []evidenceRef // what the checks saw
 	RuledOut  []evidenceRef // what they looked for and did not find
 	Verdict   *verdictRow
-	Options   []optionRow
+	Options   []optionRow // that wait for people
+	Past      []optionRow // that were decided or withdrawn
 	Actions   []actionRow
 	Trace     []traceRow
 	Missing   []missingRow
 	Similar   []similarRow
 	Charts    []chartBox
 	Timeline  []timelineRow
-	Evidence  []evidenceRow
-	Failed    int // sources that did not answer
+	Older     []timelineRow
+	Evidence  evidenceList
 	Rules     []ruleRow
 	Documents []incident.DocumentView
 	Drafts    []draftRow
@@ -74,6 +76,9 @@ type optionRow struct {
 	Pros, Cons                string
 	State                     string
 	Waiting, Executable, Best bool
+	Ended                     string // why it can't be approved any more
+	EndedAt                   moment
+	Until                     moment // when a half-given approval ends
 	Params                    []pair
 	Commands                  []string
 	Plan                      string
@@ -110,19 +115,11 @@ type missingRow struct {
 }
 
 type timelineRow struct {
+	ID                int
 	At                moment
 	Kind, Actor, Text string
 	Cause             string
-}
-
-type evidenceRow struct {
-	ID, Kind, Source, Service string
-	Claim, Query, Unit, Link  string
-	Details                   []string
-	Error                     string
-	From, To                  moment
-	Stale, Outside            bool
-	Strength                  float64
+	Before            []timelineRow // looks before it that came to the like
 }
 
 type ruleRow struct {
@@ -153,16 +150,17 @@ func newRoom(v incident.View, items []evidence.Item, now time.Time, paused strin
 	for _, i := range v.Impact.Values {
 		p.Values = append(p.Values, i.Name+" "+quantity.Compared(i.Value, i.Usual, i.Unit))
 	}
-	p.Evidence, p.Failed = evidenceRows(v, items, now)
+	p.Evidence = newEvidence(v, items, now)
 	p.Causes = causeRows(v, items)
 	p.Observed, p.RuledOut = checked(v.Observed, items), checked(v.RuledOut, items)
 	p.Verdict, p.Rules = verdictRows(v, now)
-	p.Options = optionRows(v)
+	p.Options, p.Past = optionRows(v, now)
 	p.Actions = actionRows(v, now)
+	p.News = p.news()
 	p.Trace, p.Missing = traceRows(v, linked)
 	p.Similar = similarRows(v, linked)
 	p.Charts = charts(v, items)
-	p.Timeline = timelineRows(v, now)
+	p.Timeline, p.Older = timelineRows(v, now)
 	p.Signals = signalRows(v, now)
 	p.Grade = newGradePanel(v, now)
 	p.Tasks = taskRows(v)
@@ -202,7 +200,8 @@ func values(m map[string]any) string {
 	return strings.Join(parts, " ")
 }
 
-func optionRows(v incident.View) []optionRow {
+// optionRows are the proposals that wait for people, and those that do not any more.
+func optionRows(v incident.View, now time.Time) (waiting, past []optionRow) {
 	props := slices.Clone(v.Proposals)
 	slices.SortStableFunc(props, func(a, b incident.ProposalView) int {
 		return cmp.Or(
@@ -211,14 +210,13 @@ func optionRows(v incident.View) []optionRow {
 			-compareBool(a.Executable, b.Executable),
 		)
 	})
-	out := make([]optionRow, 0, len(props))
-	for i, o := range props {
+	for _, o := range props {
 		row := optionRow{
-			N: i + 1, ID: o.ID, Title: strings.ReplaceAll(cmp.Or(o.Title, o.Option, o.Action), "_", " "), Target: o.Target.String(), Lasts: string(o.Lasting), Risk: string(o.Risk),
+			ID: o.ID, Title: strings.ReplaceAll(cmp.Or(o.Title, o.Option, o.Action), "_", " "), Target: o.Target.String(), Lasts: string(o.Lasting), Risk: string(o.Risk),
 			Why: o.Why, Cost: o.Cost, Check: o.Check, Pros: o.Pros, Cons: o.Cons, State: string(o.State),
 			Waiting: o.State == incident.Waiting && v.State.Active(), Executable: o.Executable, Best: o.Recommended,
 			Commands: o.Commands, Plan: o.PlanSHA256, Approvers: o.Approvers, ApprovedBy: strings.Join(o.ApprovedBy, ", "), Runbook: o.Runbook,
-			Stops: impactLink(o), Changes: o.Changes, Needed: o.StillNeeded, Who: whoMay(o),
+			Stops: impactLink(o), Changes: o.Changes, Needed: o.StillNeeded, Who: whoMay(o), Until: newMoment(time.Time(o.ExpiresAt), now),
 		}
 		row.Params = append(row.Params, pair{"action", o.Action}, pair{"target", o.Target.String()})
 		for _, k := range slices.Sorted(maps.Keys(o.Params)) {
@@ -227,9 +225,60 @@ func optionRows(v incident.View) []optionRow {
 		if len(o.Facts) > 0 {
 			row.Params = append(row.Params, pair{"rests on", values(o.Facts)})
 		}
-		out = append(out, row)
+		if !row.Waiting {
+			row.Ended, row.EndedAt = whyEnded(v, o.ID, now)
+			past = append(past, row)
+			continue
+		}
+		row.N = len(waiting) + 1
+		waiting = append(waiting, row)
 	}
-	return out
+	return waiting, past
+}
+
+// news answers what is wrong, how sure that is, what was done and what waits.
+func (p *roomPage) news() string {
+	out := p.Severity + ", " + p.State
+	if p.Active && !p.Acked {
+		out += ", acknowledged by nobody"
+	}
+	out += ". "
+	if len(p.Causes) > 0 && !p.Causes[0].Unknown {
+		out += fmt.Sprintf("%s: %s. ", word(p.Causes[0].Probability), p.Causes[0].Text)
+	} else {
+		out += "The cause is not known. "
+	}
+	if n := len(p.Actions); n > 0 {
+		out += fmt.Sprintf("Last action: %s, %s. ", p.Actions[n-1].Title, p.Actions[n-1].State)
+	}
+	waiting := 0
+	for _, o := range p.Options {
+		if o.Executable {
+			waiting++
+		}
+	}
+	switch {
+	case !p.Active:
+	case waiting > 0:
+		out += fmt.Sprintf("%d waiting for approval.", waiting)
+	default:
+		out += "Nothing waits for approval."
+	}
+	return strings.TrimSpace(out)
+}
+
+// whyEnded finds on the timeline why and when a proposal was withdrawn or rejected.
+func whyEnded(v incident.View, id string, now time.Time) (why string, at moment) {
+	for _, e := range slices.Backward(v.Timeline) {
+		if e.Kind != incident.EventExpired && e.Kind != incident.EventRejected {
+			continue
+		}
+		if of, _ := e.Data["proposal"].(string); of == id {
+			why, _ = e.Data["cause"].(string)
+			return why, newMoment(time.Time(e.At), now)
+		}
+	}
+	return "", moment{}
 }
 
 // whoMay says whose approval counts.
@@ -302,46 +351,29 @@ func traceRows(v incident.View, linked bool) (steps []traceRow, missing []missin
 	return steps, missing
 }
 
-// timelineRows are the newest first.
-func timelineRows(v incident.View, now time.Time) []timelineRow {
-	out := make([]timelineRow, 0, len(v.Timeline))
-	for _, e := range slices.Backward(v.Timeline) {
+// atOnce is how many rows of the timeline are shown before the rest is folded.
+const atOnce = 60
+
+// timelineRows are the newest first. Looks that follow each other and found nothing
+// but a diagnosis stand behind the newest of them.
+func timelineRows(v incident.View, now time.Time) (newest, older []timelineRow) {
+	var out []timelineRow
+	for i, e := range slices.Backward(v.Timeline) {
 		cause, _ := e.Data["cause"].(string)
 		if cause == e.Text {
 			cause = ""
 		}
-		out = append(out, timelineRow{
-			At: newMoment(time.Time(e.At), now), Kind: strings.ReplaceAll(e.Kind, "_", " "), Actor: e.Actor, Text: e.Text, Cause: cause,
-		})
-	}
-	return out
-}
-
-// evidenceRows puts what the leading hypothesis rests on first, then the
-// strongest; failed counts sources that did not answer.
-func evidenceRows(v incident.View, items []evidence.Item, now time.Time) (rows []evidenceRow, failed int) {
-	rank := map[string]int{}
-	if len(v.Hypotheses) > 0 {
-		for _, id := range slices.Concat(v.Hypotheses[0].EvidenceFor, v.Hypotheses[0].EvidenceAgainst) {
-			rank[id] = -1
+		row := timelineRow{
+			ID: i, At: newMoment(time.Time(e.At), now), Kind: strings.ReplaceAll(e.Kind, "_", " "), Actor: e.Actor, Text: e.Text, Cause: cause,
 		}
-	}
-	sorted := slices.Clone(items)
-	slices.SortStableFunc(sorted, func(a, b evidence.Item) int {
-		return cmp.Or(cmp.Compare(rank[a.ID], rank[b.ID]), cmp.Compare(b.Strength, a.Strength), b.To.Compare(a.To))
-	})
-	silent := map[string]bool{} // one source may fail at each look
-	for _, it := range sorted {
-		if it.Kind == evidence.KindFailure {
-			silent[it.Source] = true
+		if last := len(out) - 1; last >= 0 && e.Kind == incident.EventDiagnosis && out[last].Kind == row.Kind && out[last].Actor == row.Actor && out[last].Cause == row.Cause {
+			out[last].Before = append(out[last].Before, row)
+			continue
 		}
-		rows = append(rows, evidenceRow{
-			ID: it.ID, Kind: string(it.Kind), Source: it.Source, Service: it.Service, Claim: claim(it), Details: details(it), Query: it.Query,
-			Unit: it.Unit, Link: httpOnly(it.Link), Error: it.Error, Stale: it.Stale, Outside: it.Outside, Strength: it.Strength,
-			From: newMoment(it.From, now), To: newMoment(it.To, now),
-		})
+		out = append(out, row)
 	}
-	return rows, len(silent)
+	n := min(len(out), atOnce)
+	return out[:n], out[n:]
 }
 
 func signalRows(v incident.View, now time.Time) []signalRow {

@@ -16,7 +16,7 @@ func TestASilentSourceCountsOnce(t *testing.T) {
 		{ID: "3", Kind: evidence.KindFailure, Source: "prometheus"},
 		{ID: "4", Kind: evidence.KindMetric, Source: "prometheus"},
 	}
-	if _, got := evidenceRows(incident.View{}, items, time.Time{}); got != 2 {
+	if got := newEvidence(incident.View{}, items, time.Time{}).Silent; got != 2 {
 		t.Errorf("got %d silent sources, want 2", got)
 	}
 }

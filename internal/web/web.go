@@ -33,8 +33,11 @@ var ErrNotFound = errors.New("not found")
 
 // Reader answers what the pages show. It is safe for concurrent use.
 type Reader interface {
-	// Latest answers the newest incidents, at most n.
+	// Latest answers every active incident and the newest others, about n in all.
 	Latest(ctx context.Context, n int) ([]incident.Incident, error)
+	// Waiting answers the proposals of these incidents that wait for people and can
+	// be executed, by incident.
+	Waiting(ctx context.Context, ids []string) (map[string][]incident.Proposal, error)
 	// Incident answers one incident, or ErrNotFound.
 	Incident(ctx context.Context, id string) (incident.View, error)
 	Evidence(ctx context.Context, id string) ([]evidence.Item, error)
@@ -77,7 +80,7 @@ type asset struct {
 	mime string
 }
 
-// listSize is how many incidents the list shows.
+// listSize is how many incidents the list shows, if not more are active.
 const listSize = 200
 
 // policy allows our own files and nothing else: no inline script or style, no
@@ -198,7 +201,20 @@ func (w *Web) list(rw http.ResponseWriter, r *http.Request) {
 		w.broken(rw, r, err)
 		return
 	}
-	w.render(rw, r, http.StatusOK, "list", newList(incs, w.o.Now(), w.paused(r.Context())))
+	var active []string
+	for _, inc := range incs {
+		if inc.State.Active() {
+			active = append(active, inc.ID)
+		}
+	}
+	waiting, err := w.o.Reader.Waiting(r.Context(), active)
+	if err != nil {
+		w.broken(rw, r, err)
+		return
+	}
+	p := newList(incs, waiting, w.o.Now(), w.paused(r.Context()))
+	p.find(r.URL.Query().Get("q"))
+	w.render(rw, r, http.StatusOK, "list", p)
 }
 
 func (w *Web) room(rw http.ResponseWriter, r *http.Request) {
@@ -235,11 +251,15 @@ func (w *Web) broken(rw http.ResponseWriter, r *http.Request, err error) {
 		return // the reader left
 	}
 	w.o.Log.ErrorContext(r.Context(), "page failed", "route", r.Pattern, "error", err)
-	w.message(rw, r, http.StatusServiceUnavailable, "The store does not answer. This page tries again by itself when you reload it.")
+	w.message(rw, r, http.StatusServiceUnavailable, "The store does not answer. Reload the page to try again; the reason is in the server's log.")
 }
 
 func (w *Web) message(rw http.ResponseWriter, r *http.Request, status int, text string) {
-	w.render(rw, r, status, "message", struct{ Text, Paused string }{Text: text})
+	title := http.StatusText(status)
+	if status == http.StatusUnauthorized {
+		title = "Not from here" // there is no sign-in that the standard's word would promise
+	}
+	w.render(rw, r, status, "message", struct{ Title, Text string }{title, text})
 }
 
 // render writes a page, or its main part alone when that is asked for. It is

@@ -47,7 +47,14 @@ type library struct {
 	view  incident.View
 	items []evidence.Item
 	incs  []incident.Incident
+	waits map[string][]incident.Proposal
 	err   error
+
+	waitsErr error
+}
+
+func (l *library) Waiting(context.Context, []string) (map[string][]incident.Proposal, error) {
+	return l.waits, l.waitsErr
 }
 
 func (l *library) Latest(context.Context, int) ([]incident.Incident, error) { return l.incs, l.err }
@@ -247,7 +254,7 @@ func TestTheRoomShowsItsPartsInOrder(t *testing.T) {
 		`id="why"`, "outbox_worker.go:78", "BOLT-045", "ADR-023", "(inferred)", "ADR-023 says nothing about pool size, broker timeout",
 		`id="charts"`, "booking-api errors", `class="band"`, "deploy 1.4.2",
 		`id="timeline"`, "proposed: restart outbox-relay", "BookingCancelErrors firing",
-		`id="evidence"`, "88 sessions of outbox-relay, idle in transaction for up to 8 min", "p95 2.1 s (usually 180 ms), errors 5.2 % (usually 0.1 %)", "Deployment search: 1 of 2 pods ready", `id="rules"`, "threshold=0.95", `id="signals"`, `id="documents"`, "/documents/timeline",
+		`id="evidence"`, "Deployment search: 1 of 2 pods ready", "alertmanager did not answer in 3 s", "1 more from bookings-pg", "88 sessions of outbox-relay, idle in transaction for up to 8 min", "1 more from tempo", "p95 2.1 s (usually 180 ms), errors 5.2 % (usually 0.1 %)", `id="rules"`, "threshold=0.95", `id="signals"`, `id="documents"`, "/documents/timeline",
 		"fix bolt FIX-001", "holdfast/inc-2026-0042", "0123456789ab<", `href="https://git.example/7"`, "no playbook",
 	}
 	rest := body
@@ -275,7 +282,7 @@ func TestTheListPutsWhatNeedsAPersonFirst(t *testing.T) {
 	if want := []string{known, "INC-2026-0040", "INC-2026-0043", "INC-2026-0041"}; !slices.Equal(got, want) {
 		t.Errorf("order %v, want %v", got, want)
 	}
-	for _, want := range []string{"3 active of 4", ".91</span> connection pool exhausted outbox-relay", "agent", "bo"} {
+	for _, want := range []string{"3 active, 1 acknowledged by nobody</p>", ".91</span> connection pool exhausted outbox-relay", "agent", "bo"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the list lacks %q", want)
 		}

@@ -182,6 +182,10 @@ func (w *pageWorld) Events(context.Context, string) ([]incident.Event, error) {
 
 func (w *pageWorld) Evidence(context.Context, string) ([]evidence.Item, error) { return nil, nil }
 
+func (w *pageWorld) Waiting(context.Context, []string) (map[string][]incident.Proposal, error) {
+	return nil, nil
+}
+
 func (w *pageWorld) Latest(context.Context, int) ([]incident.Incident, error) { return nil, nil }
 
 func (w *pageWorld) Incidents(context.Context, api.Filter) ([]incident.Incident, error) {
