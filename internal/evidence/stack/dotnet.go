@@ -18,14 +18,20 @@ type dotnetReader struct {
 }
 
 var (
-	dotnetFile  = regexp.MustCompile(`[)\]] (?:in|bei|à|en|в|w|a|i) (.+):(?:\pL+ )?(\d{1,7})(?: ?<.*)?$`)
-	dotnetAsync = regexp.MustCompile(`<(\w+)>[\w$|]*\.MoveNext$`)
+	dotnetFile  = regexp.MustCompile(`[)\]] (?:in|bei|dans|à|en|em|na|в|w|a|i|位置|場所) (.+):(?:\pL+ )?(\d{1,7})(?: ?<.*|[.。])?$`)
+	dotnetAsync = regexp.MustCompile(`<([\pL\pN_]+)>[\pL\pN_$|]*\.MoveNext$`)
 	dotnetUnity = regexp.MustCompile(`^([\w.:<>` + "`" + `+]+) ?\(.*\) \(at (\S.*):(\d{1,7})\)$`)
-	dotnetName  = regexp.MustCompile("^[\\w.`+<>\\[\\],|$&@\\-]+ ?\\(|^[\\w.`+<>|$]+(?:\\[.*\\])? ?\\(")
-	dotnetAt    = []string{"at ", "bei ", "à ", "en ", "в "}
+	dotnetName  = regexp.MustCompile("^[\\pL\\pN_.`+<>\\[\\],|$&@\\-]+ ?\\(|^[\\pL\\pN_.`+<>|$]+(?:\\[.*\\])? ?\\(")
+	// dotnetAt begins a frame, in the languages of the runtime.
+	dotnetAt = []string{"at ", "bei ", "à ", "en ", "в ", "em ", "in ", "w ", "在 ", "場所 "}
 )
 
-const dotnetEnd = "--- End of inner exception stack trace"
+// dotnetEnd ends the frames of an error, dotnetInner those of an inner one and not
+// those of another thread.
+var (
+	dotnetEnd   = regexp.MustCompile(`^--- (?:End|Ende|Fin|Fim|Конец) `)
+	dotnetInner = regexp.MustCompile(`(?i)inner|intern|внутренн`)
+)
 
 // readDotNet reads what .NET and Mono print. Frames without a file, as programs
 // without symbols print them, are left out.
@@ -100,10 +106,10 @@ func (r *dotnetReader) frame(f evidence.Frame, ok bool) {
 
 func (r *dotnetReader) other(l line) {
 	switch {
-	case l.text == "" || strings.HasPrefix(l.text, "--- End of stack trace from previous"):
+	case l.text == "":
 		return
-	case strings.HasPrefix(l.text, dotnetEnd), strings.HasPrefix(l.text, "--- Ende der"), strings.HasPrefix(l.text, "--- Fin de"):
-		if n := len(r.open); n > 1 {
+	case strings.HasPrefix(l.text, "--- ") && dotnetEnd.MatchString(l.text):
+		if n := len(r.open); n > 1 && dotnetInner.MatchString(l.text) {
 			r.done = append(r.done, r.open[n-1])
 			r.open = r.open[:n-1]
 		}
