@@ -182,11 +182,25 @@ func (a Artefact) Story(number string) (UserStory, bool) {
 	return a.Stories[i], true
 }
 
-// prose is everything that the artefact says, without code.
+// prose is everything that the artefact says, without code. A paragraph is one line,
+// however its author wrapped it.
 func (a Artefact) prose() string {
 	var b strings.Builder
 	for _, s := range a.Sections {
-		b.WriteString(s.Heading + "\n" + s.Text + "\n")
+		b.WriteString(s.Heading + "\n")
+		before := ""
+		for i, l := range strings.Split(s.Text, "\n") {
+			switch name, _ := label(l); {
+			case i == 0:
+			case before == "" || l == "" || name != "" || slices.Contains(s.Items, s.TextLine+i) || strings.Contains(before+l, " | "):
+				b.WriteByte('\n')
+			default:
+				b.WriteByte(' ')
+			}
+			b.WriteString(l)
+			before = l
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

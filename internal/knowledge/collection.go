@@ -172,14 +172,32 @@ func (b *Base) reportCollision(is []int) {
 }
 
 // ownNumbers reports whether the collections of two artefacts number for themselves:
-// the number is only that of the file, or they share several.
+// the number is only that of the file, it is the first of both, or their owners
+// share several, of whatever kind.
 func (b *Base) ownNumbers(x, y Artefact) bool {
 	if isFileNumber(x) && isFileNumber(y) {
 		return true
 	}
-	hx, _ := b.homeOf(x)
-	hy, _ := b.homeOf(y)
-	return b.collide[[2]home{hx, hy}] > 1 || b.collide[[2]home{hy, hx}] > 1
+	hx, okx := b.homeOf(x)
+	hy, oky := b.homeOf(y)
+	if okx && oky && isFirst(x) {
+		return true
+	}
+	shared := 0
+	for pair, n := range b.collide {
+		if pair[0].sameOwner(hx) && pair[1].sameOwner(hy) || pair[0].sameOwner(hy) && pair[1].sameOwner(hx) {
+			shared += n
+		}
+	}
+	return shared > 1
+}
+
+func (h home) sameOwner(as home) bool { return h.repo == as.repo && h.owner == as.owner }
+
+// isFirst reports whether an ID is one that a collection begins to count with.
+func isFirst(a Artefact) bool {
+	id, _, _ := strings.Cut(key(a.ID), "@")
+	return strings.HasSuffix(id, "-1") || strings.HasSuffix(id, "-0")
 }
 
 // isFileNumber reports whether an ID is the number at the head of the file's name.

@@ -1,6 +1,8 @@
 package knowledge_test
 
 import (
+	"path"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -249,5 +251,33 @@ func TestFoldersAreToldApart(t *testing.T) {
 	}
 	if p := b.Problems(); len(p) != 1 || p[0].File != "bank/again.md" {
 		t.Errorf("problems %v", p)
+	}
+}
+
+// Services that count each for themselves have no duplicates; one ID twice, in
+// collections that go on from each other, is one.
+func TestWhoCountsForItself(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		paths []string
+		want  int
+	}{
+		"the first of each":         {[]string{"services/cart/docs/adr/ADR-001.md", "services/mail/docs/adr/ADR-001.md"}, 0},
+		"two kinds":                 {[]string{"services/cart/adr/ADR-004.md", "services/mail/adr/ADR-004.md", "services/cart/bolts/BOLT-009.md", "services/mail/bolts/BOLT-009.md"}, 0},
+		"one of many":               {[]string{"services/cart/adr/ADR-004.md", "services/cart/adr/ADR-005.md", "services/mail/adr/ADR-004.md"}, 1},
+		"one folder":                {[]string{"adr/ADR-001-a.md", "adr/ADR-001-b.md"}, 1},
+		"two kinds, and two owners": {[]string{"a/adr/ADR-004.md", "b/adr/ADR-004.md", "a/bolts/BOLT-009.md", "c/bolts/BOLT-009.md"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := map[string]string{}
+			for _, p := range tt.paths {
+				all[p] = "# " + strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(path.Base(p), ".md"), "-a"), "-b") + ": Something\n"
+			}
+			b := read(t, files(all))
+			if got := b.Problems(); len(got) != tt.want {
+				t.Errorf("%d problems, want %d: %v", len(got), tt.want, got)
+			}
+		})
 	}
 }

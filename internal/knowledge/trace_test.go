@@ -175,3 +175,39 @@ func TestEveryMissingTopicIsFoundWhenItIsThere(t *testing.T) {
 		t.Errorf("missing %v although all is there", got)
 	}
 }
+
+// A mechanism is settled in whatever words, and in whatever lines, it is.
+func TestWhatADecisionSettles(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		cause diagnose.CauseClass
+		topic string
+		text  string
+		open  bool
+	}{
+		"a pool that is limited":       {diagnose.ExhaustPool, "connection pool size", "The pool is limited to 20 connections per process.", false},
+		"a number of connections":      {diagnose.ExhaustPool, "connection pool size", "Each worker opens at most 4 database connections.", false},
+		"a wrapped line":               {diagnose.ExhaustPool, "connection pool size", "We use a connection\npool size of 20.", false},
+		"a pool without a number":      {diagnose.ExhaustPool, "connection pool size", "Connections come from a pool.", true},
+		"a pool of another sentence":   {diagnose.ExhaustPool, "connection pool size", "Connections come from a pool. The limit of a batch is 20.", true},
+		"connections, another number":  {diagnose.ExhaustPool, "connection pool size", "Connections are kept for 20 s.", true},
+		"in German":                    {diagnose.ExhaustPool, "connection pool size", "Größe des Verbindungspools: 20.", false},
+		"memory that is limited":       {diagnose.ExhaustMemory, "memory limit", "- memory per pod is limited to 512 MiB", false},
+		"so many bytes":                {diagnose.ExhaustMemory, "memory limit", "Each pod gets 2 GiB of RAM.", false},
+		"memory only":                  {diagnose.ExhaustMemory, "memory limit", "Frames are kept in memory.", true},
+		"time, in German":              {diagnose.DependencyFailure, "timeout of calls to dependencies", "Zeitüberschreitung je Verbindung: 20 s.", false},
+		"one item open, the next said": {diagnose.ExhaustPool, "batch size", "- pool size: to be decided\n- batch size 20", false},
+		"one label open":               {diagnose.ExhaustPool, "batch size", "Pool size: TBD\nBatch size: 20", false},
+		"open over two lines":          {diagnose.ExhaustPool, "batch size", "The batch size\nis to be decided.", true},
+		"nothing":                      {diagnose.ExhaustPool, "batch size", "We poll.", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := read(t, files(map[string]string{"adr/ADR-001.md": "# ADR-001: Poll\n\n## Decision\n\n" + tt.text + "\n"}))
+			a, _ := b.Artefact("ADR-001")
+			if got := slices.Contains(knowledge.Unspecified(a, tt.cause), tt.topic); got != tt.open {
+				t.Errorf("%q leaves %s open: %t, want %t", tt.text, tt.topic, got, tt.open)
+			}
+		})
+	}
+}
