@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/holdfast-sre/holdfast/internal/knowledge/browse"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
@@ -82,14 +83,24 @@ func (c *knowledgeSearchCmd) Run(e *env) error {
 	if note != "" {
 		fmt.Fprintf(e.stderr, "note: %s\n", plain(note))
 	}
-	out, err := c.find(e, ix)
+	s := searcher{Index: ix}
+	if s.show, err = k.Show(); err != nil {
+		return err
+	}
+	out, err := c.find(e, s)
 	if err != nil {
 		return usage(err)
 	}
 	return c.report(e, out, func(p *page) { p.searched(out) })
 }
 
-func (c *knowledgeSearchCmd) find(e *env, ix *search.Index) (searched, error) {
+// searcher asks an index and shows what people may see of the answers.
+type searcher struct {
+	*search.Index
+	show func(browse.Hit, search.Place) browse.Hit
+}
+
+func (c *knowledgeSearchCmd) find(e *env, ix searcher) (searched, error) {
 	text := strings.Join(c.Words, " ")
 	if c.Similar != "" {
 		return c.similar(e, ix, text)
@@ -107,14 +118,14 @@ func (c *knowledgeSearchCmd) find(e *env, ix *search.Index) (searched, error) {
 	}
 	out := searched{Query: text, Total: res.Total, Hits: []foundSection{}, Scattered: res.Scattered}
 	for _, h := range res.Hits {
-		f := foundAt(h.Artefact, h.Section, h.Line)
-		f.Score, f.Text = h.Score, textOf(h.Snippet)
+		f := ix.found(h.Artefact, h.Section, h.Line, h.Snippet)
+		f.Score = h.Score
 		out.Hits = append(out.Hits, f)
 	}
 	return out, nil
 }
 
-func (c *knowledgeSearchCmd) similar(e *env, ix *search.Index, fields string) (searched, error) {
+func (c *knowledgeSearchCmd) similar(e *env, ix searcher, fields string) (searched, error) {
 	where, err := search.Parse(fields)
 	if err != nil {
 		return searched{}, err
@@ -138,7 +149,7 @@ func (c *knowledgeSearchCmd) similar(e *env, ix *search.Index, fields string) (s
 	}
 	out := searched{Query: fields, Total: len(all), Hits: []foundSection{}}
 	for _, s := range all {
-		f := foundAt(s.Artefact, s.Section, s.Section.Line)
+		f := ix.found(s.Artefact, s.Section, s.Section.Line, nil)
 		f.Score, f.Words = s.Score, s.Words
 		out.Hits = append(out.Hits, f)
 	}
@@ -146,7 +157,7 @@ func (c *knowledgeSearchCmd) similar(e *env, ix *search.Index, fields string) (s
 }
 
 // says answers a question about one artefact.
-func says(ctx context.Context, ix *search.Index, text, id, about string) (searched, error) {
+func says(ctx context.Context, ix searcher, text, id, about string) (searched, error) {
 	passages, err := ix.Says(ctx, search.Ref{ID: id}, about)
 	if errors.Is(err, search.ErrNoArtefact) {
 		return searched{}, problem.Hinted(fmt.Errorf("no artefact has the ID %q", id), "give an ID of the repository")
@@ -156,8 +167,8 @@ func says(ctx context.Context, ix *search.Index, text, id, about string) (search
 	}
 	out := searched{Query: text, Total: len(passages), Hits: []foundSection{}}
 	for _, p := range passages {
-		f := foundAt(p.Artefact, p.Section, p.Line)
-		f.Text, f.Open = textOf(p.Text), p.Open
+		f := ix.found(p.Artefact, p.Section, p.Line, p.Text)
+		f.Open = p.Open
 		out.Hits = append(out.Hits, f)
 	}
 	if len(passages) == 0 {
@@ -166,16 +177,17 @@ func says(ctx context.Context, ix *search.Index, text, id, about string) (search
 	return out, nil
 }
 
-func foundAt(a search.Artefact, s search.Place, line int) foundSection {
-	return foundSection{ID: a.ID, Kind: a.Kind, Title: a.Title, Section: s.Heading, Path: a.Path, Line: line}
-}
-
-func textOf(spans []search.Span) string {
-	var b strings.Builder
-	for _, s := range spans {
-		b.WriteString(s.Text)
+func (s searcher) found(a search.Artefact, at search.Place, line int, text []search.Span) foundSection {
+	h := browse.Hit{ID: a.ID, Title: a.Title, Repo: a.Repo, Path: a.Path}
+	for _, t := range text {
+		h.Snippet = append(h.Snippet, browse.Span{Text: t.Text})
 	}
-	return b.String()
+	h = s.show(h, at)
+	out := foundSection{ID: a.ID, Kind: a.Kind, Title: h.Title, Section: h.Heading, Path: a.Path, Line: line}
+	for _, t := range h.Snippet {
+		out.Text += t.Text
+	}
+	return out
 }
 
 func (p *page) searched(s searched) {

@@ -85,6 +85,11 @@ func (c *knowledgeTraceCmd) Run(e *env) error {
 			out.Notes = append(out.Notes, p.Error())
 		}
 	}
+	hide, err := k.Hide()
+	if err != nil {
+		return err
+	}
+	out.hide(hide)
 	if err := c.report(e, out, func(p *page) { p.chain(out) }); err != nil {
 		return err
 	}
@@ -92,6 +97,21 @@ func (c *knowledgeTraceCmd) Run(e *env) error {
 		return problem.Hinted(errors.New("nothing in these folders belongs to it"), "is the code in one of the --repo folders?")
 	}
 	return nil
+}
+
+// hide takes secrets out of what commits, documents and logs say.
+func (t *traced) hide(of func(string) string) {
+	t.Error = of(t.Error)
+	for i := range t.Trace {
+		s := &t.Trace[i]
+		s.Title, s.Why = of(s.Title), of(s.Why)
+		for j := range s.Others {
+			s.Others[j].Why = of(s.Others[j].Why)
+		}
+	}
+	for i := range t.Notes {
+		t.Notes[i] = of(t.Notes[i])
+	}
 }
 
 // reached reports whether a chain got to an artefact that was read.

@@ -89,6 +89,15 @@ func (k *Knowledge) redactor() (*redact.Redactor, error) {
 	return red, nil
 }
 
+// Hide takes secrets out of what is shown.
+func (k *Knowledge) Hide() (func(string) string, error) {
+	red, err := k.redactor()
+	if err != nil {
+		return nil, err
+	}
+	return red.Text, nil
+}
+
 // freezes are the windows of an environment in which nothing may be planned.
 func freezes(b *boundary.Set, environment string) []impact.Window {
 	var out []impact.Window

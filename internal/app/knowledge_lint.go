@@ -16,7 +16,19 @@ func (k *Knowledge) Lint(ctx context.Context, opts lint.Options) (lint.Report, e
 	for _, f := range k.folders {
 		folders = append(folders, lint.Folder{Folder: f, Prefix: prefixOf(k.Dirs[f.Name], f.Name)})
 	}
-	return lint.Run(ctx, k.Base, folders, opts)
+	rep, err := lint.Run(ctx, k.Base, folders, opts)
+	if err != nil {
+		return rep, err
+	}
+	hide, err := k.Hide()
+	if err != nil {
+		return rep, err
+	}
+	for i := range rep.Findings { // they quote what is wrong
+		f := &rep.Findings[i]
+		f.What, f.Fix = hide(f.What), hide(f.Fix)
+	}
+	return rep, nil
 }
 
 // prefixOf is what stands before the paths of a folder.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
+	"github.com/holdfast-sre/holdfast/internal/knowledge/browse"
 	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
 
@@ -28,6 +29,20 @@ func (k *Knowledge) Index(ctx context.Context) (ix *search.Index, note string, e
 		note = "the index is not kept: " + instead.Error()
 	}
 	return ix, note, err
+}
+
+// Show returns what turns hits of the index into what people may see: without
+// secrets, wherever a snippet was cut.
+func (k *Knowledge) Show() (func(browse.Hit, search.Place) browse.Hit, error) {
+	hide, err := k.Hide()
+	if err != nil {
+		return nil, err
+	}
+	repo := browse.New(k.Base, hide)
+	return func(h browse.Hit, at search.Place) browse.Hit {
+		h.Heading = at.Heading
+		return repo.Found(h, at.Line, at.Anchor, indexedText)
+	}, nil
 }
 
 // openIndex opens the index in a file and brings it up to date. Where that fails,

@@ -93,7 +93,8 @@ func (a Artefact) Field(names ...string) string {
 // Superseded reports whether the artefact says that it no longer holds.
 func (a Artefact) Superseded() bool {
 	s := fold(a.Status)
-	return slices.ContainsFunc(overWords(), func(w string) bool { return strings.Contains(s, w) }) ||
+	return slices.Contains(overAlone(), strings.TrimRight(s, ". ")) ||
+		slices.ContainsFunc(overWords(), func(w string) bool { return strings.Contains(s, w) }) ||
 		slices.ContainsFunc(overHeads(), func(w string) bool { return strings.HasPrefix(s, w) })
 }
 

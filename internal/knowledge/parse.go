@@ -15,6 +15,7 @@ import (
 	markdown "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 
+	"github.com/holdfast-sre/holdfast/internal/outside"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
@@ -493,11 +494,27 @@ func (p *parser) finish() document {
 	}
 	for i := range doc.artefacts {
 		a := &doc.artefacts[i]
+		a.nameStories()
 		slices.Sort(a.Files)
 		a.Files = slices.Compact(a.Files)
 	}
 	return doc
 }
+
+// nameStories gives stories whose heading is a number only the first line below it.
+func (a *Artefact) nameStories() {
+	for i := range a.Stories {
+		s := &a.Stories[i]
+		at := slices.IndexFunc(a.Sections, func(of Section) bool { return of.Line == s.Line })
+		if s.Title == "" && at >= 0 {
+			first, _, _ := strings.Cut(a.Sections[at].Text, "\n")
+			s.Title = outside.Line(first, maxStoryTitle)
+		}
+	}
+}
+
+// maxStoryTitle bounds what is taken of a story's text as its title, in bytes.
+const maxStoryTitle = 120
 
 // lineOf is the line, from 1, of an offset into the body.
 func (p *parser) lineOf(offset int) int {

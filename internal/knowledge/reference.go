@@ -7,15 +7,15 @@ import (
 )
 
 var (
-	sectionRef = regexp.MustCompile(`(?i)(?:\b(?:section|sec\.|chapter)s?\s+|§\s*)(\d{1,4}(?:\.\d{1,4}){0,6})`)
-	storyRef   = regexp.MustCompile(`\b(?:(?i:user[ -]story|story)|US)[ #-]*(\d{1,6}(?:\.\d{1,4})?)\b`)
+	sectionRef = regexp.MustCompile(`(?i)(?:\b(?:section|sec\.|chapter|abschnitt|kapitel|chapitre|secci[oó]n|se[cç][aã]o|sezione|cap[ií]tulo|capitolo|paragraaf)s?\s+|§\s*)(\d{1,4}(?:\.\d{1,4}){0,6})`)
+	storyRef   = regexp.MustCompile(`\b(?:(?i:user[ -]story|story|(?:be)?nutzergeschichte|anwendergeschichte|r[ée]cit utilisateur|histoire utilisateur|historia de usuario|hist[oó]ria de usu[aá]rio|storia utente|gebruikersverhaal)|US)[ #-]*(\d{1,6}(?:\.\d{1,4})?)\b`)
 	labelled   = regexp.MustCompile(`^([\pL][\pL /&()-]{0,40}?)\s*:(?:\s+|$)`)
 )
 
 // findStory is the place of the first story in a text and of its number; nil =
 // none.
 func findStory(text string) []int {
-	if !hasAny(text, "tory", "TORY", "US") {
+	if !hasAny(text, "tory", "TORY", "US", "eschichte", "cit util", "istoire", "istoria", "istória", "toria utente", "erhaal") {
 		return nil
 	}
 	return storyRef.FindStringSubmatchIndex(text)
@@ -23,7 +23,7 @@ func findStory(text string) []int {
 
 // findSection is the number of the first section that a text names.
 func findSection(text string) string {
-	if !hasAny(text, "§", "ection", "ECTION", "ec.", "hapter") {
+	if !hasAny(text, "§", "ection", "ECTION", "ec.", "hapter", "bschnitt", "apitel", "hapitre", "ecci", "eç", "ezione", "apít", "apit", "aragraaf") {
 		return ""
 	}
 	if m := sectionRef.FindStringSubmatch(text); m != nil {

@@ -281,3 +281,41 @@ func TestWhoCountsForItself(t *testing.T) {
 		})
 	}
 }
+
+// What replaces another decision holds; what is replaced does not.
+func TestWhichDecisionsHold(t *testing.T) {
+	t.Parallel()
+	for status, over := range map[string]bool{
+		"Accepted": false, "Accepted, supersedes ADR-0003": false, "accepted (supercedes 3)": false, "Superseded by ADR-4": true, "Superceded": true,
+		"Ersetzt durch 11": true, "Ersetzt": true, "Akzeptiert, ersetzt ADR-3": false, "ersetzt ADR-3": false, "Remplacée par ADR-4": true, "Remplacé": true,
+		"Accepté, remplace ADR-3": false, "Reemplazada por 4": true, "Aceptada, reemplaza 3": false, "Deprecated": true, "rejected": true, "": false,
+	} {
+		if got := (knowledge.Artefact{Status: status}).Superseded(); got != over {
+			t.Errorf("%q: superseded %t, want %t", status, got, over)
+		}
+	}
+}
+
+// A chain in another language than English leads to the story too.
+func TestStoriesInOtherLanguages(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ head, ref, title string }{
+		"German":     {"### Nutzergeschichte 2: Umplanen", "PRD-7, Nutzergeschichte 2", "Umplanen"},
+		"French":     {"### Récit utilisateur 2 : Changer", "PRD-7, récit utilisateur 2", "Changer"},
+		"Spanish":    {"### Historia de usuario 2: Cambiar", "PRD-7, historia de usuario 2", "Cambiar"},
+		"a number":   {"### User Story 2\n\nAs a rider I change\nplans.", "PRD-7, User Story 2", "As a rider I change"},
+		"no heading": {"User Story 2: Change", "PRD-7, story 2", "Change"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := read(t, files(map[string]string{
+				"prd/PRD-7.md": "# PRD-7: Riders\n\n## Stories\n\n" + tt.head + "\n",
+				"adr/ADR-3.md": "# ADR-3: Push\n\n| Feld | Wert |\n| --- | --- |\n| PRD | " + tt.ref + " |\n\n## Kontext\n\nAlt.\n",
+			}))
+			steps := b.TraceFrom("ADR-3", "")
+			if got := brief(steps); got != "adr ADR-3 > prd PRD-7 > story PRD-7 story 2" || steps[2].Title != tt.title {
+				t.Errorf("%s, %q", got, steps[len(steps)-1].Title)
+			}
+		})
+	}
+}

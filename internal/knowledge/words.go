@@ -49,24 +49,27 @@ func fold(s string) string {
 func folderKinds() map[Kind][]string {
 	return map[Kind][]string{
 		PRD: {
-			"prd", "prds", "requirements", "product-requirements", "product-briefs", "product-brief", "briefs",
+			"prd", "prds", "requirements", "product-requirements", "product-briefs", "product-brief", "briefs", "anforderungsdokumente", "lastenhefte",
 			"anforderungen", "exigences", "requisitos", "requisiti", "vereisten", "wymagania", "требования",
 		},
-		Story: {"stories", "user-stories"},
+		Story: {"stories", "user-stories", "nutzergeschichten"},
 		DAA:   {"daa", "daas"},
 		TIP:   {"tip", "tips"},
 		RFC:   {"rfc", "rfcs"},
 		ADR: {
 			"adr", "adrs", "madr", "decisions", "decision-records", "architecture-decisions", "architecture-decision-records", "decision-log",
 			"design-decisions", "entscheidungen", "architekturentscheidungen", "decisiones", "decisoes", "decisioni", "beslissingen", "beslutninger",
-			"decyzje", "решения",
+			"decyzje", "решения", "architektur-entscheidungen", "decisions-d-architecture",
 		},
 		Bolt:     {"bolt", "bolts", "work-items"},
 		Fix:      {"fix-it", "fix-its", "fix-it-bolts"},
-		Playbook: {"playbook", "playbooks"},
-		Runbook:  {"runbook", "runbooks"},
+		Playbook: {"playbook", "playbooks", "losungsmuster"},
+		Runbook:  {"runbook", "runbooks", "betriebshandbuch", "betriebshandbucher", "notfallhandbuch", "notfallhandbucher", "procedures-d-exploitation"},
 		Unit:     {"deployment-unit", "deployment-units"},
-		Incident: {"incidents", "postmortems", "post-mortems", "incident-reports"},
+		Incident: {
+			"incidents", "postmortems", "post-mortems", "incident-reports", "storungen", "storungsberichte", "vorfalle", "incidentes", "incidenti",
+			"storingen", "инциденты",
+		},
 	}
 }
 
@@ -158,9 +161,14 @@ func acceptedWords() []string {
 
 func overWords() []string {
 	return []string{
-		"supersede", "supercede", "remplace", "ersetzt", "abgelost", "reemplazad", "sustituid", "substituid", "sostituit", "vervangen", "заменен",
+		"superseded", "superceded", "remplace par", "remplacee par", "ersetzt durch", "abgelost", "reemplazad", "sustituid", "substituid", "sostituit",
+		"vervangen", "заменен",
 	}
 }
+
+// overHeads begin a status that says so, overAlone are all of one: with something
+// behind them they say that this one replaces another.
+func overAlone() []string { return []string{"ersetzt", "remplace", "remplacee"} }
 
 func overHeads() []string {
 	return []string{

@@ -94,7 +94,7 @@ type Downtime struct {
 // Length is Seconds as a duration; 0 = unknown.
 func (d Downtime) Length() time.Duration { return d.length }
 
-var downtimeRE = regexp.MustCompile(`(?i)down ?time|unavailab|outage|interrupt|\bRTO\b|recovery time|maintenance window|(fail ?-?over|restart|reboot|switch ?over|migration|upgrade) (takes|needs|lasts|completes)`)
+var downtimeRE = regexp.MustCompile(`(?i)down ?time|unavailab|outage|interrupt|\bRTO\b|recovery time|maintenance window|\b(fail ?-?over|restart|reboot|switch ?over|migration|upgrade)\b[^.;,]{0,40} (takes|needs|lasts|completes)\b`)
 
 // lasts is the length in the clause of a text that speaks of being away: what lasts
 // elsewhere in the sentence is something else.
@@ -103,12 +103,15 @@ func lasts(text string) []string {
 		return nil
 	}
 	for _, clause := range clauseEnd.Split(text, -1) {
-		if m := lengthRE.FindStringSubmatch(clause); m != nil && downtimeRE.MatchString(clause) {
+		if m := lengthRE.FindStringSubmatch(clause); m != nil && downtimeRE.MatchString(clause) && !enduresRE.MatchString(clause) {
 			return m
 		}
 	}
 	return nil
 }
+
+// enduresRE is said of what goes on while something else is away.
+var enduresRE = regexp.MustCompile(`(?i)\b(surviv\w*|tolerat\w*|withst\w+|rid(e|es|ing) out|endur\w*|bridg\w+|absorb\w*|cop(e|es|ing) with|outlast\w*|unaffected by|without (an? |any )?(downtime|outage|interruption))\b`)
 
 var clauseEnd = regexp.MustCompile(`[.;,]\s`)
 

@@ -482,3 +482,23 @@ func TestTheReportHoldsNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// What goes on while another part is away says nothing about how long this one is.
+func TestHowLongItIsAwayIsNotWhatOthersEndure(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]float64{
+		"A failover of books-db takes 40 s.":                    40,
+		"Readers must survive a 30 s outage of books-db.":       0,
+		"The shelf tolerates 5 min of downtime of books-db.":    0,
+		"An outage of books-db is bridged for 20 s.":            0,
+		"books-db needs a maintenance window of 15 min.":        900,
+		"We withstand rain; a restart takes 3 min of books-db.": 180,
+	} {
+		r := analyse(t, impact.Input{Subject: "books-db", Base: base(t, map[string]string{
+			"units/DU-1.md": "# DU-1: Catalogue\n\nService: books-db\n\n" + text + "\n",
+		})})
+		if r.Downtime.Seconds != want {
+			t.Errorf("%q: %v s, want %v", text, r.Downtime.Seconds, want)
+		}
+	}
+}

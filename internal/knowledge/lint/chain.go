@@ -201,11 +201,11 @@ var records = rx(`(record|writ|document|us|adopt|captur|keep|log)\w*\s+(the |our
 func aboutRecords(a knowledge.Artefact) bool { return records.MatchString(a.Title) }
 
 var (
-	metricHeading = rx(`metric|kpi|\bmeasur|success (criteri|indicator|factor|measure)|criteria (of|for) success|definition of success|\bokrs?\b|key results?|north star|\bsl[oi]s?\b|service.level|^[\d.\s]*targets?$|target (value|metric|figure)s?`)
-	goalHeading   = rx(`goal|objective|success|outcome|impact|result|benefit|value|target`)
-	metricField   = rx(`^(success )?(metrics?|kpis?|measures?( of success)?|okrs?|slos?|north star.*|key results?|success (metrics?|criteria|measures?)|target metrics?)$|metric|\bkpi`)
-	metricColumn  = rx(`(^|\|)\s*(\*\*)?(success )?(metrics?|kpis?|measures?|indicators?|slos?)(\*\*)?\s*(\||$)`)
-	metricLine    = rx(`(^|\n)[\s*_-]*(success )?(metrics?|kpis?|measures? of success|success criteria|okrs?|north star( metric)?|slos?)\b[^:\n]{0,30}:[\s*_]*(.+)`)
+	metricHeading = rx(`metric|kpi|\bmeasur|success (criteri|indicator|factor|measure)|criteria (of|for) success|definition of success|\bokrs?\b|key results?|north star|\bsl[oi]s?\b|service.level|^[\d.\s]*targets?$|target (value|metric|figure)s?|kennzahl|kennzahlen|messgr(ö|oe)(ß|ss)e|erfolgskriteri|zielwert|indicateur|mesure|critères? de succès|indicador|métrica|criterios de éxito|criteri di successo`)
+	goalHeading   = rx(`goal|objective|success|outcome|impact|result|benefit|value|target|\bziele?\b|nutzen|erfolg|objecti[fv]|objetiv|obiettiv|doel`)
+	metricField   = rx(`^(success )?(metrics?|kpis?|measures?( of success)?|okrs?|slos?|north star.*|key results?|success (metrics?|criteria|measures?)|target metrics?)$|metric|\bkpi|^kennzahl|^messgr|^zielwert|^indicateurs?|^indicador|^métrica`)
+	metricColumn  = rx(`(?m)(^|\|)\s*(\*\*)?(success )?(metrics?|kpis?|measures?|indicators?|slos?|kennzahl(en)?|indicateurs?|indicador(es)?)(\*\*)?\s*(\||$)`)
+	metricLine    = rx(`(^|\n)[\s*_-]*(success )?(metrics?|kpis?|measures? of success|success criteria|okrs?|north star( metric)?|slos?|kennzahl(en)?|indicateurs?|indicador(es)?)\b[^:\n]{0,30}:[\s*_]*(.+)`)
 	measured      = rx(`(\bmeasured? (by|as|with|in)\b|metric|\bkpi)[^.\n]*\d|\d[^.\n]*(metric|\bkpi)`)
 	quantity      = rx(`\d\s*(%|percent|ms\b|s\b|sec|min|hour|day|week|€|\$|usd|eur|k\b|users|customers|requests|per )|[<>≤≥]\s*\d|\bfrom \d.* to \d|[$€]\s?\d`)
 )

@@ -19,7 +19,7 @@ func fileRules() []Rule {
 			What:   "Two files claim the same ID.",
 			Why:    "A reference to the ID means one of them, and half of the readers open the other.",
 			Fix:    "Give the younger one the next free number, and correct the references that mean it.",
-			Detail: "IDs are compared without regard to case and leading zeros, over all folders. An amendment shares the ID of what it amends. Files that are only numbered (`0007-use-x.md`) may share a number when they stand in different folders: the number is said to be local, once, as a note.",
+			Detail: "IDs are compared without regard to case and leading zeros, over all folders. An amendment shares the ID of what it amends. Files that are only numbered (`0007-use-x.md`) may share a number when they stand in different folders: the number is said to be local, once, as a note. Services that each count from one, or that share several IDs, count for themselves: their IDs are told apart as `ADR-001@billing`.",
 			Bad: Files{
 				"adr/0001-queue.md": "# 1. Use a queue\n\n## Status\n\nAccepted\n",
 				"adr/0001-poll.md":  "# 1. Poll the table\n\n## Status\n\nAccepted\n",

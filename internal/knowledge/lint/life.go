@@ -132,7 +132,7 @@ func (w *world) superseded(a knowledge.Artefact) bool {
 				return true
 			}
 		}
-		if strings.Contains(l, "superseded by") || strings.Contains(l, "superceded by") {
+		if strings.Contains(l, "superseded by") || strings.Contains(l, "superceded by") || (knowledge.Artefact{Status: l}).Superseded() {
 			return true
 		}
 	}

@@ -101,9 +101,9 @@ func operationRules() []Rule {
 }
 
 var (
-	watchHeading = rx(`monitor|observab|\bmetrics?\b|\balert|telemetry|\bsl[oi]s?\b|dashboards?\b|what we watch|how we watch|instrumentation`)
-	watchLine    = rx(`(?:^|\n)[\s*_-]*(?:monitoring|observability|metrics?|alerts?|alerting|dashboards?|slos?)[^:\n]{0,30}:[\s*_]*(\S.*)`)
-	bookHeading  = rx(`run-?book|playbook|troubleshoot|triage|on-?call|operational (?:guide|procedure|notes)|operations? (?:guide|manual)|common issues|incident response|if (?:it|this) (?:fails|breaks)`)
+	watchHeading = rx(`monitor|observab|\bmetrics?\b|\balert|telemetry|\bsl[oi]s?\b|dashboards?\b|what we watch|how we watch|instrumentation|überwach|ueberwach|beobachtbar|alarmier|kennzahl|metrik|surveillance|supervision|monitorage|observabilit|métrique|alerte|monitore|monitori|supervisi(ó|o)n|alerta|métrica|bewaking|мониторинг|监控|監視`)
+	watchLine    = rx(`(?:^|\n)[\s*_-]*(?:monitoring|observability|metrics?|alerts?|alerting|dashboards?|slos?|überwachung|alarme?|kennzahlen|metriken|surveillance|supervision|alertes?|alertas?|métri(?:ca|que)s?)[^:\n]{0,30}:[\s*_]*(\S.*)`)
+	bookHeading  = rx(`run-?book|playbook|troubleshoot|triage|on-?call|operational (?:guide|procedure|notes)|operations? (?:guide|manual)|common issues|incident response|if (?:it|this) (?:fails|breaks)|störung|stoerung|notfall|betriebshandbuch|fehlerbehebung|dépannage|procédure d[’']incident|en cas de panne|resolución de problemas|solución de problemas|risoluzione dei problemi`)
 )
 
 var acceptedWord = rx(`^(?:accepted|approved|implemented|adopted|decided|agreed)\b`)

@@ -44,6 +44,15 @@ func TestCleanRepositories(t *testing.T) {
 			"services/a/docs/adr/0001-x.md": "# X\n\n## Status\n\nAccepted\n\n## Context\n\nC\n\n## Decision\n\nD\n",
 			"services/a/docs/adr/0002-y.md": "# Y\n\n## Status\n\nAccepted\n\n## Context\n\nC\n\n## Decision\n\nD\n",
 		},
+		"services that count each for themselves": {
+			"services/a/docs/adr/ADR-001.md": "# ADR-001: X\n\n## Status\n\nProposed\n\n## Context\n\nC\n\n## Decision\n\nD\n",
+			"services/b/docs/adr/ADR-001.md": "# ADR-001: Y\n\n## Status\n\nProposed\n\n## Context\n\nC\n\n## Decision\n\nD\n",
+		},
+		"a wiki in German": {
+			"Anforderungen/PRD-012.md":    "# PRD-012: Auskunft\n\n| Feld | Wert |\n| --- | --- |\n| Kennzahl | 95 % in 30 s |\n\n### Nutzergeschichte 1: Anzeige\n\nAls Fahrgast sehe ich sie.\n",
+			"Entscheidungen/0011-mqtt.md": "# 11. Tafeln beliefern\n\n| Merkmal | Inhalt |\n| --- | --- |\n| Status | Akzeptiert |\n| PRD | PRD-012, Nutzergeschichte 1 |\n\n## Kontext\n\nFunk.\n\n## Entscheidung\n\nMQTT.\n\n## Überwachung\n\n- Alarm ab 30 s\n\n## Ablauf bei Störung\n\nBroker prüfen.\n",
+			"Entscheidungen/0012-alt.md":  "# 12. Abschalten\n\n**Status**: Ersetzt durch 11\n\n## Kontext\n\nAlt.\n\n## Entscheidung\n\nAus.\n",
+		},
 		"the method": method(),
 	} {
 		t.Run(name, func(t *testing.T) {
