@@ -43,10 +43,12 @@ type collector struct {
 // sources are everything that evidence comes from.
 type sources struct {
 	cfg           config.Config
+	catalog       *catalog.Catalog
 	collectors    []collector
 	prometheus    map[string]*prometheus.Source
 	logs          map[string]logSource
 	supervisors   map[string][]*supervisor.Source // by environment
+	clusters      []*kubernetes.Source
 	alertmanagers map[string]*alertmanager.Source
 	git           *git.Source
 	repositories  []string // clones that the catalog names
@@ -69,7 +71,7 @@ type logSource interface {
 // a temporary one.
 func newSources(f config.Folder, st *store.Store, red *redact.Redactor, cache string) (*sources, error) {
 	s := &sources{
-		cfg: f.Config, prometheus: map[string]*prometheus.Source{}, logs: map[string]logSource{},
+		cfg: f.Config, catalog: f.Catalog, prometheus: map[string]*prometheus.Source{}, logs: map[string]logSource{},
 		supervisors: map[string][]*supervisor.Source{}, alertmanagers: map[string]*alertmanager.Source{},
 		ready: map[string]func(context.Context) error{},
 	}
@@ -175,10 +177,15 @@ func (s *sources) more(c config.Source, red *redact.Redactor) (evidence.Collecto
 	var err error
 	switch c.Type {
 	case config.Kubernetes:
-		src, err = kubernetes.New(kubernetes.Options{
+		var k *kubernetes.Source
+		k, err = kubernetes.New(kubernetes.Options{
 			Name: c.Name, Environment: c.Environment, Kubeconfig: c.Kubeconfig, Context: c.Context, URL: c.URL, CAFile: c.CAFile,
 			Token: c.Token.Reveal(), Namespaces: c.Namespaces, Timeout: s.timeout(c), Redact: red,
 		})
+		if err == nil {
+			s.clusters = append(s.clusters, k)
+		}
+		src = k
 	case config.Jaeger:
 		src, err = jaeger.New(jaeger.Options{
 			Name: c.Name, Environment: c.Environment, URL: c.URL, PublicURL: c.PublicURL, Token: c.Token.Reveal(), Tenant: c.Tenant, Timeout: s.timeout(c),
@@ -399,57 +406,6 @@ func (p logPort) source(q runbook.LogQuestion, l catalog.LogSource) (string, log
 		return "", nil, fmt.Errorf("%s: %w", name, errNoSource)
 	}
 	return name, src, nil
-}
-
-// changePort joins what was reported with what the runtime recorded itself.
-type changePort struct{ s *sources }
-
-func (p changePort) Changes(ctx context.Context, environment, service string, from, to time.Time) ([]change.Change, error) {
-	out, err := p.s.changes(ctx, environment, []string{service}, from, to)
-	if err != nil {
-		return nil, err
-	}
-	for _, sup := range p.s.supervisors[environment] {
-		recorded, err := sup.Changes(ctx, from, to)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range recorded {
-			if c.Service == service {
-				out = append(out, c)
-			}
-		}
-	}
-	slices.SortStableFunc(out, func(a, b change.Change) int { return b.At.Compare(a.At) })
-	return out, nil
-}
-
-// Recorded reports whether a supervisor keeps its own record there.
-func (p changePort) Recorded(environment string) bool { return len(p.s.supervisors[environment]) > 0 }
-
-type runtimePort struct{ s *sources }
-
-func (p runtimePort) Instances(ctx context.Context, environment string, svc catalog.Service) (runbook.RuntimeAnswer, error) {
-	answer := runbook.RuntimeAnswer{}
-	for _, sup := range p.s.supervisors[environment] {
-		processes, err := sup.Processes(ctx)
-		if err != nil {
-			return runbook.RuntimeAnswer{}, err
-		}
-		answer.Source = sup.Name()
-		for _, pr := range processes {
-			if !slices.ContainsFunc(svc.Targets, func(t catalog.Target) bool { return t.Kind == "process" && t.Name == pr.Name }) {
-				continue
-			}
-			answer.Instances = append(answer.Instances, evidence.Instance{
-				Name: pr.Name, Version: pr.Version, Revision: pr.Revision, State: pr.State, StartedAt: pr.StartedAt, Restarts: pr.Restarts,
-			})
-		}
-	}
-	if answer.Source == "" {
-		return answer, errNoSource
-	}
-	return answer, nil
 }
 
 type httpPort struct{ client *http.Client }

@@ -111,6 +111,8 @@ func (c Config) Asked() runbook.Sources {
 			out.VictoriaLogs = append(out.VictoriaLogs, s.Name)
 		case PostgreSQL:
 			out.SQL = append(out.SQL, s.Name)
+		case Supervisor, Kubernetes:
+			out.Runtime = append(out.Runtime, s.Name)
 		}
 	}
 	return out

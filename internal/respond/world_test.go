@@ -182,7 +182,7 @@ func (w *world) Changes(context.Context, string, string, time.Time, time.Time) (
 	return nil, nil
 }
 
-func (w *world) Recorded(string) bool { return true }
+func (w *world) Recorded(string, string) bool { return true }
 
 func (w *world) CountQuery(context.Context, runbook.RawLogQuestion) (runbook.LogAnswer, error) {
 	return runbook.LogAnswer{}, errors.New("no such log system")

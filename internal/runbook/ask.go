@@ -262,8 +262,8 @@ func (a *answer) askChanges(ctx context.Context, port Changes, v Vars, d Diagnos
 		a.err = errNoPort
 		return
 	}
-	if d.Changes.Runtime && !port.Recorded(v.Environment) {
-		a.err = errors.New("no source here records what the runtime deployed")
+	if d.Changes.Runtime && !port.Recorded(v.Environment, a.service) {
+		a.err = fmt.Errorf("no source here records what was deployed of %s", a.service)
 		return
 	}
 	all, err := port.Changes(ctx, v.Environment, a.service, a.from, a.to)
@@ -314,43 +314,6 @@ func (a *answer) askHTTP(ctx context.Context, port HTTP, v Vars, d Diagnostic) {
 	}
 	a.set(d, map[Part]any{PartCode: float64(code), PartOK: code >= 200 && code < 300})
 	a.summary = fmt.Sprintf("%s: %s answers %d", d.title(), a.query, code)
-}
-
-func (a *answer) askRuntime(ctx context.Context, port Runtime, v Vars, d Diagnostic) {
-	a.service = resolve(d.Runtime.Service, v.Service)
-	a.query = "instances of " + a.service
-	s, ok := v.Catalog.Service(a.service)
-	if !ok {
-		a.err = fmt.Errorf("service %q is not in the catalog", a.service)
-		return
-	}
-	if port == nil {
-		a.err = errNoPort
-		return
-	}
-	got, err := port.Instances(ctx, v.Environment, s)
-	a.source = cmp.Or(got.Source, d.Source)
-	if err != nil {
-		a.err = err
-		return
-	}
-	running, restarts, youngest := 0, 0, time.Time{}
-	for _, in := range got.Instances {
-		restarts = max(restarts, in.Restarts)
-		if in.State != "running" {
-			continue
-		}
-		running++
-		if in.StartedAt.After(youngest) {
-			youngest = in.StartedAt
-		}
-	}
-	parts := map[Part]any{PartRunning: float64(running), PartRestarts: float64(restarts)}
-	if !youngest.IsZero() {
-		parts[PartUpMinutes] = v.Now.Sub(youngest).Minutes()
-	}
-	a.set(d, parts)
-	a.summary = fmt.Sprintf("%s: %d of %d instances of %s running", d.title(), running, len(got.Instances), a.service)
 }
 
 // set keeps the parts that the diagnostic captures; a part that the answer does

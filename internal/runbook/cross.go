@@ -18,6 +18,7 @@ type Sources struct {
 	Loki         []string
 	VictoriaLogs []string
 	SQL          []string
+	Runtime      []string // supervisors and clusters
 }
 
 func (s Sources) logs() []string { return slices.Concat(s.Loki, s.VictoriaLogs) }
@@ -87,6 +88,7 @@ func (x *crossChecker) diagnostic(p place, d Diagnostic) {
 		x.known(p.at("changes", "service"), d.Changes.Service)
 	case d.Runtime != nil:
 		x.known(p.at("runtime", "service"), d.Runtime.Service)
+		x.source(p.at("source"), d.Source, x.sources.Runtime)
 	}
 }
 

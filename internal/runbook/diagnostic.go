@@ -171,6 +171,9 @@ func (c *checker) questions(p place, d *Diagnostic) {
 	}
 	if d.Runtime != nil {
 		c.service(p.at("runtime", "service"), d.Runtime.Service)
+		if d.Runtime.Since != 0 {
+			c.since(p.at("runtime", "since"), d.Runtime.Since)
+		}
 	}
 	if d.Runbook != "" {
 		c.name(p.at("runbook"), "runbook", d.Runbook)
@@ -248,7 +251,9 @@ func (d Diagnostic) parts() []Part {
 	case d.HTTPGet != nil:
 		return []Part{PartCode, PartOK}
 	case d.Runtime != nil:
-		return []Part{PartRunning, PartRestarts, PartUpMinutes}
+		return []Part{
+			PartRunning, PartRestarts, PartUpMinutes, PartWanted, PartReady, PartNotReady, PartOOMKills, PartWarnings, PartRevision, PartRolloutMinutes,
+		}
 	}
 	return nil
 }

@@ -135,9 +135,11 @@ type HTTPQuestion struct {
 	URL string `yaml:"url" strict:"required" doc:"http or https, without credentials; may contain ${service} and ${environment}"`
 }
 
-// RuntimeQuery asks the runtime about a service's processes.
+// RuntimeQuery asks what runs a service about it: a supervisor for its processes,
+// Kubernetes for its workload.
 type RuntimeQuery struct {
-	Service string `yaml:"service" strict:"required" doc:"catalog name or ${service}"`
+	Service string        `yaml:"service" strict:"required" doc:"catalog name or ${service}"`
+	Since   time.Duration `yaml:"since,omitempty" doc:"warnings and ends for want of memory count from then on; 1h when left out"`
 }
 
 // Capture maps fact names to parts of the answer. In YAML a word stands for the
@@ -165,6 +167,14 @@ const (
 	PartRunning   Part = "running"       // runtime: instances running
 	PartRestarts  Part = "restarts"      // runtime: most restarts of one instance
 	PartUpMinutes Part = "up_minutes"    // runtime: since the youngest instance started
+	// The rest of runtime only Kubernetes knows.
+	PartWanted         Part = "wanted"          // replicas wanted
+	PartReady          Part = "ready"           // pods that are ready
+	PartNotReady       Part = "not_ready"       // pods that should run and are not ready
+	PartOOMKills       Part = "oom_kills"       // containers whose latest end was for want of memory
+	PartWarnings       Part = "warnings"        // events of type Warning
+	PartRevision       Part = "revision"        // that is rolled out; of a service with one workload
+	PartRolloutMinutes Part = "rollout_minutes" // since it was rolled out
 )
 
 // CauseClass is one of diagnose.Classes.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
 	"github.com/holdfast-sre/holdfast/internal/change"
+	"github.com/holdfast-sre/holdfast/internal/cluster"
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 )
 
@@ -115,20 +116,31 @@ type SQLAnswer struct {
 // Changes lists changes to one service within [from, to], newest first.
 type Changes interface {
 	Changes(ctx context.Context, environment, service string, from, to time.Time) ([]change.Change, error)
-	// Recorded reports whether a runtime that records its own changes is among
-	// those asked. Without one, no change of it means nothing.
-	Recorded(environment string) bool
+	// Recorded reports whether what runs the service there records its own
+	// changes and is among those asked. Otherwise no change means nothing.
+	Recorded(environment, service string) bool
 }
 
-// Runtime lists what runs for a service.
+// Runtime tells what runs for a service.
 type Runtime interface {
-	Instances(ctx context.Context, environment string, service catalog.Service) (RuntimeAnswer, error)
+	// Running asks whatever runs the service's targets: supervisors, clusters.
+	Running(ctx context.Context, q RuntimeQuestion) (RuntimeAnswer, error)
+}
+
+// RuntimeQuestion is one look at a service.
+type RuntimeQuestion struct {
+	Source      string // configured name; empty = every one that runs a target
+	Environment string
+	Service     catalog.Service
+	Since, Now  time.Time // what happened before Since is not counted
 }
 
 // RuntimeAnswer is what runs.
 type RuntimeAnswer struct {
 	Source    string
 	Instances []evidence.Instance
+	// Workloads are what clusters say; none where only a supervisor answers.
+	Workloads []cluster.Running
 }
 
 // HTTP asks a URL with GET and follows no redirect to another host. The body is

@@ -93,7 +93,7 @@ func TestNoRecordIsNoProofOfNoDeploy(t *testing.T) {
 	if n, ok := run.Facts["api_deploys"]; ok {
 		t.Errorf("api_deploys is %v, want missing", n)
 	}
-	if want := "deploys: no source here records what the runtime deployed"; run.Items[4].Summary != want {
+	if want := "deploys: no source here records what was deployed of booking-api"; run.Items[4].Summary != want {
 		t.Errorf("got %q, want %q", run.Items[4].Summary, want)
 	}
 	if f := r.Prove(run, v)[0]; len(f.Excludes) > 0 {

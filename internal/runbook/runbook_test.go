@@ -119,9 +119,9 @@ func (w *world) Changes(_ context.Context, _, service string, _, _ time.Time) ([
 	return w.changes[service], w.err
 }
 
-func (w *world) Recorded(string) bool { return !w.unrecorded }
+func (w *world) Recorded(string, string) bool { return !w.unrecorded }
 
-func (w *world) Instances(context.Context, string, catalog.Service) (runbook.RuntimeAnswer, error) {
+func (w *world) Running(context.Context, runbook.RuntimeQuestion) (runbook.RuntimeAnswer, error) {
 	return runbook.RuntimeAnswer{Source: "supervisor", Instances: []evidence.Instance{{State: "running", StartedAt: now.Add(-5 * time.Minute), Restarts: 1}, {State: "exited"}}}, w.err
 }
 

@@ -267,7 +267,7 @@ func (t tableChanges) Changes(_ context.Context, _, service string, _, to time.T
 	return out, nil
 }
 
-func (tableChanges) Recorded(string) bool { return true }
+func (tableChanges) Recorded(string, string) bool { return true }
 
 // differs says how an explanation is not what was expected.
 func (e Expected) differs(got Explanation) []string {

@@ -93,6 +93,7 @@ var families = []struct {
 	}},
 	{"share", [][]string{{"share", "ratio"}, {"percent", "%"}}},
 	{"status code", [][]string{{"code"}}},
+	{"revision", [][]string{{"revision"}}},
 }
 
 // ParseUnit reads a unit. An empty one is no unit; a word that is not known
@@ -137,12 +138,14 @@ func familyOf(word string) (family, canonical string) {
 func (p Part) unit() Unit {
 	text := ""
 	switch p {
-	case PartCount, PartRunning, PartRestarts, PartRows:
+	case PartCount, PartRunning, PartRestarts, PartRows, PartWanted, PartReady, PartNotReady, PartOOMKills, PartWarnings:
 		text = "count"
-	case PartMinutes, PartUpMinutes:
+	case PartMinutes, PartUpMinutes, PartRolloutMinutes:
 		text = "min"
 	case PartCode:
 		text = "code"
+	case PartRevision:
+		text = "revision"
 	case PartOK:
 		text = "bool"
 	}

@@ -42,6 +42,7 @@ func vectorWorld(t *testing.T) runbook.Around {
 	}
 	return runbook.Around{Catalog: c, Boundaries: b, Sources: runbook.Sources{
 		Metrics: []string{"prometheus"}, Loki: []string{"loki"}, VictoriaLogs: []string{"victorialogs"}, SQL: []string{"bookings"},
+		Runtime: []string{"cluster"},
 	}}
 }
 

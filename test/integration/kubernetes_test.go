@@ -195,7 +195,7 @@ func allRun(t *testing.T, c *servers.Cluster, ns string, want int) {
 // out by themselves what is wrong, and the engine names the fault.
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
-	c := servers.Kubernetes(t, servers.ClusterOptions{Tokens: map[string]string{"narrow-narrow-narrow": "holdfast", "documented-documented": "documented"}})
+	c := servers.Kubernetes(t, servers.ClusterOptions{Tokens: map[string]string{"narrow-narrow-narrow": "holdfast", "documented-documented": "documented", "runtime-runtime-runtime": "runtime"}})
 	machine(t, c, "general-1", map[string]string{"pool": "general"})
 	machine(t, c, "general-2", map[string]string{"pool": "general"})
 	machine(t, c, "batch-1", map[string]string{"pool": "batch"}, object{"key": "dedicated", "value": "batch", "effect": "NoSchedule"})
@@ -242,6 +242,10 @@ func TestKubernetes(t *testing.T) {
 				t.Errorf("%s: the engine says %s at %.2f of a namespace that is well: %s", it.Summary, h.Fault, h.Probability, h.Mechanism)
 			}
 		}
+	})
+	t.Run("what runs", func(t *testing.T) {
+		t.Parallel()
+		whatRuns(t, c)
 	})
 	t.Run("the documented role", func(t *testing.T) { documentedRole(t, c) })
 	t.Run("a narrow role", func(t *testing.T) { narrow(t, c, src) })

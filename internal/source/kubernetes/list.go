@@ -36,6 +36,7 @@ type question struct {
 	clusterWide              bool
 	namespace                string // another than the incident's
 	field                    string // field selector
+	label                    string // label selector
 	names                    bool   // only the metadata
 	limit                    int    // 0 = maxObjects
 	optional                 bool   // that it is not served or not allowed leaves no hole: nothing is concluded from absence
@@ -208,7 +209,7 @@ func (s *Source) list(ctx context.Context, namespace string, q question) (out []
 	case q.namespace != "":
 		namespace = q.namespace
 	}
-	opts := metav1.ListOptions{Limit: int64(min(limit, pageSize)), FieldSelector: q.field}
+	opts := metav1.ListOptions{Limit: int64(min(limit, pageSize)), FieldSelector: q.field, LabelSelector: q.label}
 	for {
 		page, next, err := s.page(ctx, namespace, q, opts)
 		if err != nil {

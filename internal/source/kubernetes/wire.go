@@ -78,6 +78,7 @@ type wireCondition struct {
 	Reason             string `json:"reason"`
 	Message            string `json:"message"`
 	LastTransitionTime moment `json:"lastTransitionTime"`
+	LastUpdateTime     moment `json:"lastUpdateTime"` // of deployments
 }
 
 type wirePod struct {
@@ -314,6 +315,12 @@ type wireWorkload struct {
 		Succeeded              int             `json:"succeeded"`
 		Conditions             []wireCondition `json:"conditions"`
 	} `json:"status"`
+}
+
+// wireRevision is a controller revision: what a stateful set or a daemon set ran.
+type wireRevision struct {
+	Metadata wireMeta `json:"metadata"`
+	Revision int      `json:"revision"`
 }
 
 type wireService struct {
