@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
@@ -12,17 +15,21 @@ import (
 // auditEraseCmd deletes what people wrote.
 type auditEraseCmd struct {
 	connection
-	Actor  string `placeholder:"NAME" help:"Name of a person: it goes wherever it stands as a name, with all that the person wrote."`
-	Record int64  `placeholder:"SEQ" help:"Number of one record, whose texts go."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why; it is recorded, so don't name the person."`
-	Output string `short:"o" help:"table or json." enum:"table,json" default:"table"`
+	Actor        string `placeholder:"NAME" help:"Name of a person: it goes wherever it stands as a name, with all that the person wrote."`
+	Record       int64  `placeholder:"SEQ" help:"Number of one record, whose texts go."`
+	KeepMentions bool   `name:"keep-mentions" help:"Leave what others wrote, also where it names the person: for a name that is a usual word too."`
+	Reason       string `required:"" placeholder:"TEXT" help:"Why; it is recorded, so don't name the person."`
+	Output       string `short:"o" help:"table or json." enum:"table,json" default:"table"`
 }
 
 // Help shows examples.
 func (auditEraseCmd) Help() string {
-	return `Deletes texts for good; a record says who did, when, why and of which records.
-The chain still holds: it knows only salted hashes of them. Needs an approver's
-token. Texts inside incidents, documents and logs stay, and backups keep what they hold.
+	return `Deletes for good: a person's name and words in the audit, incidents, timelines,
+approvals, grades, tasks and documents, or the texts of one record of the audit.
+A record says who did, when, why and where. The chain still holds: it knows only
+salted hashes of them. Needs an approver's token. Incidents that go on are left
+and named: erase again once they are resolved. Not reached: configuration files,
+branches that were pushed, exports, logs, and backups.
 
 Examples:
   holdfast audit erase --actor ana --reason "request 2026-17"
@@ -45,7 +52,7 @@ func (c *auditEraseCmd) Run(e *env) error {
 	}
 	body := map[string]any{"reason": c.Reason}
 	if c.Actor != "" {
-		body["actor"] = c.Actor
+		body["actor"], body["keep_mentions"] = c.Actor, c.KeepMentions
 	} else {
 		body["record"] = c.Record
 	}
@@ -53,21 +60,40 @@ func (c *auditEraseCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	var erased struct {
-		Texts   int `json:"texts"`
-		Records int `json:"records"`
+	if c.Output == "json" {
+		_, err := fmt.Fprintf(e.stdout, "%s\n", bytes.TrimSpace(answer))
+		return err
 	}
+	var erased erasedView
 	if err := json.Unmarshal(answer, &erased); err != nil {
 		return fmt.Errorf("answer of the server: %w", err)
 	}
-	if c.Output == "json" {
-		_, err := fmt.Fprintf(e.stdout, "{\"texts\": %d, \"records\": %d}\n", erased.Texts, erased.Records)
-		return err
+	return erased.print(e.stdout)
+}
+
+// erasedView is what the server says it erased.
+type erasedView struct {
+	Texts     int      `json:"texts"`
+	Records   int      `json:"records"`
+	Incidents int      `json:"incidents"`
+	Other     int      `json:"other"`
+	Open      []string `json:"open"`
+}
+
+func (v erasedView) print(w io.Writer) error {
+	var b strings.Builder
+	if v.Texts+v.Incidents+v.Other == 0 && len(v.Open) == 0 {
+		b.WriteString("nothing to erase: that is not kept anywhere\n")
 	}
-	if erased.Texts == 0 {
-		_, err = fmt.Fprintln(e.stdout, "nothing to erase: no text of that is kept apart")
-		return err
+	if v.Texts > 0 {
+		fmt.Fprintf(&b, "erased texts: %d, in records: %d\n", v.Texts, v.Records)
 	}
-	_, err = fmt.Fprintf(e.stdout, "erased texts: %d, in records: %d\n", erased.Texts, erased.Records)
+	if v.Incidents+v.Other > 0 {
+		fmt.Fprintf(&b, "erased out of incidents: %d, other rows: %d\n", v.Incidents, v.Other)
+	}
+	if len(v.Open) > 0 {
+		fmt.Fprintf(&b, "left, because they go on: %s; erase again once they are resolved\n", plain(strings.Join(v.Open, ", ")))
+	}
+	_, err := io.WriteString(w, b.String())
 	return err
 }

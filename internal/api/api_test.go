@@ -462,7 +462,7 @@ func TestEraseAudit(t *testing.T) {
 	h, _ := serve(t, newWorld(), func(o *api.Options) {
 		o.EraseAudit = func(_ context.Context, by string, e api.Erasure, reason string) (api.Erased, error) {
 			erased = fmt.Sprintf("%s %+v %s", by, e, reason)
-			return api.Erased{Texts: 3, Records: 2}, nil
+			return api.Erased{Texts: 3, Records: 2, Open: []string{}}, nil
 		}
 	})
 	for name, tt := range map[string]struct {
@@ -470,8 +470,8 @@ func TestEraseAudit(t *testing.T) {
 		code        int
 		want        string
 	}{
-		"a person":              {anaToken, `{"actor":"bo","reason":"17"}`, 200, "ana {Seq:0 Actor:bo} 17"},
-		"a record":              {anaToken, `{"record":4,"reason":"17"}`, 200, "ana {Seq:4 Actor:} 17"},
+		"a person":              {anaToken, `{"actor":"bo","keep_mentions":true,"reason":"17"}`, 200, "ana {Seq:0 Actor:bo KeepMentions:true} 17"},
+		"a record":              {anaToken, `{"record":4,"reason":"17"}`, 200, "ana {Seq:4 Actor: KeepMentions:false} 17"},
 		"both":                  {anaToken, `{"record":4,"actor":"bo","reason":"17"}`, 422, ""},
 		"nothing":               {anaToken, `{"reason":"17"}`, 422, ""},
 		"no reason":             {anaToken, `{"record":4}`, 422, ""},
@@ -482,7 +482,7 @@ func TestEraseAudit(t *testing.T) {
 	} {
 		erased = ""
 		code, _, body := do(h, ask("POST", "/api/v1/audit/erase", tt.token, tt.body))
-		if code != tt.code || erased != tt.want || code == 200 && strings.TrimSpace(body) != `{"texts":3,"records":2}` {
+		if code != tt.code || erased != tt.want || code == 200 && strings.TrimSpace(body) != `{"texts":3,"records":2,"incidents":0,"other":0,"open":[]}` {
 			t.Errorf("%s: %d %s, erased %q", name, code, body, erased)
 		}
 	}

@@ -66,10 +66,13 @@ func newKeeper(ctx context.Context, c config.Audit, s *store.Store, log *slog.Lo
 	return anchor.New(o), nil
 }
 
-// eraser erases texts of the audit for the API.
+// eraser erases names and texts of people for the API.
 func (a *App) eraser(ctx context.Context, by string, e api.Erasure, reason string) (api.Erased, error) {
-	texts, records, err := a.store.EraseAudit(ctx, store.Erasure(e), by, reason)
-	return api.Erased{Texts: texts, Records: records}, err
+	out, err := a.store.Erase(ctx, store.Erasure(e), by, reason)
+	if out.Open == nil {
+		out.Open = []string{}
+	}
+	return api.Erased(out), err
 }
 
 // auditPage is how many records are read in one snapshot.

@@ -33,6 +33,9 @@ type EraseParams struct {
 	// Records are ranges of numbers, both ends included.
 	Records [][2]int64 `json:"records"`
 	Texts   int        `json:"texts"`
+	// Incidents are those out of which a person was taken, with all that is
+	// stored about them.
+	Incidents []string `json:"incidents,omitempty"`
 }
 
 // paramPrefix names a top-level string of params: params.KEY.

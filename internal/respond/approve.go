@@ -46,6 +46,8 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 			return fmt.Errorf("the boundary file changed since it was offered: %w", ErrMoved)
 		case refused != "":
 			return fmt.Errorf("%s: %w", refused, ErrNotApprover)
+		case p.FourEyes && slices.Contains(s.requesters(p), audit.Gone):
+			return fmt.Errorf("who asked for it was erased, so whether these are other eyes is not known: %w", ErrNotApprover)
 		case !p.Executable || p.Approvers < 0:
 			return fmt.Errorf("%s: %w", p.Action.Name, ErrNever)
 		case slices.ContainsFunc(p.ApprovedBy, func(o string) bool { return strings.EqualFold(o, by) }):
@@ -218,6 +220,9 @@ func (r *Responder) auditProposal(ctx context.Context, tx *store.Tx, by, what st
 	params, err := json.Marshal(map[string]any{"proposal": p.ID, "plan_sha256": p.PlanSHA, "generation": p.Generation})
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", p.ID, err)
+	}
+	if p.Delegation != "" { // its reason is what a person asked for, in that person's words
+		personal = append(personal, "reason")
 	}
 	return tx.AppendAudit(ctx, audit.Record{
 		At: tx.Now(), Actor: by, Action: what + " " + p.Action.Name, Target: p.Action.Target.String(),

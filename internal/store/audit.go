@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
@@ -196,104 +195,4 @@ func (tx *Tx) auditRows(ctx context.Context, incidentID string, after int64, lim
 	}, `SELECT a.seq, a.incident, a.body, t.field, t.salt, t.text FROM (`+some+`) a
 		LEFT JOIN audit_text t ON t.seq = a.seq ORDER BY a.seq, t.field`, w.args...)
 	return out, err
-}
-
-// erasePage is how many records one transaction of an erasure looks at.
-const erasePage = audit.MaxErased
-
-// EraseAudit deletes texts of the audit and appends a record that says of which
-// records and why, a page of the chain to a transaction. of says whose: every
-// text that is that name, and all that the records of that actor keep apart; or
-// those of one record. It returns how many texts went, and how many records
-// they were of.
-func (s *Store) EraseAudit(ctx context.Context, of Erasure, by, reason string) (texts, records int, err error) {
-	var end audit.Head
-	err = s.View(ctx, func(tx *Tx) (err error) {
-		end, err = tx.AuditHead(ctx)
-		return err
-	})
-	from, to := int64(0), end.Seq
-	if of.Seq > 0 {
-		from, to = of.Seq-1, min(of.Seq, end.Seq)
-	}
-	for ; err == nil && from < to; from += erasePage {
-		var t, r int
-		err = s.Tx(ctx, func(tx *Tx) (err error) {
-			t, r, err = tx.eraseAudit(ctx, of.Actor, from, min(from+erasePage, to), by, reason)
-			return err
-		})
-		if err == nil {
-			texts, records = texts+t, records+r
-		}
-	}
-	return texts, records, about(err, "erase audit texts")
-}
-
-// Erasure says which texts are erased: of one record, or of one person.
-type Erasure struct {
-	Seq   int64
-	Actor string
-}
-
-// unlike escapes what LIKE would take for a pattern.
-var unlike = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
-
-// eraseAudit erases in the records behind from up to to; with an empty actor
-// everything.
-func (tx *Tx) eraseAudit(ctx context.Context, actor string, from, to int64, by, reason string) (texts, records int, err error) {
-	if tx.pgx == nil { // what is deleted is overwritten in the file
-		if _, err := tx.exec(ctx, `PRAGMA secure_delete = ON`); err != nil {
-			return 0, 0, err
-		}
-	}
-	var w filter
-	w.add("seq > %s", from)
-	w.add("seq <= %s", to)
-	if actor != "" {
-		name, err := encode(actor)
-		if err != nil {
-			return 0, 0, err
-		}
-		w.add(`(text = %s`, name)
-		w.conds[len(w.conds)-1] += ` OR seq IN (SELECT seq FROM audit_text WHERE field = 'actor' AND seq > $1 AND seq <= $2 AND text = $3)
-			OR field = 'params.approved_by' AND ', ' || substr(text, 2, length(text) - 2) || ', ' LIKE $4 ESCAPE '!')`
-		w.args = append(w.args, "%, "+unlike.Replace(name[1:len(name)-1])+", %") // several agreed
-	}
-	var p audit.EraseParams
-	var fields [][2]any
-	err = tx.each(ctx, func(rows *sql.Rows) error {
-		var seq int64
-		var field string
-		if err := rows.Scan(&seq, &field); err != nil {
-			return err
-		}
-		fields = append(fields, [2]any{seq, field})
-		n := len(p.Records)
-		switch {
-		case n > 0 && p.Records[n-1][1] == seq:
-		case n > 0 && p.Records[n-1][1] == seq-1:
-			p.Records[n-1][1] = seq
-			records++
-		default:
-			p.Records = append(p.Records, [2]int64{seq, seq})
-			records++
-		}
-		return nil
-	}, `SELECT seq, field FROM audit_text`+w.where()+` ORDER BY seq, field`, w.args...)
-	if err != nil || len(fields) == 0 {
-		return 0, 0, err
-	}
-	for _, f := range fields {
-		if _, err := tx.exec(ctx, `DELETE FROM audit_text WHERE seq = $1 AND field = $2`, f[0], f[1]); err != nil {
-			return 0, 0, err
-		}
-	}
-	p.Texts = len(fields)
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return 0, 0, err
-	}
-	return p.Texts, records, tx.AppendAudit(ctx, audit.Record{
-		Actor: by, Action: audit.ActionErase, Target: "audit", Reason: reason, Params: raw, Outcome: "erased",
-	})
 }

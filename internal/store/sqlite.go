@@ -179,6 +179,34 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, dir string)
 	return nil
 }
 
+// compactUpTo bounds the file that settle writes anew: writers wait meanwhile.
+const compactUpTo = 256 << 20
+
+// settle sees that nothing deleted lies in the file or its log any more: a page
+// that was filled anew may still hold what stood there before. A large file is
+// left to whoever can stop the server. A reader may keep the log; then the next
+// commits overwrite it.
+func (d *sqliteDB) settle(ctx context.Context) error {
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer d.sweep()
+	defer func() { <-d.turn }()
+	d.commit()
+	ctx = context.WithoutCancel(ctx)
+	var pages, size, busy, log, moved int64
+	err := d.conn.QueryRowContext(ctx, `SELECT page_count, page_size FROM pragma_page_count, pragma_page_size`).Scan(&pages, &size)
+	if err == nil && pages*size <= compactUpTo {
+		err = d.do("VACUUM")
+	}
+	if err == nil {
+		err = d.conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &moved)
+	}
+	return err
+}
+
 func (d *sqliteDB) ping(ctx context.Context) error { return d.reader.PingContext(ctx) }
 
 func (d *sqliteDB) close() (err error) {
@@ -328,6 +356,15 @@ func (d *sqliteDB) commitWhenLast() {
 		return
 	}
 	if d.waiting.Load() > 0 && g.members < groupSize && time.Since(g.began) < groupAge {
+		return
+	}
+	d.commit()
+}
+
+// commit ends the open group, if there is one.
+func (d *sqliteDB) commit() {
+	g := d.group
+	if g == nil {
 		return
 	}
 	if err := d.do("COMMIT"); err != nil {

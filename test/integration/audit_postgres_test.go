@@ -16,11 +16,24 @@ import (
 // audit shows against its anchors.
 func TestAuditOnPostgres(t *testing.T) {
 	t.Parallel()
+	dsn, db := emptyPostgres(t)
+	audittest.Run(t, dsn, db)
+}
+
+// TestForgetOnPostgres: whom it erases is in no row of any table any more.
+func TestForgetOnPostgres(t *testing.T) {
+	t.Parallel()
+	dsn, db := emptyPostgres(t)
+	audittest.Forget(t, dsn, db)
+}
+
+func emptyPostgres(t *testing.T) (string, *sql.DB) {
+	t.Helper()
 	dsn := servers.PostgresSchema(t, servers.Postgres(t))
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	audittest.Run(t, dsn, db)
+	return dsn, db
 }

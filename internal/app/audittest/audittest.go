@@ -342,9 +342,9 @@ func (w *world) forge() {
 
 func (w *world) erase() {
 	w.t.Helper()
-	texts, erased, err := w.store.EraseAudit(w.t.Context(), store.Erasure{Actor: "ana"}, "bo", "request 17")
-	if want := records - old; err != nil || erased != want || texts != 3*want {
-		w.t.Fatalf("erased %d texts of %d records, want %d of %d: %v", texts, erased, 3*want, want, err)
+	got, err := w.store.Erase(w.t.Context(), store.Erasure{Actor: "ana"}, "bo", "request 17")
+	if want := records - old; err != nil || got.Records != want || got.Texts != 3*want {
+		w.t.Fatalf("erased %+v, want %d texts of %d records: %v", got, 3*want, want, err)
 	}
 	w.each(`SELECT text FROM audit_text`, func(rows *sql.Rows) error {
 		var kept string

@@ -1,7 +1,9 @@
 package audittest_test
 
 import (
+	"bytes"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -12,7 +14,38 @@ import (
 
 func TestOnSQLite(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "holdfast.db")
+	path, db := database(t)
+	audittest.Run(t, "sqlite:"+path, db)
+}
+
+// TestForgetOnSQLite: whom it erases is not in the bytes of the files either.
+func TestForgetOnSQLite(t *testing.T) {
+	t.Parallel()
+	path, db := database(t)
+	audittest.Forget(t, "sqlite:"+path, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(path + "*")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("files %v: %v", files, err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"zora.quill", "third host"} {
+			if n := bytes.Count(data, []byte(text)); n > 0 {
+				t.Errorf("%s holds %q %d times", filepath.Base(f), text, n)
+			}
+		}
+	}
+}
+
+func database(t *testing.T) (path string, db *sql.DB) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "holdfast.db")
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(0)")
 	if err != nil {
 		t.Fatal(err)
@@ -22,5 +55,5 @@ func TestOnSQLite(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	audittest.Run(t, "sqlite:"+path, db)
+	return path, db
 }

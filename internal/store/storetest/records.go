@@ -418,16 +418,16 @@ func auditErase(t *testing.T, db Database) {
 	if before[1].Reason != "I saw \x00 it" || before[0].Salts["params.approved_by"] == "" || before[4].Salts["reason"] != "" || before[0].Salts["reason"] != "" {
 		t.Errorf("records: %+v", before)
 	}
-	texts, records, err := s.EraseAudit(ctx, store.Erasure{Actor: "ana"}, "bo", "request 17")
-	if err != nil || texts != 4 || records != 3 {
-		t.Errorf("erased %d texts of %d records, want 4 of 3: %v", texts, records, err)
+	got, err := s.Erase(ctx, store.Erasure{Actor: "ana", KeepMentions: true}, "bo", "request 17")
+	if err != nil || got.Texts != 4 || got.Records != 3 {
+		t.Errorf("erased %+v, want 4 texts of 3 records: %v", got, err)
 	}
-	if texts, _, err = s.EraseAudit(ctx, store.Erasure{Seq: 3}, "bo", "names somebody"); err != nil || texts != 2 {
-		t.Errorf("erased %d texts of record 3, want 2: %v", texts, err)
+	if got, err = s.Erase(ctx, store.Erasure{Seq: 3}, "bo", "names somebody"); err != nil || got.Texts != 2 {
+		t.Errorf("erased %+v of record 3, want 2 texts: %v", got, err)
 	}
-	for _, of := range []store.Erasure{{Actor: "ana"}, {Seq: 3}, {Seq: 99}} {
-		if texts, records, err = s.EraseAudit(ctx, of, "bo", "again"); err != nil || texts != 0 || records != 0 {
-			t.Errorf("erased %d texts of %d records of %+v again: %v", texts, records, of, err)
+	for _, of := range []store.Erasure{{Actor: "ana", KeepMentions: true}, {Seq: 3}, {Seq: 99}} {
+		if got, err = s.Erase(ctx, of, "bo", "again"); err != nil || got.Texts != 0 || got.Records != 0 {
+			t.Errorf("erased %+v of %+v again: %v", got, of, err)
 		}
 	}
 	after := auditOf(t, s)
@@ -439,6 +439,12 @@ func auditErase(t *testing.T, db Database) {
 	}
 	if got := string(after[5].Params); got != `{"records":[[1,2],[5,5]],"texts":4}` || after[5].Actor != "bo" || after[5].Reason != "request 17" {
 		t.Errorf("record of the erasure: %s %+v", got, after[5])
+	}
+	if got, err = s.Erase(ctx, store.Erasure{Actor: "ana"}, "bo", "request 18"); err != nil || got.Texts != 1 {
+		t.Errorf("erased %+v, want the one text that mentions the name: %v", got, err)
+	}
+	if after = auditOf(t, s); !audit.IsErased(after[3].Outcome) {
+		t.Errorf("outcome: %s", after[3].Outcome)
 	}
 }
 
@@ -457,9 +463,9 @@ func auditEraseOfTwo(t *testing.T, db Database) {
 			return tx.AppendAudit(ctx, audit.Record{Actor: "agent", Action: "process.restart", Params: params}, "params.approved_by", "params.title")
 		})
 	}
-	texts, records, err := s.EraseAudit(ctx, store.Erasure{Actor: "ana%"}, "system", "request 17")
-	if err != nil || texts != 3 || records != 3 {
-		t.Errorf("erased %d texts of %d records, want 3 of 3: %v", texts, records, err)
+	got, err := s.Erase(ctx, store.Erasure{Actor: "ana%", KeepMentions: true}, "system", "request 17")
+	if err != nil || got.Texts != 3 || got.Records != 3 {
+		t.Errorf("erased %+v, want 3 texts of 3 records: %v", got, err)
 	}
 	for i, r := range auditOf(t, s)[:len(lists)] {
 		if _, there := r.Salts["params.approved_by"]; there != (i >= 3) || r.Salts["params.title"] == "" {
