@@ -40,8 +40,8 @@ what the boundaries say, and who must approve. Nothing happens until that is
 confirmed. A confirmation is one approval if you are an approver; otherwise the
 task waits for one. What is not understood whole is refused.
 
-Exit codes: 0 done, or taken without --wait; 1 failed or refused; 2 not
-understood; 3 waits for people: to confirm, or to approve.
+Exit codes: 0 done, or taken without --wait; 1 failed, refused, or worse after
+the watch; 2 not understood; 3 waits for people: to confirm, or to approve.
 
 Examples:
   holdfast delegate "restart relay on staging and watch for 10 min" --incident INC-2026-0042
@@ -223,7 +223,7 @@ func (c *delegateCmd) end(e *env, d incident.DelegationView) error {
 	switch {
 	case d.State == incident.DelegationWaiting:
 		return &exitError{code: exitWaiting}
-	case !d.Succeeded:
+	case !d.Succeeded, d.Outcome == incident.OutcomeWorse:
 		return &exitError{code: exitFailed}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/outside"
@@ -39,12 +40,8 @@ func Ask(a Asking, key string) Message {
 	if a.Last {
 		subject = fmt.Sprintf("%s: approval runs out at %s UTC: %s of %s, asked by %s", a.Incident.ID, until, p.Action.Name, line(p.Action.Target.Name), line(a.By))
 	}
-	u := decide.NotifyUrgency
-	if a.Incident.Severity != severity.SEV3 && a.Incident.Severity != severity.SEV4 {
-		u = decide.PageUrgency
-	}
 	return Message{
-		Key: key, IncidentID: a.Incident.ID, Severity: level(a.Incident.Severity), Urgency: string(u),
+		Key: key, IncidentID: a.Incident.ID, Severity: level(a.Incident.Severity), Urgency: string(urgency(a.Incident.Severity)),
 		Subject: outside.Cut(subject, MaxSubject), Body: a.text(), URL: a.URL, At: a.Now,
 	}
 }
@@ -110,4 +107,42 @@ func Approvals(p incident.Proposal) string {
 		out += "; not those who asked for it: " + strings.Join(p.Requesters, ", ")
 	}
 	return out
+}
+
+// Worsened is what became of the signals after an action that a person asked for.
+type Worsened struct {
+	Now      time.Time
+	Incident incident.Incident
+	Action   action.Action
+	At       time.Time // when the action ended
+	By       string    // who asked for it
+	Task     string
+	Text     string // what is worse, with figures
+	URL      string
+}
+
+// Worse writes the message that signals got worse after an action.
+func Worse(w Worsened, key string) Message {
+	body := "WORSE SINCE AN ACTION\n\n"
+	for _, part := range [][2]string{
+		{"Task", w.Task}, {"Asked by", w.By}, {"Incident", w.Incident.ID + ", " + Summary(w.Incident)},
+		{"Done", w.Action.Name + " on " + w.Action.Target.String() + " at " + w.At.UTC().Format("15:04:05") + " UTC"},
+		{"Worse", w.Text}, {"Next", "nothing is taken back without people: see the incident"}, {"Incident page", w.URL},
+	} {
+		if part[1] != "" {
+			body += part[0] + ": " + line(part[1]) + "\n"
+		}
+	}
+	return Message{
+		Key: key, IncidentID: w.Incident.ID, Severity: level(w.Incident.Severity), Urgency: string(urgency(w.Incident.Severity)),
+		Subject: outside.Cut(w.Incident.ID+": worse since "+w.Action.Name+" of "+line(w.Action.Target.Name)+": "+line(w.Text), MaxSubject), Body: body, URL: w.URL, At: w.Now,
+	}
+}
+
+// urgency of what people must look at within minutes.
+func urgency(s severity.Severity) decide.Urgency {
+	if s == severity.SEV3 || s == severity.SEV4 {
+		return decide.NotifyUrgency
+	}
+	return decide.PageUrgency
 }

@@ -34,6 +34,16 @@ func TestAskingIsGolden(t *testing.T) {
 	}
 }
 
+func TestWorseIsGolden(t *testing.T) {
+	t.Parallel()
+	a := asking()
+	m := escalate.Worse(escalate.Worsened{
+		Now: a.Now, Incident: a.Incident, Action: a.Proposal.Action, At: t0, By: a.By, Task: a.Task, URL: a.URL,
+		Text: "outbox-relay errors 40.0 %, usually 0.1 %, before 0.2 %",
+	}, "worse/del_1")
+	golden(t, "worse.txt", m.Urgency+"\n"+m.Subject+"\n\n"+m.Body)
+}
+
 // A hostile task can't add a line that says how to approve something else.
 func TestAskingIsDataOnly(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,21 @@ type Delegation struct {
 	Refused    string            `json:"refused,omitempty"`     // why it was refused when it was given
 	Report     string            `json:"report,omitempty"`
 	ReportedAt *time.Time        `json:"reported_at,omitempty"`
+	Outcome    Outcome           `json:"outcome,omitempty"`    // of the watch
+	StoppedBy  string            `json:"stopped_by,omitempty"` // who ended the watch before its time
+	StoppedAt  *time.Time        `json:"stopped_at,omitempty"`
 }
+
+// Outcome is what became of the signals over the watch after a task's action.
+type Outcome string
+
+// The outcomes of a watch.
+const (
+	OutcomeBetter    Outcome = "better"
+	OutcomeUnchanged Outcome = "unchanged" // no worse than before
+	OutcomeWorse     Outcome = "worse"
+	OutcomeUnknown   Outcome = "unknown" // not measured before, or not after
+)
 
 // DelegationState says how far a delegated task has come.
 type DelegationState string
@@ -113,13 +127,14 @@ type DelegationView struct {
 	Succeeded  bool              `json:"succeeded"` // what was asked for was done, or there was nothing to do
 	Report     string            `json:"report"`
 	ReportedAt Time              `json:"reported_at"`
+	Outcome    Outcome           `json:"outcome"` // better | unchanged | worse | unknown: the signals over the watch; empty = none, or not reported
 }
 
 func delegationViews(p Parts) []DelegationView {
 	return each(p.Incident.Delegations, func(d Delegation) DelegationView {
 		v := DelegationView{
 			ID: d.ID, At: Time(d.At), By: d.By, Task: d.Task, Runbook: d.Runbook, Action: d.Action, Target: d.Target, Service: d.Service,
-			Params: dict(d.Params), PlanSHA256: d.PlanSHA, Proposal: d.ProposalID, Report: d.Report, ReportedAt: timeView(d.ReportedAt),
+			Params: dict(d.Params), PlanSHA256: d.PlanSHA, Proposal: d.ProposalID, Report: d.Report, ReportedAt: timeView(d.ReportedAt), Outcome: d.Outcome,
 		}
 		v.State, v.Why = d.Progress(p.Proposals, p.Intents, p.Events)
 		if d.Watch > 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/jobs"
+	"github.com/holdfast-sre/holdfast/internal/recovery"
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
@@ -78,6 +79,7 @@ func (s snapshot) intent(id string) (action.Intent, error) {
 // only then acts.
 func (r *Responder) start(ctx context.Context, s snapshot, in action.Intent, ex action.Executor) (commit, error) {
 	r.Step("intended")
+	before := r.baseline(ctx, s, in)
 	check, err := r.recheckInput(ctx, s, in, ex)
 	if err != nil {
 		return nil, err
@@ -90,7 +92,7 @@ func (r *Responder) start(ctx context.Context, s snapshot, in action.Intent, ex 
 		return r.cancel(in, fmt.Sprintf("what the action would destroy could not be saved: %v", err)), nil
 	}
 	r.Step("saved")
-	startedAt, err := r.markStarted(ctx, in, check.Generation, saved)
+	startedAt, err := r.markStarted(ctx, in, check.Generation, saved, before)
 	if err != nil {
 		return nil, err // intended still: the job comes again
 	}
@@ -115,7 +117,7 @@ func (r *Responder) start(ctx context.Context, s snapshot, in action.Intent, ex 
 
 // markStarted moves the intent from intended to started. Whoever commits this
 // first owns the action; nobody else will call the executor.
-func (r *Responder) markStarted(ctx context.Context, in action.Intent, generation string, saved []byte) (at time.Time, err error) {
+func (r *Responder) markStarted(ctx context.Context, in action.Intent, generation string, saved []byte, before []recovery.Reading) (at time.Time, err error) {
 	err = r.Store.Tx(ctx, func(tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, in.IncidentID) // locks the incident
 		if err != nil {
@@ -129,6 +131,9 @@ func (r *Responder) markStarted(ctx context.Context, in action.Intent, generatio
 			return err
 		}
 		if err := r.ran(ctx, tx, s, now); err != nil {
+			return err
+		}
+		if err := r.keepBaseline(ctx, tx, s, now, before); err != nil {
 			return err
 		}
 		now.State, now.StartedAt, now.Generation = action.Started, tx.Now(), generation

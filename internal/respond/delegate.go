@@ -50,6 +50,9 @@ type delegated struct {
 	// Asks: the runbook chose the action over its facts, which must hold once
 	// more just before it starts. Else they hold because a person said so.
 	Asks bool `json:"asks"`
+	// Watched is how the signals were before the action and at the looks since;
+	// nil = nothing was looked at yet.
+	Watched *watched `json:"watched,omitempty"`
 }
 
 // order is a task while it is being worked out.

@@ -52,10 +52,10 @@ func (r *Responder) delegation(ctx context.Context, j jobs.Job) (commit, error) 
 	if !ok || in.FinishedAt.IsZero() || in.State == action.Cancelled || d.ReportedAt != nil {
 		return nil, nil
 	}
-	if due := reportDue(*d, in); s.now.Before(due) {
-		return nil, jobs.Snooze(due.Sub(s.now))
+	if !r.watchOver(s, *d, in) {
+		return r.watchTask(ctx, s, args, *d, in)
 	}
-	text := r.report(ctx, s, *d, in)
+	text, outcome := r.report(ctx, s, *d, in)
 	return func(ctx context.Context, tx *store.Tx) error {
 		s, err := r.loadIn(ctx, tx, args.Incident)
 		if err != nil {
@@ -66,7 +66,12 @@ func (r *Responder) delegation(ctx context.Context, j jobs.Job) (commit, error) 
 			return nil
 		}
 		at := s.now
-		d.Report, d.ReportedAt = text, &at
+		d.Report, d.ReportedAt, d.Outcome = text, &at, outcome
+		if w := s.progress.Delegated[d.ID].Watched; outcome == incident.OutcomeWorse && (w == nil || !w.Told) {
+			if err := r.tellWorse(ctx, tx, s, *d, in, text); err != nil {
+				return err
+			}
+		}
 		if err := r.record(ctx, tx, s, incident.NewEvent(incident.EventReported, incident.ActorAgent, text, "delegated by "+d.By, s.now).
 			With("delegation", d.ID).With("intent", in.ID).With("state", string(in.State))); err != nil {
 			return err
@@ -99,7 +104,11 @@ func (r *Responder) followUp(ctx context.Context, tx *store.Tx, s snapshot, in a
 	if d == nil {
 		return nil
 	}
-	return enqueue(ctx, tx, delegationJob(in.IncidentID, d.ID, "report", reportDue(*d, in)))
+	at := reportDue(*d, in)
+	if soon := in.FinishedAt.Add(r.lookEvery(d.Watch)); d.Watch > 0 && soon.Before(at) {
+		at = soon // the first look
+	}
+	return enqueue(ctx, tx, delegationJob(in.IncidentID, d.ID, "report", at))
 }
 
 // expireDelegated withdraws the proposal of a task that can't be approved any more.
@@ -141,9 +150,9 @@ func (r *Responder) withdrawDelegation(args delegationArgs) commit {
 	}
 }
 
-// report says what was done and, where that was asked for, what the signals of
-// the target and of the affected services are by now.
-func (r *Responder) report(ctx context.Context, s snapshot, d incident.Delegation, in action.Intent) string {
+// report says what was done and, where that was asked for, what became of the
+// signals of the target and of the affected services.
+func (r *Responder) report(ctx context.Context, s snapshot, d incident.Delegation, in action.Intent) (string, incident.Outcome) {
 	text := fmt.Sprintf("%s, asked for by %s: %s", describe(in.Action), d.By, in.State)
 	if !in.StartedAt.IsZero() {
 		text += " at " + in.StartedAt.UTC().Format("15:04:05") + " UTC"
@@ -152,16 +161,23 @@ func (r *Responder) report(ctx context.Context, s snapshot, d incident.Delegatio
 		text += " (" + in.Outcome + ")"
 	}
 	if in.State != action.Done || d.Watch == 0 {
-		return text
+		return text, ""
 	}
-	names := []string{in.Action.Service}
-	for _, n := range s.inc.Services {
-		if !slices.Contains(names, n) {
-			names = append(names, n)
-		}
-	}
+	names := watchedServices(s, in)
 	check := r.measureOf(ctx, s, names)
-	return text + ". After " + s.now.Sub(in.FinishedAt).Round(time.Second).String() + ": " + signalsInWords(check, names)
+	w := s.progress.Delegated[d.ID].Watched
+	outcome, compared := w.compared(check)
+	text += ". After " + max(s.now.Sub(in.FinishedAt), 0).Round(time.Second).String()
+	if w != nil && w.Looks > 0 {
+		text += fmt.Sprintf(" and %d looks", w.Looks+1)
+	}
+	if d.StoppedAt != nil {
+		text += fmt.Sprintf(" (%s stopped the watch; %s was asked for)", d.StoppedBy, d.Watch)
+	}
+	if s.now.Before(in.FinishedAt) {
+		text += " (the clock was put back: how long was watched is not known)"
+	}
+	return text + ": " + compared + ". " + signalsInWords(check, names), outcome
 }
 
 // signalsInWords says of each service what is in its usual range, what is not,
