@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
@@ -56,6 +57,11 @@ func (c *checker) remediation(p place, m Remediation) {
 	spec, ok := c.action(p.at("action"), m.Action)
 	if !ok {
 		return
+	}
+	for j, t := range m.Treats {
+		if t == CauseClass(diagnose.Unknown) || t == CauseClass(diagnose.Healthy) {
+			c.problem(ruleRemediation, p.at("treats", j), "name the cause classes that the action helps against; give commands where people decide", "no action treats what is %s", t)
+		}
 	}
 	c.params(p, spec, m.Params)
 	if m.Undo != nil {

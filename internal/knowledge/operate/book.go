@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,17 +34,19 @@ const (
 	partEscalation
 	partBefore
 	partAfter
+	partUndo
 	partAside
 )
 
 var (
-	bookWord  = rx(`^(?:issues?|problems?|scenarios?|runbook|symptoms?|signs?|triggers?|detection|alerts?|triage(?: steps)?|diagnos\w*(?: steps)?|investigat\w*|checks?|steps|procedure|relief|mitigations?|remed\w*(?: options)?|resolution|fix|actions?|recovery|workaround|verif\w*|confirm\w*|escalat\w*(?: \w+)?|contacts?|on-?call|pre-?conditions?|post-?actions?|follow-?up|afterwards)$`)
+	bookWord  = rx(`^(?:issues?|problems?|scenarios?|runbook|symptoms?|signs?|triggers?|detection|alerts?|triage(?: steps)?|diagnos\w*(?: steps)?|investigat\w*|checks?|steps|procedure|relief|mitigations?|remed\w*(?: options)?|resolution|fix|actions?|recovery|workaround|verif\w*|confirm\w*|escalat\w*(?: \w+)?|contacts?|on-?call|pre-?conditions?|roll-?\s?back(?: \w+)?|back-?out(?: plan)?|undo|post-?actions?|follow-?up|afterwards)$`)
 	bookParts = []struct {
 		part bookPart
 		re   *regexp.Regexp
 	}{
 		{partBefore, rx(`^pre-?condition`)},
 		{partAfter, rx(`^post-?action|^follow-?up|^afterwards`)},
+		{partUndo, rx(`^roll-?\s?back|^back-?out|^undo`)},
 		{partEscalation, rx(`escalat|^contacts?\b|^on-?call`)},
 		{partVerify, rx(`^verif|^confirm`)},
 		{partRelief, rx(`^relief|mitigat|remed|^resolution|^fix|^actions?\b|^recovery|workaround`)},
@@ -87,10 +90,10 @@ func (r *reader) books(lines []line) {
 func issuesIn(lines []line, title string) []issue {
 	var out []issue
 	var now *issue
-	part := partNone
+	part, level, group := partNone, 0, ""
 	open := func(t string, at Place) {
 		out = append(out, issue{title: strings.TrimSpace(strings.Trim(t, "*` :")), place: at, lines: map[bookPart][]line{}})
-		now, part = &out[len(out)-1], partNone
+		now, part, group = &out[len(out)-1], partNone, ""
 	}
 	lines = slices.Clone(lines)
 	for i := 0; i < len(lines); i++ {
@@ -98,6 +101,9 @@ func issuesIn(lines []line, title string) []issue {
 		if l.code != nil {
 			if text := bookInCode(l); text != nil {
 				lines = slices.Insert(lines, i+1, text...)
+			} else if now != nil {
+				l.group = group
+				now.takeCode(l, lines[i-1], part)
 			}
 			continue
 		}
@@ -107,7 +113,9 @@ func issuesIn(lines []line, title string) []issue {
 			case title != "" && strings.HasSuffix(l.heading, title): // of the document
 				open(title, l.place)
 			case p != partNone && p != partIssue && now != nil:
-				part = p
+				part, level, group = p, l.level, ""
+			case part != partNone && now != nil && l.level > level: // one of several remedies, or steps
+				group = l.heading
 			case neutral.MatchString(l.heading):
 				part = partAside
 			case p == partNone || p == partIssue || strings.Contains(l.heading, ":"):
@@ -118,7 +126,7 @@ func issuesIn(lines []line, title string) []issue {
 				open(h, l.place)
 			default:
 				open(title, l.place)
-				part = p
+				part, level = p, l.level
 			}
 			continue
 		}
@@ -145,9 +153,39 @@ func issuesIn(lines []line, title string) []issue {
 			now.prose = append(now.prose, l.text)
 			continue
 		}
+		l.group = group
 		now.lines[p] = append(now.lines[p], l)
 	}
 	return slices.DeleteFunc(out, func(i issue) bool { return len(i.lines) == 0 })
+}
+
+// takeCode adds the commands of a code block to the line above it, or as a line of
+// its own. before is the line before it in the document.
+func (i *issue) takeCode(l, before line, part bookPart) {
+	commands := commandsIn(l.code.Language, l.code.Text)
+	if len(commands) == 0 {
+		return
+	}
+	if q := partOf(l.label); q != partNone && q != partIssue {
+		part = q
+	}
+	switch part {
+	case partAside:
+		return
+	case partNone:
+		part = partSteps
+	}
+	own := line{text: cmp.Or(l.label, commands[0]), place: l.place, item: true, label: l.label, group: l.group}
+	if partOf(l.label) != partNone {
+		own.text = commands[0]
+	}
+	under := i.lines[part]
+	if n := len(under); n > 0 && under[n-1].place == before.place && before.code == nil {
+		own, i.lines[part] = under[n-1], under[:n-1]
+	}
+	own.spans = append(slices.Clone(own.spans), commands...)
+	own.commands = commands
+	i.lines[part] = append(i.lines[part], own)
 }
 
 // bookInCode reads a runbook that stands in a code block as text: labels in
@@ -200,6 +238,9 @@ func (w *bookWriter) write(taken map[string]bool) {
 		w.escalation(l)
 	}
 	w.after()
+	for _, l := range w.issue.lines[partUndo] {
+		w.miss(l, "the way back: undo names an action that takes a remediation back")
+	}
 	for _, l := range w.issue.lines[partVerify] {
 		w.miss(l, "it needs a query and the value by which it helped: verify.promql, condition, within")
 	}
@@ -260,11 +301,18 @@ func (w *bookWriter) step(l line) {
 	case conditional.MatchString(l.text):
 		w.relief(l)
 	case w.queries(l):
-	case deployWords.MatchString(l.text):
-		w.changes(l)
-	case w.url(l), w.logs(l), w.meant(l):
 	default:
-		w.miss(l, "a person has to look: it names no metric, log pattern, URL or change")
+		asked, why := w.commands(l)
+		switch {
+		case why != "":
+			w.miss(l, why)
+		case asked:
+		case deployWords.MatchString(l.text):
+			w.changes(l)
+		case w.url(l), w.logs(l), w.meant(l):
+		default:
+			w.miss(l, "a person has to look: it names no query, log pattern, URL or change")
+		}
 	}
 }
 
@@ -284,6 +332,9 @@ func (w *bookWriter) fact(s string) string {
 	return out
 }
 
+// maxQuestions bounds the questions of a draft.
+const maxQuestions = 30
+
 // ask adds a question, unless it is asked already, and returns its fact.
 func (w *bookWriter) ask(l line, query, about, unit string) string {
 	for _, d := range w.book.Diagnostics {
@@ -293,12 +344,12 @@ func (w *bookWriter) ask(l line, query, about, unit string) string {
 			}
 		}
 	}
-	if len(w.book.Diagnostics) >= 30 {
+	if len(w.book.Diagnostics) >= maxQuestions {
 		return ""
 	}
 	f := w.fact(about)
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
-		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text), PromQL: query, Unit: unit, Capture: runbook.Capture{f: {Part: runbook.PartValue}},
+		Name: strings.ReplaceAll(f, "_", "-"), Title: l.title(), PromQL: query, Unit: unit, Capture: runbook.Capture{f: {Part: runbook.PartValue}},
 	})
 	return f
 }
@@ -390,7 +441,7 @@ func (w *bookWriter) changes(l line) {
 		}
 	}
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
-		Name: "changes", Title: shown(l.text), Changes: &runbook.ChangeQuestion{Service: "${service}", Since: since},
+		Name: "changes", Title: l.title(), Changes: &runbook.ChangeQuestion{Service: "${service}", Since: since},
 		Capture: runbook.Capture{"changes": {Part: runbook.PartCount}, "minutes_since_change": {Part: runbook.PartMinutes}},
 	})
 }
@@ -402,7 +453,7 @@ func (w *bookWriter) url(l line) bool {
 	}
 	f := w.fact("answers")
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
-		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text), HTTPGet: &runbook.HTTPQuestion{URL: u}, Capture: runbook.Capture{f: {Part: runbook.PartOK}},
+		Name: strings.ReplaceAll(f, "_", "-"), Title: l.title(), HTTPGet: &runbook.HTTPQuestion{URL: u}, Capture: runbook.Capture{f: {Part: runbook.PartOK}},
 	})
 	return true
 }
@@ -425,7 +476,7 @@ func (w *bookWriter) logs(l line) bool {
 	}
 	f := w.fact("lines " + match)
 	w.book.Diagnostics = append(w.book.Diagnostics, runbook.Diagnostic{
-		Name: strings.ReplaceAll(f, "_", "-"), Title: shown(l.text),
+		Name: strings.ReplaceAll(f, "_", "-"), Title: l.title(),
 		Logs:    &runbook.LogsQuestion{Service: "${service}", Match: regexp.QuoteMeta(match), Since: 10 * time.Minute},
 		Capture: runbook.Capture{f: {Part: runbook.PartCount}},
 	})

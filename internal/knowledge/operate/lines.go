@@ -30,11 +30,21 @@ type line struct {
 	item     bool   // of a list or table: meant to say something
 	cells    []cell // of a row
 	spans    []string
+	commands []string // of the code block below it
 	heading  string
 	label    string // what introduces it: "Triage Steps"
 	code     *knowledge.Code
+	group    string // heading below that of its part
 	level    int    // of the heading
 	anchor   string // of the section
+}
+
+// title is the line in words, below what it belongs to.
+func (l line) title() string {
+	if l.group != "" {
+		return shown(l.group + ": " + l.text)
+	}
+	return shown(l.text)
 }
 
 // cell is a cell of a row, with the head of its column.
@@ -139,7 +149,12 @@ func (c *cutter) lines() []line {
 		c.out = append(c.out, line{heading: s.Heading, place: c.at(s.Line), level: s.Level, anchor: s.Anchor})
 	}
 	raw := strings.Split(s.Text, "\n")
+	code := s.Code
 	for i := 0; i < len(raw); i++ {
+		for len(code) > 0 && code[0].Line <= s.TextLine+i {
+			c.code(code[0])
+			code = code[1:]
+		}
 		if n := c.table(raw, i); n > i {
 			i = n - 1
 			continue
@@ -147,11 +162,16 @@ func (c *cutter) lines() []line {
 		c.add(raw[i], s.TextLine+i, slices.Contains(s.Items, s.TextLine+i))
 	}
 	c.end()
-	for i := range s.Code {
-		k := s.Code[i]
-		c.out = append(c.out, line{code: &k, place: c.at(k.Line), role: c.role, heading: "", label: c.label})
+	for _, k := range code {
+		c.code(k)
 	}
 	return c.out
+}
+
+// code takes a code block where it stands.
+func (c *cutter) code(k knowledge.Code) {
+	c.end()
+	c.out = append(c.out, line{code: &k, place: c.at(k.Line), role: c.role, label: c.label})
 }
 
 func (c *cutter) at(n int) Place { return Place{c.path, max(n, 1)} }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
+	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/runbook"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 )
@@ -35,6 +36,8 @@ var treated = []struct {
 	{rx(`config(?:uration)? change`), "config_change"},
 }
 
+var dashes = regexp.MustCompile(`-{2,}`)
+
 var conditional = rx(`^\W*if\s+(.{3,160}?)\s*(?::|,|→|->|\bthen\b)\s*(.+)$`)
 
 // relief makes a remediation that people are shown. It is never executed, and its
@@ -50,31 +53,39 @@ func (w *bookWriter) relief(l line) {
 	}
 	var treats []runbook.CauseClass
 	for _, t := range treated {
-		if t.re.MatchString(l.text) && len(treats) == 0 {
+		if (t.re.MatchString(l.text) || t.re.MatchString(l.group)) && len(treats) == 0 {
 			treats = append(treats, t.class)
 		}
 	}
-	if len(treats) == 0 {
-		w.miss(l, "which cause does it treat? Name a class of docs/causes.md")
-		return
-	}
 	when := "false"
-	if cond != "" {
+	if len(treats) == 0 {
+		treats = []runbook.CauseClass{runbook.CauseClass(diagnose.Unknown)}
+		w.todo = append(w.todo, fmt.Sprintf("%s: %s\n  which cause does it treat? Name a class of docs/causes.md", shown(l.place.String()), shown(l.text)))
+		w.left(Runbook, l, "which cause does it treat? Name a class of docs/causes.md", "")
+	} else if cond != "" {
 		if c, ok := w.condition(l, cond); ok {
 			when = c
 		}
 	}
-	if when == "false" {
+	if when == "false" && treats[0] != runbook.CauseClass(diagnose.Unknown) {
 		w.todo = append(w.todo, fmt.Sprintf("%s: %s\n  when is false: no fact decides when it helps", shown(l.place.String()), shown(l.text)))
 		w.left(Runbook, l, "no fact decides when it helps: when is false", "")
 	}
+	commands := []string{shown(do)}
+	if len(l.commands) > 0 {
+		commands = nil
+		for _, c := range l.commands {
+			commands = append(commands, shown(c))
+		}
+	}
 	name := strings.Trim(notASCII.ReplaceAllString(stem(shown(do)), "-"), "-")
+	name = dashes.ReplaceAllString(name, "-")
 	name = strings.Trim(name[:min(len(name), 48)], "-")
 	for i := 2; name == "" || slices.ContainsFunc(w.book.Remediations, func(m runbook.Remediation) bool { return m.Name == name }); i++ {
 		name = fmt.Sprintf("remedy-%d", i)
 	}
 	w.book.Remediations = append(w.book.Remediations, runbook.Remediation{
-		Name: name, Title: shown(l.text), When: when, Treats: treats, Commands: []string{shown(do)},
+		Name: name, Title: l.title(), When: when, Treats: treats, Commands: commands,
 		Target: runbook.TargetRef{Service: "${service}"}, Risk: runbook.Risk(action.High),
 	})
 }
