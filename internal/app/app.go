@@ -29,6 +29,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/telemetry"
 	"github.com/holdfast-sre/holdfast/internal/triage"
 	"github.com/holdfast-sre/holdfast/internal/watch"
+	"github.com/holdfast-sre/holdfast/internal/web"
 )
 
 // Options are what an App is built from.
@@ -271,7 +272,10 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 	if err := a.webhooks(intake, o, registry); err != nil {
 		return nil, err
 	}
-	if err := pages(mux, reader, i, a.respond.Standings, tasks(users, opts.Commands), a.reading, o.Log); err != nil {
+	if err := pages(mux, reader, a.reading, web.Options{
+		Log: o.Log, Impacts: i.Impact, Standings: a.respond.Standings, Delegate: tasks(users, opts.Commands), Rules: rulesInForce(o.Folder),
+		Audit: auditPages{chain: chain{a.store}, reader: reader, anchored: a.keeper.Healthy},
+	}); err != nil {
 		return nil, err
 	}
 	return api.NewServer(telemetry.NewHTTP(registry).Wrap(entrance(intake, door.Guard(mux))), door, o.Log), nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -322,12 +321,10 @@ func (r reader) pausedLine(ctx context.Context) string {
 	return ""
 }
 
-// pages mounts the pages of incidents, of the knowledge repository and of impacts.
-func pages(mux *http.ServeMux, r reader, i *impacts, earned web.Standings, tasks web.Delegate, reading *readingRoom, log *slog.Logger) error {
-	o := web.Options{
-		Reader: r, Log: log, Paused: r.pausedLine, Impacts: i.Impact, Standings: earned, Delegate: tasks,
-		NotFound: func(err error) bool { return errors.Is(err, api.ErrNotFound) },
-	}
+// pages mounts the pages; o says what they are about.
+func pages(mux *http.ServeMux, r reader, reading *readingRoom, o web.Options) error {
+	o.Reader, o.Paused = r, r.pausedLine
+	o.NotFound = func(err error) bool { return errors.Is(err, api.ErrNotFound) }
 	if reading != nil {
 		o.Knowledge = reading
 	}
@@ -338,3 +335,24 @@ func pages(mux *http.ServeMux, r reader, i *impacts, earned web.Standings, tasks
 	w.Routes(mux)
 	return nil
 }
+
+// rulesInForce are the files that people wrote, for the pages.
+func rulesInForce(f config.Folder) *web.Rules {
+	out := &web.Rules{Runbooks: f.Runbooks, Boundaries: f.Boundaries}
+	for _, u := range f.Config.Users {
+		if u.Approver {
+			out.Approvers = append(out.Approvers, u.Name)
+		}
+	}
+	return out
+}
+
+// auditPages are the record and its end, for the pages.
+type auditPages struct {
+	chain
+	reader
+
+	anchored func(context.Context) error
+}
+
+func (a auditPages) Anchored(ctx context.Context) error { return a.anchored(ctx) }

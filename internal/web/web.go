@@ -62,6 +62,10 @@ type Options struct {
 	Impacts Impacts
 	// Delegate gives the agent a task; nil = there is no form.
 	Delegate Delegate
+	// Rules are the runbooks and boundaries in force; nil = there are no such pages.
+	Rules *Rules
+	// Audit answers the record; nil = there is no such page.
+	Audit Audit
 	// Allow reports whether a request may read; nil = requests from this machine
 	// under a loopback name may, as they may read the API without a token.
 	Allow func(*http.Request) bool
@@ -126,6 +130,9 @@ func New(o Options) (*Web, error) {
 //	GET /                    the list
 //	GET /incidents/{id}      one incident; ?part=main answers its main part alone
 //	GET /autonomy            what every runbook has earned
+//	GET /runbooks            every runbook; /runbooks/{name} is one of them
+//	GET /boundaries          what may be done without a person, and what never
+//	GET /audit               the append-only record; ?incident=ID of one incident
 //	POST /incidents/{id}/delegate  the plan of a task; takes the task once the plan is confirmed
 //	GET /impact              what stops when a component does
 //	GET /knowledge           the knowledge repository: search, graph and list
@@ -137,6 +144,8 @@ func (w *Web) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
 	w.impactRoutes(mux)
 	w.delegateRoutes(mux)
+	w.rulesRoutes(mux)
+	w.auditRoutes(mux)
 	if w.o.Standings != nil {
 		mux.HandleFunc("GET /autonomy", w.guard(w.autonomy))
 	}

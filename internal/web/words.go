@@ -33,6 +33,9 @@ func (m moment) Clock() string {
 	return m.At.Format("2 Jan 15:04")
 }
 
+// Day is the moment with its day and year, for what is planned.
+func (m moment) Day() string { return m.At.Format("2 Jan 2006 15:04") }
+
 // Age is how long ago, or how far ahead.
 func (m moment) Age() string {
 	d := m.now.Sub(m.At)
