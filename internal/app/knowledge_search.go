@@ -164,9 +164,13 @@ func lacking(base *knowledge.Base, known map[search.Key]string) []lack {
 	return out
 }
 
-// lacks are files that the index must be brought, whatever it knows of them.
-func lacks(base *knowledge.Base, files []knowledge.File) []lack {
+// lacks are files that the index must be brought, whatever it knows of them, and that
+// it must forget.
+func lacks(base *knowledge.Base, files []knowledge.File, gone []knowledge.Place) []lack {
 	var out []lack
+	for _, p := range gone {
+		out = append(out, lack{Key: search.Key{Repo: p.Repo, Path: p.Path}})
+	}
 	for i, f := range files {
 		out = append(out, lack{search.Key{Repo: f.Repo, Path: f.Path}, indexed(base, f), &files[i]})
 	}

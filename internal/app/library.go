@@ -203,16 +203,16 @@ func (l *library) Index(ctx context.Context) (*search.Index, *knowledge.Base, er
 	return ix, base, nil
 }
 
-// bring makes the index that of a newer Base. When only the text of some files
-// changed, and nobody else wrote to the index meanwhile, it looks at no others.
+// bring makes the index that of a newer Base. When that tells which files are others,
+// and nobody else wrote to the index meanwhile, it looks at no others.
 func (l *library) bring(ctx context.Context, base *knowledge.Base) error {
 	stamp, err := l.index.Stamp(ctx) // our own writing does not change it
 	if err != nil {
 		return err
 	}
-	changed, ok := base.Since(l.indexed)
+	changed, gone, ok := base.Since(l.indexed)
 	if ok && stamp == l.stamp {
-		err = apply(ctx, l.index, base, lacks(base, changed))
+		err = apply(ctx, l.index, base, lacks(base, changed, gone))
 	}
 	if !ok || stamp != l.stamp || errors.Is(err, search.ErrRebuilt) {
 		err = bring(ctx, l.index, base)

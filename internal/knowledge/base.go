@@ -24,7 +24,7 @@ type Base struct {
 	// key of it, and collide how many IDs two collections share.
 	shared  map[string][]int
 	collide map[[2]home]int
-	lives   map[lived]home      // homes that were found
+	lives   map[lived]home      // homes that were found, of folders
 	atHome  map[homeNumber]int  // which artefact has an ID in a collection
 	owned   map[ownNumber][]int // and which have it in those of an owner
 	here    *fileKey            // from where IDs are looked at; nil = from nowhere
@@ -34,14 +34,24 @@ type Base struct {
 	lineage  *byte
 	revision int
 	changed  []int
+	gone     []goneFile
 	themes   *themes // of all, wherever they are looked at from
 }
 
 func newBase(n *naming) *Base {
-	return &Base{
-		naming: n, byKey: map[string]int{}, byPath: map[fileKey]int{}, byName: map[string][]int{}, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{},
-		lives: map[lived]home{}, atHome: map[homeNumber]int{}, owned: map[ownNumber][]int{}, mixed: map[fileKey]bool{}, themes: newThemes(),
+	b := &Base{
+		naming: n, incoming: map[string][]Incoming{}, shared: map[string][]int{}, collide: map[[2]home]int{}, lives: map[lived]home{},
+		owned: map[ownNumber][]int{}, mixed: map[fileKey]bool{}, themes: newThemes(),
 	}
+	b.expect(0)
+	return b
+}
+
+// expect makes room for artefacts.
+func (b *Base) expect(files int) {
+	b.all, b.files = make([]Artefact, 0, files), make([]File, 0, files)
+	b.byKey, b.byPath, b.byName = make(map[string]int, files), make(map[fileKey]int, files), make(map[string][]int, files)
+	b.atHome = make(map[homeNumber]int, files)
 }
 
 // File is a Markdown file and the artefacts in it as they stand there: amendments
@@ -57,6 +67,8 @@ type Incoming struct {
 	From string // ID
 	Link
 }
+
+func (f File) key() fileKey { return fileKey{f.Repo, f.Path} }
 
 // Files returns every file that was read, by folder and path. The list is only to
 // be read.

@@ -25,12 +25,12 @@ func plainFolderNames() []string {
 	}
 }
 
-// lived is what tells the home of an artefact, homeNumber an ID in a collection, and
-// ownNumber one in those of an owner.
+// lived is what tells the home of an artefact, with its folder in the repository,
+// homeNumber an ID in a collection, and ownNumber one in those of an owner.
 type (
 	lived struct {
-		repo, path string
-		kind       Kind
+		repo, folder string
+		kind         Kind
 	}
 	homeNumber struct {
 		key string
@@ -42,16 +42,21 @@ type (
 // homeOf is the collection of an artefact; ok is false for one in no folder of its
 // kind.
 func (b *Base) homeOf(a Artefact) (home, bool) {
-	if h, known := b.lives[lived{a.Repo, a.Path, a.Kind}]; known {
+	if h, known := b.lives[livesIn(a)]; known {
 		return h, h != home{}
 	}
 	return b.findHome(a)
 }
 
+func livesIn(a Artefact) lived { return lived{a.Repo, parentOf(a.Path), a.Kind} }
+
 // settle remembers the home of an artefact: it is asked for at each ID that others
 // have, too.
 func (b *Base) settle(a Artefact) {
-	b.lives[lived{a.Repo, a.Path, a.Kind}], _ = b.findHome(a)
+	at := livesIn(a)
+	if _, known := b.lives[at]; !known {
+		b.lives[at], _ = b.findHome(a)
+	}
 }
 
 // inhabit notes which artefact has an ID in a collection.

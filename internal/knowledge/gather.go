@@ -97,8 +97,9 @@ func merge(a, amendment Artefact) Artefact {
 	return a
 }
 
-// finish adds the artefacts inside other files, resolves links and sorts.
-func (b *Base) finish() {
+// arrange adds the artefacts inside other files, tells those with one ID apart, and
+// sorts.
+func (b *Base) arrange() {
 	for _, a := range b.parts {
 		if i, known := b.byKey[key(a.ID)]; known && !isAmendment(a) && b.all[i].Path != a.Path {
 			continue // a heading that speaks of an artefact with a file of its own
@@ -109,12 +110,6 @@ func (b *Base) finish() {
 	b.qualify()
 	slices.SortStableFunc(b.all, func(x, y Artefact) int { return strings.Compare(x.ID, y.ID) })
 	b.reindex()
-	for i := range b.all {
-		for _, e := range b.resolveLinks(&b.all[i]) {
-			to := key(e.To)
-			b.incoming[to] = append(b.incoming[to], e)
-		}
-	}
 	slices.SortStableFunc(b.problems, func(x, y problem.Problem) int { return strings.Compare(x.File, y.File) })
 }
 

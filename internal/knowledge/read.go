@@ -35,8 +35,9 @@ type Reader struct {
 	files  map[fileKey]fileRead
 	parsed int // files, by the last Read
 
-	last   *Base             // that Read returned
-	listed []problem.Problem // of its folders, before any file was opened
+	last    *Base             // that Read returned
+	listed  []problem.Problem // of its folders, before any file was opened
+	holders *holders          // of its files; nil = not asked for yet
 }
 
 type fileKey struct{ folder, path string }
@@ -87,7 +88,8 @@ func Texts(s Scheme, texts map[string][]byte) *Base {
 			b.add("", n.parse(md, name, src))
 		}
 	}
-	b.finish()
+	b.arrange()
+	b.link()
 	return b
 }
 
@@ -107,22 +109,37 @@ func (r *Reader) Read(folders ...Folder) (*Base, error) {
 	}
 	r.parse(all)
 	listed := slices.Clone(b.problems)
-	if next := r.revise(listed, b.unread, all); next != nil {
-		b = next
-	} else {
-		for _, f := range all {
-			b.files = append(b.files, f.file())
-			b.add(f.folder.Name, f.doc)
-		}
-		b.finish()
-		b.lineage, b.changed = new(byte), make([]int, len(all))
-	}
+	b = r.know(b, listed, all)
 	r.files = make(map[fileKey]fileRead, len(all))
 	for _, f := range all {
 		r.files[f.key()] = f.fileRead
 	}
 	r.last, r.listed = b, listed
 	return b, nil
+}
+
+// know returns what the files hold: made of the last Base where that tells most of
+// it, else anew of b, which holds what was told of the folders.
+func (r *Reader) know(b *Base, listed []problem.Problem, all []*listed) *Base {
+	d, few := r.compare(all)
+	if few {
+		if next := r.revise(d, b, listed, all); next != nil {
+			return next
+		}
+	}
+	b.expect(len(all))
+	for _, f := range all {
+		b.files = append(b.files, f.file())
+		b.add(f.folder.Name, f.doc)
+	}
+	b.arrange()
+	if few && r.follow(b, d, all) {
+		return b
+	}
+	b.link()
+	b.begin()
+	r.holders = nil
+	return b
 }
 
 // parse fills in the documents: of files that did not change as they were, the

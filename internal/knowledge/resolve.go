@@ -16,6 +16,16 @@ func (b *Base) Resolve(repo, path string, l Link) (_ Link, ok bool) {
 	return l, l.To != ""
 }
 
+// link resolves the links of all artefacts.
+func (b *Base) link() {
+	for i := range b.all {
+		for _, e := range b.resolveLinks(&b.all[i]) {
+			to := key(e.To)
+			b.incoming[to] = append(b.incoming[to], e)
+		}
+	}
+}
+
 // resolveLinks gives links the ID of what they mean, and drops loose ones that
 // mean nothing. It returns those that lead to others.
 func (b *Base) resolveLinks(a *Artefact) []Incoming {
@@ -77,7 +87,7 @@ func pageEndings(l Link) []string {
 // wikiTarget finds the only file with a name or other name; of several the one that
 // lies where the link says.
 func (b *Base) wikiTarget(name string) (int, bool) {
-	name = strings.TrimSuffix(strings.ToLower(name), ".md")
+	name = wikiName(name)
 	is := b.byName[path.Base(name)]
 	if len(is) == 1 {
 		return is[0], true
@@ -94,3 +104,6 @@ func (b *Base) wikiTarget(name string) (int, bool) {
 	}
 	return at, found == 1
 }
+
+// wikiName is the target of a wiki link as names are compared.
+func wikiName(target string) string { return strings.TrimSuffix(strings.ToLower(target), ".md") }
