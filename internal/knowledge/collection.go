@@ -275,6 +275,16 @@ func (b *Base) IDIn(repo, at, id string) string {
 	return id
 }
 
+// CalledFrom is how a file at a path names an artefact: without its collection where
+// that means the same one.
+func (b *Base) CalledFrom(repo, at, id string) string {
+	plain, _, qualified := strings.Cut(id, "@")
+	if i, ok := b.nearby(plain, repo, at); qualified && ok && b.all[i].ID == id {
+		return plain
+	}
+	return id
+}
+
 // Shared lists the artefacts that have an ID in different collections; nil when it
 // is that of one only.
 func (b *Base) Shared(id string) []string {

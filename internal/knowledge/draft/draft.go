@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -119,6 +120,9 @@ func Write(base *knowledge.Base, read Read, rec document.Record, opts Options) (
 				return Drafts{}, fmt.Errorf("draft %s of %s: %w", k, rec.Incident.ID, err)
 			}
 		}
+	}
+	for i := range w.out {
+		w.callPlainly(&w.out[i])
 	}
 	d := Drafts{Files: w.out, Notes: w.notes}
 	if len(d.Files) > 0 {
@@ -294,6 +298,20 @@ func (w *writer) current(p plan) (File, error) {
 		return File{}, fmt.Errorf("read %s: %w", p.path, err)
 	}
 	return File{Repo: p.repo, Path: p.path, Old: old}, nil
+}
+
+// callPlainly writes IDs as the authors of the place do: ADR-001@billing is ADR-001 in
+// the documents of billing.
+func (w *writer) callPlainly(f *File) {
+	if !bytes.Contains(f.New, []byte("@")) {
+		return
+	}
+	for _, a := range w.base.Artefacts() {
+		if plain := w.base.CalledFrom(f.Repo, f.Path, a.ID); plain != a.ID && bytes.Contains(f.New, []byte(a.ID)) && !bytes.Contains(f.Old, []byte(a.ID)) {
+			whole := regexp.MustCompile(regexp.QuoteMeta(a.ID) + `($|[^\pL\pN_-])`)
+			f.New = whole.ReplaceAll(f.New, []byte(plain+"${1}"))
+		}
+	}
 }
 
 func (w *writer) put(f File) {

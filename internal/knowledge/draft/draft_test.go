@@ -293,3 +293,27 @@ func TestWhatTheRecordDoesNotSayIsAsked(t *testing.T) {
 		t.Error("an amendment of nothing")
 	}
 }
+
+// Where services count each for themselves, drafts write IDs as the service does.
+func TestIDsAreWrittenAsTheServiceWritesThem(t *testing.T) {
+	t.Parallel()
+	w := world{}
+	for _, s := range []string{"mail", "mailer"} {
+		w["services/"+s+"/docs/adr/ADR-001.md"] = "# ADR-001: Outbox of " + s + "\n\n**Status**: Accepted\n\n## Decision\n\nYes.\n"
+		w["services/"+s+"/docs/bolts/BOLT-001.md"] = "# BOLT-001: Build " + s + "\n\n**ADR**: ADR-001\n"
+	}
+	d := w.write(t, record("BOLT-001@mailer", "ADR-001@mailer"), draft.Options{})
+	for _, f := range d.Files {
+		if !strings.HasPrefix(f.Path, "services/mailer/") || strings.Contains(string(f.New), "-001@") {
+			t.Errorf("%s:\n%s", f.Path, f.New)
+		}
+	}
+	fix := string(file(t, d, draft.FixBolt).New)
+	if !strings.Contains(fix, "**ADR**: ADR-001\n") || !strings.Contains(fix, "**Bolt**: BOLT-001\n") {
+		t.Error(fix)
+	}
+	steps := w.with(d).base(t).TraceFrom("FIX-001", "")
+	if len(steps) != 2 || steps[1].ID != "ADR-001@mailer" {
+		t.Errorf("%+v", steps)
+	}
+}
