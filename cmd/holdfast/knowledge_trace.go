@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/evidence"
 	"github.com/holdfast-sre/holdfast/internal/evidence/stack"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
@@ -21,7 +22,7 @@ import (
 type knowledgeTraceCmd struct {
 	output
 	repository
-	Target   string `arg:"" optional:"" help:"ID of an artefact, or FILE:LINE."`
+	Target   string `arg:"" optional:"" help:"ID or file of an artefact, or FILE:LINE."`
 	Stack    string `placeholder:"FILE" help:"Stack trace or log to start from; - reads standard input."`
 	Revision string `placeholder:"REV" help:"Commit, tag or version that runs; the newest commit when left out."`
 	Service  string `placeholder:"NAME" help:"Look in the repository of this service only."`
@@ -85,6 +86,9 @@ func (c *knowledgeTraceCmd) Run(e *env) error {
 			out.Notes = append(out.Notes, p.Error())
 		}
 	}
+	if note := ending(k.Base, steps); note != "" {
+		out.Notes = append(out.Notes, note)
+	}
 	hide, err := k.Hide()
 	if err != nil {
 		return err
@@ -94,7 +98,7 @@ func (c *knowledgeTraceCmd) Run(e *env) error {
 		return err
 	}
 	if len(steps) == 0 {
-		return problem.Hinted(errors.New("nothing in these folders belongs to it"), "is the code in one of the --repo folders?")
+		return problem.Hinted(errors.New("nothing in these folders belongs to it"), "is the code in one of the --repo folders? --revision names the commit in which a file had its name")
 	}
 	return nil
 }
@@ -112,6 +116,30 @@ func (t *traced) hide(of func(string) string) {
 	for i := range t.Notes {
 		t.Notes[i] = of(t.Notes[i])
 	}
+}
+
+// ending says where a chain ends that does not reach the requirement, and what may
+// lead on.
+func ending(base *knowledge.Base, steps []incident.TraceStep) string {
+	if len(steps) == 0 {
+		return ""
+	}
+	last := steps[len(steps)-1]
+	var note string
+	switch last.Kind {
+	case "commit":
+		note = "nothing leads on from this commit: no ID in its message, branch or merge, and no artefact that names the file"
+	case "bolt":
+		note = last.ID + " leads to no decision"
+	case "adr", "rfc", "daa", "tip":
+		note = last.ID + " leads to no requirement"
+	default:
+		return ""
+	}
+	if untold := base.Untold(last.ID); len(untold) > 0 {
+		note += fmt.Sprintf("; it links to %s: --folder NAME=KIND says what the files of a folder are", strings.Join(untold[:min(len(untold), 3)], ", "))
+	}
+	return note
 }
 
 // reached reports whether a chain got to an artefact that was read.
@@ -179,7 +207,9 @@ func (p *page) chain(t traced) {
 		}
 		rows = append(rows, []string{step, plain(s.ID), plain(s.Title), plain(where)})
 	}
-	p.table(rows)
+	if len(t.Trace) > 0 {
+		p.table(rows)
+	}
 	for _, s := range t.Trace {
 		switch {
 		case s.Why != "" && s.Inferred:

@@ -232,7 +232,7 @@ var fileLine = regexp.MustCompile(`^(.+):(\d{1,8})$`)
 // no sense.
 func (k *Knowledge) Trace(ctx context.Context, q KnowledgeQuestion) (steps []knowledge.Step, failed, err error) {
 	if q.Target != "" && len(q.Frames) == 0 {
-		if a, ok := k.Base.Artefact(q.Target); ok {
+		if a, ok := k.Base.Called(filepath.ToSlash(q.Target)); ok {
 			return k.Base.TraceFrom(a.ID, q.Cause), nil, nil
 		}
 		m := fileLine.FindStringSubmatch(q.Target)
@@ -240,7 +240,7 @@ func (k *Knowledge) Trace(ctx context.Context, q KnowledgeQuestion) (steps []kno
 			if several := k.Base.Shared(q.Target); len(several) > 0 {
 				return nil, nil, problem.Hinted(fmt.Errorf("%d artefacts have the ID %q", len(several), q.Target), "give one of "+strings.Join(several, ", "))
 			}
-			return nil, nil, problem.Hinted(fmt.Errorf("no artefact has the ID %q", q.Target), "give an ID of the repository, or FILE:LINE")
+			return nil, nil, problem.Hinted(fmt.Errorf("no artefact has the ID %q", q.Target), "give an ID or a file of the repository, or FILE:LINE")
 		}
 		line, err := strconv.Atoi(m[2])
 		if err != nil || line == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/outside"
 )
 
 // Step is one step of the chain.
@@ -338,10 +339,16 @@ func (t *tracer) storyFile(way []passed) bool {
 	return false
 }
 
+// maxStatus bounds what is quoted of a status, in characters.
+const maxStatus = 80
+
 func (t *tracer) add(kind string, a Artefact, s Section, g guess) passed {
 	step := Step{Kind: kind, ID: a.ID, Title: a.Title, Path: a.Path, Line: a.Line, Inferred: !g.sure}
 	if !g.sure {
 		step.Score, step.Why, step.Others = g.score, g.why, g.others
+	}
+	if a.Superseded() {
+		step.Why = strings.TrimPrefix(step.Why+"; it no longer holds: "+outside.Line(a.Status, maxStatus), "; ")
 	}
 	if s.Heading != "" {
 		step.Title, step.Path, step.Line = a.Title+", section "+s.Heading, cmp.Or(s.File, a.Path), s.Line

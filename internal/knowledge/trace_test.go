@@ -1,6 +1,7 @@
 package knowledge_test
 
 import (
+	"context"
 	"io/fs"
 	"slices"
 	"testing"
@@ -210,4 +211,54 @@ func TestWhatADecisionSettles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// People name an artefact by its file and by its other names too.
+func TestWhatPeopleCallAnArtefact(t *testing.T) {
+	t.Parallel()
+	b := read(t, files(map[string]string{
+		"docs/decisions/0003-buffer.md":    "# Buffer frames\n\n## Status\n\nAccepted\n\nSee [the brief](../product/map.md) and [ops](../product/ops.md#x).\n",
+		"docs/decisions/0004-old.md":       "# Old\n\n## Status\n\nSuperseded by ADR-0003\n",
+		"docs/product/map.md":              "# Fleet map\n\nSoon.\n",
+		"vault/Queue between two parts.md": "---\naliases: [the queue, ADR-31]\n---\n# Queue\n",
+	}))
+	for name, want := range map[string]string{
+		"ADR-3": "ADR-0003", "adr 3": "ADR-0003", "ADR #3": "ADR-0003", "docs/decisions/0003-buffer.md": "ADR-0003", "./docs/decisions/0003-buffer.md": "ADR-0003",
+		"/srv/kb/docs/decisions/0003-buffer.md": "ADR-0003", "0003-buffer": "ADR-0003", "the queue": "ADR-31", "Queue between two parts": "ADR-31",
+		"docs/product/map.md": "", "docs/decisions/0009-gone.md": "", "buffer.go:12": "", "": "", "..": "",
+	} {
+		if a, _ := b.Called(name); a.ID != want {
+			t.Errorf("%q is %q, want %q", name, a.ID, want)
+		}
+	}
+	if diff := cmp.Diff([]string{"docs/product/map.md"}, b.Untold("ADR-3")); diff != "" {
+		t.Error(diff)
+	}
+	if s := b.TraceFrom("ADR-4", ""); len(s) == 0 || s[0].Why != "it no longer holds: Superseded by ADR-0003" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Where a shallow clone begins, a commit changed everything, and that says nothing.
+func TestTheFirstCommitOfAShallowCloneChangedNothing(t *testing.T) {
+	t.Parallel()
+	b := read(t, library())
+	for boundary, want := range map[bool]bool{false: true, true: false} {
+		r := blamed{knowledge.Commit{SHA: "0123456789abcdef", Message: "x", Boundary: boundary, Files: []string{"other/x.go", "adr/adr-023-outbox.md"}}}
+		steps, err := b.Trace(t.Context(), r, knowledge.Query{Frames: []evidence.Frame{frame("other/x.go", 3)}, Files: []string{"other/x.go"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(steps, func(s knowledge.Step) bool { return s.Why == "changed in the same commit" })
+		if got != want {
+			t.Errorf("boundary %t: %s", boundary, brief(steps))
+		}
+	}
+}
+
+// blamed is a history of one commit.
+type blamed struct{ commit knowledge.Commit }
+
+func (b blamed) Blame(context.Context, string, string, int) (knowledge.Commit, error) {
+	return b.commit, nil
 }

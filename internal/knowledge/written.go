@@ -365,7 +365,7 @@ const maxTogether = 40
 // together is the only artefact of the kinds that the commit changed beside the
 // code.
 func (b *Base) together(c Commit, ks ...Kind) guess {
-	if len(c.Files) > maxTogether {
+	if len(c.Files) > maxTogether || c.Boundary { // where a shallow clone begins, all files are new
 		return guess{}
 	}
 	var found []string
