@@ -169,6 +169,14 @@ func unwrapURL(err error) error {
 	return err
 }
 
+// statusError is an answer of the server that is not a good one.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
 // refused makes an error of an answer that is not a good one.
 func refused(status int, raw []byte) error {
 	var p struct {
@@ -181,7 +189,7 @@ func refused(status int, raw []byte) error {
 		} `json:"errors"`
 	}
 	if json.Unmarshal(raw, &p) != nil || p.Title == "" {
-		return fmt.Errorf("the server answered %d %s", status, http.StatusText(status))
+		return &statusError{status, fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))}
 	}
 	text := plain(p.Detail)
 	if text == "" {
@@ -193,7 +201,7 @@ func refused(status int, raw []byte) error {
 	if status == http.StatusUnauthorized {
 		p.Hint = "set HOLDFAST_TOKEN_FILE to the file that 'holdfast init' wrote, or give --token-file"
 	}
-	err := errors.New(text)
+	var err error = &statusError{status, text}
 	if p.Hint != "" {
 		err = problem.Hinted(err, plain(p.Hint))
 	}

@@ -24,7 +24,7 @@ type cli struct {
 	Incident    incidentCmd    `cmd:"" help:"Declare, list, show and command incidents on a running server."`
 	Delegate    delegateCmd    `cmd:"" help:"Give the agent a task inside the same boundaries; shows its plan first."`
 	Knowledge   knowledgeCmd   `cmd:"" help:"Ask the knowledge repository: why it was built that way."`
-	Runbook     runbookCmd     `cmd:"" help:"Check, show, plan, dry-run, test and import runbooks."`
+	Runbook     runbookCmd     `cmd:"" help:"Check, show, plan, run, test and import runbooks."`
 	Boundaries  boundariesCmd  `cmd:"" help:"Explain and prove what the agent may do; offline."`
 	Backtest    backtestCmd    `cmd:"" help:"Live through the alerts of the last days: what the agent would have decided."`
 	Autonomy    autonomyCmd    `cmd:"" help:"Show what runbooks have earned by graded cases."`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +14,7 @@ import (
 
 // runbookPlanCmd says which remediation facts call for.
 type runbookPlanCmd struct {
+	connection
 	Name    string `arg:"" help:"Name of the runbook."`
 	Service string `required:"" placeholder:"NAME" help:"Service that the incident is about: its name in the catalog."`
 	Facts   string `placeholder:"FILE" help:"YAML with facts and what else the conditions see; without it no fact is known."`
@@ -25,9 +25,10 @@ type runbookPlanCmd struct {
 // Help shows examples.
 func (runbookPlanCmd) Help() string {
 	return `Judges every condition of a runbook with given facts and says which remediation
-they call for. Asks nothing and changes nothing. Whether Holdfast would then act
+they call for. Asks no source and changes nothing. Whether Holdfast would then act
 alone depends on the verdict too: severity, boundaries, the stage that the runbook
-has earned, and everything that always needs people.
+has earned on the service (a running server is asked for it; without one it is not
+known), and everything that always needs people.
 
 The file of facts:
   facts: {errors: 0.12, deploy_minutes: 14}
@@ -50,13 +51,25 @@ func (c *runbookPlanCmd) Run(e *env) error {
 	if err != nil {
 		return usage(err)
 	}
-	if c.Output == "json" {
-		enc := json.NewEncoder(e.stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(ex)
+	var targets []string
+	for _, m := range ex.Remediations {
+		if m.Action != "" {
+			targets = append(targets, m.Target)
+		}
 	}
-	return printExplanation(e.stdout, ex)
+	if c.Output == "json" {
+		return encodeJSON(e.stdout, struct {
+			runbook.Explanation
+			Earned earned `json:"earned"`
+		}{ex, earnedBy(e, c.connection, ex.Runbook, targets...)})
+	}
+	if err := printExplanation(e.stdout, ex); err != nil {
+		return err
+	}
+	p := &pagePrinter{}
+	showEarned(p, earnedBy(e, c.connection, ex.Runbook, targets...), ex.SHA256)
+	_, err = io.WriteString(e.stdout, p.String())
+	return err
 }
 
 // printExplanation prints each condition with its value, and what follows.
@@ -151,6 +164,10 @@ func valuesOf(j runbook.Judged) string {
 }
 
 func factText(f runbook.FactValue) string {
+	unit := oneLine(f.Unit)
+	if unit == "count" { // the number says it
+		unit = ""
+	}
 	switch v := f.Value.(type) {
 	case nil:
 		return "missing"
@@ -159,7 +176,7 @@ func factText(f runbook.FactValue) string {
 		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
 			text = strconv.FormatFloat(v, 'f', 0, 64)
 		}
-		return strings.TrimSpace(text + " " + oneLine(f.Unit))
+		return strings.TrimSpace(text + " " + unit)
 	case string:
 		return strconv.Quote(oneLine(v))
 	default:

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,44 +14,96 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/severity"
 )
 
-// runbookRunCmd asks what a runbook asks, now.
+// runbookRunCmd runs a runbook by a server, or asks what it asks without one.
 type runbookRunCmd struct {
+	connection
 	Name        string `arg:"" help:"Name of the runbook."`
-	Service     string `required:"" placeholder:"NAME" help:"Service that it is asked about: its name in the catalog."`
-	DryRun      bool   `name:"dry-run" help:"Ask and judge, never act. Required: a running server acts, in an incident."`
-	Environment string `placeholder:"NAME" help:"Environment; that of the service's first target when left out."`
-	Severity    string `placeholder:"SEV" default:"SEV-3" help:"Severity that conditions see: SEV-1 to SEV-4."`
-	Cause       string `placeholder:"CLASS" help:"Cause class of the leading hypothesis; any when left out."`
-	Config      string `default:"holdfast.yaml" placeholder:"FILE" help:"Configuration file."`
-	Output      string `short:"o" help:"How to print: ${enum}." enum:"table,json" default:"table"`
+	Service     string `required:"" placeholder:"NAME" help:"Service that it is run for: its name in the catalog."`
+	Environment string `placeholder:"NAME" help:"Environment; the incident's, or with --dry-run that of the service's first target."`
+	Incident    string `placeholder:"ID" help:"The incident that it belongs to; the open one of the service when left out."`
+	Why         string `placeholder:"TEXT" help:"Your reason; it stands on the timeline and in the audit."`
+	Yes         bool   `help:"Do not ask; the plan is printed all the same."`
+	Plan        string `placeholder:"SHA" help:"Confirm only this plan; its SHA-256, or at least eight of its digits."`
+	Wait        bool   `help:"Where others must approve: wait for them instead of ending with 3."`
+	Output      string `short:"o" help:"How to print: ${enum}." enum:"table,json,jsonl" default:"table"`
+
+	DryRun   bool   `name:"dry-run" help:"Ask and judge from here, never act; needs no server."`
+	Severity string `placeholder:"SEV" help:"With --dry-run: severity that conditions see, SEV-1 to SEV-4; SEV-3 when left out."`
+	Cause    string `placeholder:"CLASS" help:"With --dry-run: cause class of the leading hypothesis; any when left out."`
+	Config   string `placeholder:"FILE" help:"With --dry-run: configuration file; holdfast.yaml when left out."`
 }
 
 // Help shows examples.
 func (runbookRunCmd) Help() string {
-	return `Asks the configured sources every question of a runbook, all at once and read-only,
-reports each answer as it comes, and says what every condition gives and which
-remediation would follow. Never acts, stores nothing and needs no server. Changes
-that were reported to a server are not known here, only those that the runtime
-recorded itself.
+	return `Has the server ask every question of a runbook, prints the plan (answers,
+conditions, what would be done to what, what the boundaries say, who must approve),
+asks for a yes, and reports each step until the effect is verified. It is a task
+as 'holdfast delegate' gives it: same boundaries, approvals, timeline and audit;
+docs/delegation.md. Ctrl-C stops watching, not the run.
 
-Exit codes: 0 asked, 1 not one question had an answer, 2 bad input.
+With --dry-run it asks the sources of a configuration from here, read-only, stores
+nothing and never acts. Changes that were reported to a server are not known then.
+
+Exit codes: 0 repaired, or nothing was called for; 1 failed, or no answer; 2 bad
+input, or refused; 3 waits for people: to confirm, to approve, or to do it.
 
 Examples:
+  holdfast runbook run queue-backlog --service outbox-relay
+  holdfast runbook run queue-backlog --service outbox-relay --incident INC-2026-0042 --why "orders are late" --yes
+  holdfast runbook run queue-backlog --service outbox-relay --yes -o jsonl
   holdfast runbook run high-latency --service checkout --dry-run
-  holdfast runbook run high-latency --service checkout --dry-run --cause bad_deploy
-  holdfast runbook run disk-filling --service ledger --dry-run -o json`
+  holdfast runbook run high-latency --service checkout --dry-run --cause bad_deploy -o json`
 }
 
-// Run asks and prints.
+// Run asks the sources from here, or has the server act.
 func (c *runbookRunCmd) Run(e *env) error {
-	if !c.DryRun {
-		return usage(problem.Hinted(errors.New("runbook run acts only in an incident of a running server"), "add --dry-run to ask and judge; approve a proposal with holdfast incident approve"))
+	if err := c.fits(); err != nil {
+		return usage(err)
 	}
-	sev, err := severity.Parse(c.Severity)
+	if !c.DryRun {
+		return c.act(e)
+	}
+	return c.dry(e)
+}
+
+// fits refuses flags that say nothing beside each other.
+func (c *runbookRunCmd) fits() error {
+	for _, f := range []struct {
+		name       string
+		given, dry bool
+	}{
+		{"--incident", c.Incident != "", false},
+		{"--why", c.Why != "", false},
+		{"--yes", c.Yes, false},
+		{"--plan", c.Plan != "", false},
+		{"--wait", c.Wait, false},
+		{"--server", c.Server != "", false},
+		{"--token-file", c.TokenFile != "", false},
+		{"--output jsonl", c.Output == "jsonl", false},
+		{"--severity", c.Severity != "", true},
+		{"--cause", c.Cause != "", true},
+		{"--config", c.Config != "", true},
+	} {
+		switch {
+		case f.given && c.DryRun && !f.dry:
+			return problem.Hinted(fmt.Errorf("%s says nothing with --dry-run", f.name), "leave out one of the two: a dry run needs no server and never acts")
+		case f.given && !c.DryRun && f.dry:
+			return problem.Hinted(fmt.Errorf("%s needs --dry-run", f.name), "the server has its own configuration, and the incident its severity and cause")
+		}
+	}
+	if c.Plan != "" && len(c.Plan) < 8 {
+		return fmt.Errorf("--plan %s: give at least eight digits", plain(c.Plan))
+	}
+	return nil
+}
+
+// dry asks what the runbook asks, now and from here.
+func (c *runbookRunCmd) dry(e *env) error {
+	sev, err := severity.Parse(cmp.Or(c.Severity, "SEV-3"))
 	if err != nil {
 		return usage(problem.Hinted(fmt.Errorf("--severity: %w", err), "write SEV-1, SEV-2, SEV-3 or SEV-4"))
 	}
-	folder, err := config.Open(c.Config, e.getenv)
+	folder, err := config.Open(cmp.Or(c.Config, config.FileName), e.getenv)
 	if err != nil {
 		return usage(err)
 	}

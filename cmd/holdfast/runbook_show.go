@@ -16,6 +16,7 @@ import (
 
 // runbookShowCmd shows one runbook, or lists them all.
 type runbookShowCmd struct {
+	connection
 	Name   string `arg:"" optional:"" help:"Name of the runbook; all are listed when left out."`
 	Config string `default:"holdfast.yaml" placeholder:"FILE" help:"Configuration file."`
 	Output string `short:"o" help:"How to print: ${enum}." enum:"table,json,yaml" default:"table"`
@@ -25,8 +26,9 @@ type runbookShowCmd struct {
 func (runbookShowCmd) Help() string {
 	return `Shows a runbook as a person reads it: what it is for, what it asks, its facts with
 their units, what they prove, and each remediation with its risk, what it leaves
-behind, and what the boundaries say about every target that it may act on. Offline:
-stages that were earned by graded cases are in the server's records, not here.
+behind, and what the boundaries say about every target that it may act on. Reads the
+configuration; a running server is asked only for the stages that were earned by
+graded cases, and without one they are not known.
 
 Examples:
   holdfast runbook show
@@ -49,7 +51,9 @@ func (c *runbookShowCmd) Run(e *env) error {
 	}
 	switch c.Output {
 	case "json":
-		return encodeJSON(e.stdout, shown.Document())
+		doc := shown.Document()
+		doc["earned"] = earnedBy(e, c.connection, shown.Name)
+		return encodeJSON(e.stdout, doc)
 	case "yaml":
 		b, err := shown.Print()
 		if err != nil {
@@ -60,6 +64,9 @@ func (c *runbookShowCmd) Run(e *env) error {
 	}
 	p := &pagePrinter{}
 	showRunbook(p, shown)
+	if slices.ContainsFunc(shown.Remediations, func(m runbook.Remediation) bool { return m.Action != "" }) {
+		showEarned(p, earnedBy(e, c.connection, shown.Name), shown.SHA256())
+	}
 	_, err = io.WriteString(e.stdout, p.String())
 	return err
 }

@@ -277,7 +277,7 @@ func (r *Responder) keepVerifying(id string, j recovery.Judgement, p recovery.Pr
 			recovery.Out:      "not recovered yet: ",
 			recovery.Unknown:  "recovery can't be judged: ",
 		}[j.Kind] + strings.Join(j.Reasons, "; ")
-		return r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, text, "recovery rule", s.now))
+		return r.record(ctx, tx, s, incident.NewEvent(incident.EventRecovery, incident.ActorRule, text, "recovery rule", s.now).With("judgement", s.progress.Said))
 	}
 }
 
