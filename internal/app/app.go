@@ -126,8 +126,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Diagnostics: src.ports, Executors: exec, Notifiers: notify, Tracer: newTracer(a.library, src.git), Scribe: newScribe(a.library, cfg, a.repos),
 		Recaller: recaller{store: a.store, library: a.library},
 		Redactor: red, Windows: windows(cfg.Windows), Paused: pause.read,
-		URL: func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
-		Log: o.Log, Metrics: registry, Step: o.Step,
+		MayApprove: approvers(cfg.Users),
+		URL:        func(id string) string { return cfg.PublicURL() + "/incidents/" + id },
+		Log:        o.Log, Metrics: registry, Step: o.Step,
 	})
 	if err = a.respond.AuditOverrides(ctx); err != nil {
 		return nil, err

@@ -3,12 +3,21 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/holdfast-sre/holdfast/internal/api"
+	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/web"
 )
+
+// approvers reports who may approve by holdfast.yaml.
+func approvers(users []config.User) func(string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(users, func(u config.User) bool { return u.Approver && u.Name == name })
+	}
+}
 
 // tasks is the page's door to delegation: it knows people by their token, and
 // says what the API would answer as something to read.

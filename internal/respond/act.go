@@ -56,6 +56,8 @@ func (r *Responder) act(ctx context.Context, j jobs.Job) (commit, error) {
 		return r.cancel(in, missing), nil
 	case in.State == action.Intended && s.over():
 		return r.cancel(in, "the incident is "+string(s.inc.State)), nil
+	case in.State == action.Intended && !r.sameTarget(in.Action):
+		return r.cancel(in, anotherTarget), nil
 	case in.State == action.Intended:
 		return r.start(ctx, s, in, ex)
 	case in.State == action.Started && !ok:

@@ -38,20 +38,8 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 		if err != nil {
 			return err
 		}
-		refused := r.Boundaries.Refuses(boundary.Decision{From: p.MayApprove, FourEyes: p.FourEyes}, by, s.requesters(p))
-		switch {
-		case planSHA != "" && planSHA != p.PlanSHA:
-			return fmt.Errorf("the plan changed since it was shown: %w", ErrMoved)
-		case p.Executable && p.BoundarySHA != r.Boundaries.SHA256():
-			return fmt.Errorf("the boundary file changed since it was offered: %w", ErrMoved)
-		case refused != "":
-			return fmt.Errorf("%s: %w", refused, ErrNotApprover)
-		case p.FourEyes && slices.Contains(s.requesters(p), audit.Gone):
-			return fmt.Errorf("who asked for it was erased, so whether these are other eyes is not known: %w", ErrNotApprover)
-		case !p.Executable || p.Approvers < 0:
-			return fmt.Errorf("%s: %w", p.Action.Name, ErrNever)
-		case slices.ContainsFunc(p.ApprovedBy, func(o string) bool { return strings.EqualFold(o, by) }):
-			return fmt.Errorf("%s approved already; another person is needed: %w", by, ErrMoved)
+		if err := r.mayAgree(s, p, by, planSHA); err != nil {
+			return err
 		}
 		if _, busy := s.openIntent(); busy {
 			return fmt.Errorf("another action is under way: %w", ErrMoved)
@@ -67,9 +55,65 @@ func (r *Responder) Approve(ctx context.Context, by, incidentID, proposalID, pla
 	})
 }
 
+// mayAgree says why a person can't approve a proposal as it was shown.
+func (r *Responder) mayAgree(s snapshot, p incident.Proposal, by, planSHA string) error {
+	refused := r.Boundaries.Refuses(boundary.Decision{From: p.MayApprove, FourEyes: p.FourEyes}, by, s.requesters(p))
+	switch {
+	case !incident.IsPerson(by):
+		return fmt.Errorf("only people approve: %w", ErrNotApprover)
+	case !r.MayApprove(by):
+		return fmt.Errorf("%s is no approver: %w", by, ErrNotApprover)
+	case planSHA != p.PlanSHA:
+		return fmt.Errorf("the plan is another one than was shown: %w", ErrMoved)
+	case slices.ContainsFunc(p.ApprovedBy, func(o string) bool { return strings.EqualFold(o, strings.TrimSpace(by)) }):
+		return fmt.Errorf("%s approved already; another person is needed: %w", by, ErrMoved)
+	case p.Executable && p.BoundarySHA != r.Boundaries.SHA256():
+		return fmt.Errorf("the boundary file changed since it was offered: %w", ErrMoved)
+	case refused != "":
+		return fmt.Errorf("%s: %w", refused, ErrNotApprover)
+	case p.FourEyes && slices.Contains(s.requesters(p), audit.Gone):
+		return fmt.Errorf("who asked for it was erased, so whether these are other eyes is not known: %w", ErrNotApprover)
+	case !p.Executable || p.Approvers < 0:
+		return fmt.Errorf("%s: %w", p.Action.Name, ErrNever)
+	}
+	if why := r.outdated(p); why != "" {
+		return fmt.Errorf("%s: %w", why, ErrMoved)
+	}
+	return nil
+}
+
+// outdated says what of the files behind an offer is another by now; empty =
+// nothing is.
+func (r *Responder) outdated(p incident.Proposal) string {
+	if !r.sameTarget(p.Action) {
+		return anotherTarget
+	}
+	if p.Runbook == "" {
+		return ""
+	}
+	if rb, ok := r.Runbooks.Runbook(p.Runbook); !ok || rb.SHA256() != p.RunbookSHA {
+		return "runbook " + p.Runbook + " changed since it was asked for"
+	}
+	return ""
+}
+
+const anotherTarget = "the catalog names another target by now"
+
+// approving are those of some people who may still approve.
+func (r *Responder) approving(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !r.MayApprove(n) })
+}
+
 // agree counts one person's consent, and intends the action when enough people
-// have consented.
+// have consented. Who is no approver any more is not counted.
 func (r *Responder) agree(ctx context.Context, tx *store.Tx, s *snapshot, by string, p *incident.Proposal) error {
+	if still := r.approving(p.ApprovedBy); len(still) < len(p.ApprovedBy) {
+		if err := r.record(ctx, tx, *s, incident.NewEvent(incident.EventNote, incident.ActorRule,
+			fmt.Sprintf("of %s only those count who are approvers still", strings.Join(p.ApprovedBy, ", ")), "holdfast.yaml", s.now).With("proposal", p.ID)); err != nil {
+			return err
+		}
+		p.ApprovedBy = still
+	}
 	p.ApprovedBy = append(p.ApprovedBy, by)
 	if len(p.ApprovedBy) == 1 {
 		p.ExpiresAt = s.after(r.approvalLives())

@@ -338,7 +338,7 @@ func (r *Responder) approvalOf(s snapshot, in action.Intent) *decide.Approval {
 	for _, p := range s.proposals {
 		if p.ID == in.ProposalID && p.State == incident.Approved {
 			return &decide.Approval{
-				By: p.ApprovedBy, Requesters: s.requesters(p), At: p.ExpiresAt.Add(-r.approvalLives()), ExpiresAt: p.ExpiresAt,
+				By: r.approving(p.ApprovedBy), Requesters: s.requesters(p), At: p.ExpiresAt.Add(-r.approvalLives()), ExpiresAt: p.ExpiresAt,
 				PlanSHA: p.PlanSHA, Generation: p.Generation,
 			}
 		}

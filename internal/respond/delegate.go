@@ -486,15 +486,8 @@ func (r *Responder) delegationVoid(s snapshot, p incident.Proposal) string {
 		return "its plan is not known any more"
 	case p.BoundarySHA != r.Boundaries.SHA256():
 		return "the boundary file changed since it was asked for"
-	case !r.sameTarget(p.Action):
-		return "the catalog names another target by now"
 	}
-	if p.Runbook != "" {
-		if rb, ok := r.Runbooks.Runbook(p.Runbook); !ok || rb.SHA256() != p.RunbookSHA {
-			return "runbook " + p.Runbook + " changed since it was asked for"
-		}
-	}
-	return ""
+	return r.outdated(p)
 }
 
 func (r *Responder) sameTarget(a action.Action) bool {

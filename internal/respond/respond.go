@@ -94,6 +94,9 @@ type Options struct {
 	Windows     Windows
 	// Paused reads the pause switch; an error of any kind is PauseUnreadable.
 	Paused func(ctx context.Context) decide.Pause
+	// MayApprove reports whether a person is an approver by now, whatever the
+	// boundary file says of them; nil = everyone is.
+	MayApprove func(name string) bool
 	// URL of an incident's page.
 	URL func(incidentID string) string
 	Log *slog.Logger
@@ -116,6 +119,9 @@ type Responder struct {
 func New(o Options) *Responder {
 	if o.Step == nil {
 		o.Step = func(string) {}
+	}
+	if o.MayApprove == nil {
+		o.MayApprove = func(string) bool { return true }
 	}
 	return &Responder{metrics: newMetrics(o.Metrics), Options: o}
 }

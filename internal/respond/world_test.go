@@ -91,6 +91,8 @@ type world struct {
 	executor   action.Executor
 	book       string
 	declaredBy string
+	process    string // that the worker runs as; worker when empty
+	left       string // who is no approver any more
 	bounds     string // boundaries.yaml; boundariesYAML when empty
 	flags      catalog.Flags
 	unsafe     bool                   // nobody says that a restart of the worker loses nothing
@@ -238,7 +240,7 @@ func (w *world) catalog() *catalog.Catalog {
 	c, err := catalog.New([]catalog.Service{{
 		Name: "worker", Owner: "team", Tier: 2, Flags: w.flags, RestartSafe: !w.unsafe,
 		Targets: []catalog.Target{
-			{Environment: "test", Kind: "process", Name: "worker"},
+			{Environment: "test", Kind: "process", Name: cmp.Or(w.process, "worker")},
 			{Environment: "test", Kind: "http", Name: "valve"},
 		},
 		Logs: []catalog.LogSource{{Selector: `{service="worker"}`}},
@@ -282,9 +284,10 @@ func (w *world) responder(st *store.Store, step func(string)) *respond.Responder
 			Recovery: 300 * time.Millisecond, VerifyEvery: 50 * time.Millisecond, VerifyTimeout: 2 * time.Second,
 			Undiagnosed: 10 * time.Minute, Approval: 15 * time.Minute, LookAgain: 200 * time.Millisecond,
 		},
-		Paused: func(context.Context) decide.Pause { return w.pause },
-		URL:    func(id string) string { return "http://127.0.0.1/incidents/" + id },
-		Log:    slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Step: step,
+		MayApprove: func(name string) bool { return name != w.left },
+		Paused:     func(context.Context) decide.Pause { return w.pause },
+		URL:        func(id string) string { return "http://127.0.0.1/incidents/" + id },
+		Log:        slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Step: step,
 	})
 }
 
