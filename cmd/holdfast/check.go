@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/holdfast-sre/holdfast/internal/anchor"
 	"github.com/holdfast-sre/holdfast/internal/app"
 	"github.com/holdfast-sre/holdfast/internal/config"
 	"github.com/holdfast-sre/holdfast/internal/problem"
@@ -38,7 +39,7 @@ type checkCmd struct {
 // Help is shown by holdfast check --help.
 func (checkCmd) Help() string {
 	return `Validates holdfast.yaml and everything that it names: catalog, runbooks with
-every expression and query and their test tables, boundaries and tokens. Nothing is contacted unless
+every expression and query and their test tables, boundaries, tokens and the key of the audit. Nothing is contacted unless
 --connect is given: then every source is asked whether it is ready, the remotes of
 followed repositories for their branches, and forges whether the token may push,
 which writes nothing. Every problem is printed with its place and a hint.
@@ -58,6 +59,9 @@ func (c *checkCmd) Run(e *env) error {
 	}
 	f, err := config.Open(path, e.getenv)
 	if err != nil {
+		return usage(err)
+	}
+	if err := anchor.CheckKey(f.Config.Audit.KeyFile); err != nil {
 		return usage(err)
 	}
 	cases, err := app.TestRunbooks(f)

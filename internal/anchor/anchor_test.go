@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,6 +82,9 @@ func newDesk(t *testing.T, change func(*Options)) *desk {
 }
 
 func (d *desk) restart(change func(*Options)) {
+	if d.Keeper != nil { // the end of a process does it
+		_ = d.Release()
+	}
 	d.metrics = prometheus.NewRegistry()
 	o := Options{
 		Chain: d.book, Key: d.key, Files: []string{d.file}, Log: slog.New(slog.NewTextHandler(&d.log, nil)),
@@ -294,6 +298,51 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// TestCrashInAppendOnly: in a file that can only grow, what a crash left of a
+// line stays as a line of its own; anchors go on over it, and verify notes it.
+func TestCrashInAppendOnly(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	d.add(t, noon, "done")
+	d.Anchor(t.Context(), audit.WhyStart)
+	whole, err := os.ReadFile(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if grow(t, d.file, true) {
+		d.now = d.now.Add(time.Second)
+		d.Anchor(t.Context(), audit.WhyStart)
+		if r := d.verify(t); !r.OK || r.Anchors != 2 {
+			t.Errorf("a file that can only grow: %+v, %v", r, d.Healthy(t.Context()))
+		}
+		h, err := os.OpenFile(d.file, os.O_WRONLY|os.O_APPEND, 0)
+		if err == nil {
+			_, err = h.Write(whole[:40])
+		}
+		if err := errors.Join(err, h.Close()); err != nil {
+			t.Fatal(err)
+		}
+		d.now = d.now.Add(time.Second)
+		d.Anchor(t.Context(), audit.WhyStart)
+		if r := d.verify(t); !r.OK || r.Anchors != 3 || len(r.Findings) != 1 {
+			t.Errorf("a crash in it: %+v, %v", r, d.Healthy(t.Context()))
+		}
+		grow(t, d.file, false)
+	}
+	for _, cut := range []int{1, 4, 40, len(whole) - 2} {
+		text := slices.Concat(whole, whole[:cut], []byte("\n"), whole[:1], []byte("\n"))
+		if err := os.WriteFile(d.file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.now = d.now.Add(time.Second)
+		d.Anchor(t.Context(), audit.WhyStart)
+		r := d.verify(t)
+		if !r.OK || len(r.Findings) != 2 || r.Findings[0].Line != 2 || r.Findings[1].Line != 3 || r.Anchors != 2 {
+			t.Fatalf("%d bytes of a line: %+v", cut, r)
+		}
+	}
+}
+
 // TestForeignLines: a file that ends with something else is not written to.
 func TestForeignLines(t *testing.T) {
 	t.Parallel()
@@ -408,4 +457,88 @@ func TestLoadKey(t *testing.T) {
 	if _, _, err := LoadKey(path); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a file that is no key: %v", err)
 	}
+}
+
+// Two processes never write one file: replicas share it, one anchors and the
+// other goes on when the first has ended; a server of another chain is refused.
+func TestTwoProcessesOneFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	d.add(t, noon, "a")
+	d.Anchor(t.Context(), audit.WhyStart)
+
+	replica := &desk{book: d.book, key: audit.NewKey([ed25519.SeedSize]byte{2}), now: noon, file: d.file}
+	replica.restart(nil)
+	if err := replica.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	replica.Anchor(t.Context(), audit.WhyStart)
+	if n := len(d.lines(t)); n != 1 || replica.Healthy(t.Context()) != nil {
+		t.Fatalf("%d lines, %v", n, replica.Healthy(t.Context()))
+	}
+	if !strings.Contains(replica.log.String(), "this one stands by") {
+		t.Errorf("log: %s", replica.log.String())
+	}
+
+	stranger := &desk{book: &book{}, key: d.key, now: noon, file: d.file}
+	stranger.add(t, noon, "b")
+	stranger.restart(nil)
+	if err := stranger.Claim(t.Context()); err == nil || !strings.Contains(err.Error(), "another process anchors another chain in it") {
+		t.Errorf("a server of another chain: %v", err)
+	}
+	stranger.Anchor(t.Context(), audit.WhyNew)
+	if n := len(d.lines(t)); n != 1 || stranger.Healthy(t.Context()) == nil {
+		t.Errorf("%d lines, %v", n, stranger.Healthy(t.Context()))
+	}
+
+	// The one that anchors hangs: the other says so, and takes over once it ends.
+	replica.now = noon.Add(18 * time.Minute)
+	if replica.Anchor(t.Context(), audit.WhyNew); replica.Healthy(t.Context()) == nil {
+		t.Error("nobody anchors, and nobody says so")
+	}
+	if err := d.Release(); err != nil {
+		t.Fatal(err)
+	}
+	replica.add(t, replica.now, "c")
+	replica.Anchor(t.Context(), audit.WhyNew)
+	lines := d.lines(t)
+	if len(lines) != 2 || lines[1].Seq != 2 || lines[1].Key != replica.key.ID() || lines[1].Prev == "" || replica.Healthy(t.Context()) != nil {
+		t.Errorf("%+v, %v", lines, replica.Healthy(t.Context()))
+	}
+
+	// A file that was moved away is not the one that was locked.
+	if err := os.Rename(d.file, d.file+".evidence"); err != nil {
+		t.Fatal(err)
+	}
+	replica.Anchor(t.Context(), audit.WhyNew)
+	if n := len(d.lines(t)); n != 1 {
+		t.Errorf("%d lines in a new file", n)
+	}
+}
+
+func TestTrusted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		owner, process int
+		want           bool
+	}{{1000, 1000, true}, {0, 1000, true}, {1000, 0, true}, {1001, 1000, false}} {
+		if got := trusted(tt.owner, tt.process); got != tt.want {
+			t.Errorf("a key of %d for %d: %v", tt.owner, tt.process, got)
+		}
+	}
+}
+
+// grow makes a file that can only grow, as chattr +a does, or an ordinary one;
+// false = this user or this file system can't.
+func grow(t *testing.T, path string, only bool) bool {
+	t.Helper()
+	sign := map[bool]string{true: "+a", false: "-a"}[only]
+	if err := exec.CommandContext(t.Context(), "chattr", sign, path).Run(); err != nil {
+		t.Logf("chattr %s: %v", sign, err)
+		return false
+	}
+	if only {
+		t.Cleanup(func() { _ = exec.Command("chattr", "-a", path).Run() }) // the folder is removed after it
+	}
+	return true
 }

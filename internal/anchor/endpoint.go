@@ -36,7 +36,7 @@ type Endpoint struct {
 type endpoint struct {
 	Endpoint
 	client *http.Client
-	from   file
+	from   *file
 }
 
 func (e endpoint) mark() string {

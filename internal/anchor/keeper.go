@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/holdfast-sre/holdfast/internal/audit"
+	"github.com/holdfast-sre/holdfast/internal/problem"
 )
 
 // Chain is the chain whose heads are anchored.
@@ -48,11 +49,12 @@ const lookTime = 10 * time.Second
 // Keeper anchors the head of the chain. It never holds up whoever appends.
 type Keeper struct {
 	o         Options
-	files     []file
+	files     []*file
 	endpoints []endpoint
 
 	// Of Anchor alone.
 	tampered bool       // stays: the next anchor would find its own head again
+	stands   bool       // another process anchors, which was told
 	held     audit.Head // last that was written: also the files may have been cut back
 
 	mu     sync.Mutex
@@ -98,7 +100,7 @@ func New(o Options) *Keeper {
 		}
 	}
 	for _, path := range o.Files {
-		k.files = append(k.files, file{path})
+		k.files = append(k.files, &file{path: path})
 	}
 	for _, e := range o.Endpoints {
 		k.endpoints = append(k.endpoints, endpoint{Endpoint: e, client: o.Client, from: k.files[0]})
@@ -110,6 +112,7 @@ func New(o Options) *Keeper {
 func (k *Keeper) Run(ctx context.Context) {
 	tick := time.NewTicker(k.o.Interval)
 	defer tick.Stop()
+	defer k.release(ctx)
 	k.Anchor(ctx, audit.WhyStart)
 	for {
 		select {
@@ -122,6 +125,51 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.Anchor(ctx, audit.WhyNew)
 		}
 	}
+}
+
+// Claim takes the files, and refuses one in which another process anchors
+// another chain. A file of the same chain, as replicas share it, is left to that
+// process: this one stands by, and goes on in it when that has ended.
+func (k *Keeper) Claim(ctx context.Context) error {
+	for _, f := range k.files {
+		mine, err := f.take()
+		if err != nil || mine {
+			continue // what can't be written now is told each time it is tried
+		}
+		if _, err := k.standBy(ctx, f); err != nil {
+			return errors.Join(fmt.Errorf("anchors of the audit in %s: %w", f.path, err), k.Release())
+		}
+	}
+	return nil
+}
+
+// Release lets others anchor in the files. Run does it when it ends.
+func (k *Keeper) Release() error {
+	var errs []error
+	for _, f := range k.files {
+		errs = append(errs, f.release())
+	}
+	return errors.Join(errs...)
+}
+
+func (k *Keeper) release(ctx context.Context) {
+	if err := k.Release(); err != nil {
+		k.o.Log.ErrorContext(ctx, "files of anchors are not released", "error", err)
+	}
+}
+
+// standBy looks at what another process anchors in a file, and returns the last.
+func (k *Keeper) standBy(ctx context.Context, f *file) (last audit.Anchor, err error) {
+	last, ok, err := f.read()
+	if err != nil || !ok {
+		return last, err
+	}
+	same, err := k.holds(ctx, last.Head)
+	if err == nil && !same {
+		err = problem.Hinted(errors.New("another process anchors another chain in it"),
+			"end that process, or give each server a file of its own in audit.anchors")
+	}
+	return last, err
 }
 
 // Healthy returns why the head could not be anchored the last time.
@@ -149,6 +197,17 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		intact, errs = true, append(errs, fmt.Errorf("read what was anchored last: %w", err))
 	}
 	for _, f := range k.files {
+		mine, err := f.take()
+		if err == nil && !mine {
+			err = k.follow(ctx, f, now)
+		}
+		if err != nil {
+			k.anchored.WithLabelValues("file", "failed").Inc()
+			errs = append(errs, fmt.Errorf("anchor in %s: %w", f.path, err))
+		}
+		if !mine {
+			continue
+		}
 		same, err := k.write(ctx, f, head, now, why)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("anchor in %s: %w", f.path, err))
@@ -167,6 +226,9 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		errs = append(errs, errors.New("the audit chain is not the one that was anchored since this server started: run holdfast audit verify"))
 	}
 	for _, e := range k.endpoints {
+		if e.from.lock == nil {
+			continue // whoever writes the file sends it
+		}
 		err := e.send(ctx)
 		k.anchored.WithLabelValues("http", outcome(err)).Inc()
 		if err != nil {
@@ -174,6 +236,22 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		}
 	}
 	k.done(ctx, errors.Join(errs...))
+}
+
+// follow sees that another process anchors as it should in a file.
+func (k *Keeper) follow(ctx context.Context, f *file, now time.Time) error {
+	last, err := k.standBy(ctx, f)
+	if err != nil {
+		return err
+	}
+	if !k.stands {
+		k.stands = true
+		k.o.Log.InfoContext(ctx, "another process anchors the audit; this one stands by", "file", f.path)
+	}
+	if late := now.Sub(last.At); late > k.o.Heartbeat+2*k.o.Interval {
+		return fmt.Errorf("another process holds it and has not anchored for %s", late.Round(time.Second))
+	}
+	return nil
 }
 
 func (k *Keeper) head(ctx context.Context) (audit.Head, error) {
@@ -184,7 +262,7 @@ func (k *Keeper) head(ctx context.Context) (audit.Head, error) {
 
 // write adds an anchor to one file, if one is due, and reports whether the chain
 // still holds what the file anchored last.
-func (k *Keeper) write(ctx context.Context, f file, head audit.Head, now time.Time, why audit.Why) (same bool, err error) {
+func (k *Keeper) write(ctx context.Context, f *file, head audit.Head, now time.Time, why audit.Why) (same bool, err error) {
 	last, ok, err := f.newest()
 	defer func() { k.anchored.WithLabelValues("file", outcome(err)).Inc() }()
 	if err != nil {

@@ -42,6 +42,21 @@ func LoadKey(path string) (k audit.Key, made bool, err error) {
 	return k, made, nil
 }
 
+// CheckKey returns what LoadKey would refuse, and changes nothing; a key that is
+// missing is made at the start.
+func CheckKey(path string) error {
+	if _, err := readKey(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("key of the audit: %w", err)
+	}
+	return nil
+}
+
+// trusted reports whether a key of one user may sign for a process of another:
+// root reads and changes every file anyway, and root itself takes what it is given.
+func trusted(owner, process int) bool {
+	return owner == process || owner == 0 || process == 0
+}
+
 // publish sees that the file has the public half. Those of earlier keys stay in
 // it: what they signed is still to be verified.
 func publish(k audit.Key, path string) error {
@@ -81,6 +96,11 @@ func readKey(path string) (audit.Key, error) {
 		return audit.Key{}, problem.Hinted(
 			fmt.Errorf("%s may be used by others than its owner (mode %04o): whoever read it can sign", path, info.Mode().Perm()),
 			"chmod 600 "+path+"; if others could log in here, move it away too: a new one is made at the next start")
+	}
+	if uid, ok := ownerOf(info); ok && !trusted(uid, os.Geteuid()) {
+		return audit.Key{}, problem.Hinted(
+			fmt.Errorf("%s belongs to user %d and this process to %d: its owner can sign", path, uid, os.Geteuid()),
+			fmt.Sprintf("chown %d %s, or move it away: a new one is made at the next start", os.Geteuid(), path))
 	}
 	text := make([]byte, info.Size())
 	if _, err := f.ReadAt(text, 0); err != nil {

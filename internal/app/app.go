@@ -116,6 +116,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if a.keeper, err = newKeeper(ctx, cfg.Audit, a.store, o.Log, registry); err != nil {
 		return nil, err
 	}
+	a.onClose("files of anchors", a.keeper.Release)
 	a.triage = triage.New(a.store, ownership{o.Folder.Catalog}, triage.Options{
 		Log: o.Log, Group: signal.GroupOptions{Window: cfg.Windows.Group}, Environments: environments(cfg),
 	})

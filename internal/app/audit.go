@@ -63,7 +63,11 @@ func newKeeper(ctx context.Context, c config.Audit, s *store.Store, log *slog.Lo
 		}
 		o.Endpoints = append(o.Endpoints, e)
 	}
-	return anchor.New(o), nil
+	k := anchor.New(o)
+	if err := k.Claim(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // eraser erases names and texts of people for the API.

@@ -79,6 +79,7 @@ type anchorLines struct {
 	hash string // of the line before
 	head *placed
 	done bool
+	torn []Finding // the lines before, which were none: what a crash left, or a change
 	// unsigned is how many anchors were refused for their key, after the first
 	// the finding of which stands for all.
 	unsigned map[string]bool
@@ -90,6 +91,7 @@ func (f *anchorLines) fill() {
 		line, err := nextLine(f.in, maxAnchorLine)
 		if errors.Is(err, io.EOF) {
 			f.done = true
+			f.settle(false)
 			return
 		}
 		f.line++
@@ -100,9 +102,13 @@ func (f *anchorLines) fill() {
 			f.done = true // where the next line begins is not known
 		}
 		if err != nil {
-			f.add(KindAnchor, false, "%s, line %d: %v", f.name, f.line, err)
+			f.torn = append(f.torn, Finding{Kind: KindAnchor, File: f.name, Line: f.line, Text: fmt.Sprintf("%s, line %d: %v", f.name, f.line, err)})
+			if f.done || len(f.torn) == maxTorn {
+				f.settle(false)
+			}
 			continue
 		}
+		f.settle(a.Prev == f.hash && f.v.o.Keys.Signed(a) == "")
 		if a.Prev != f.hash {
 			f.add(KindAnchor, false, "%s, line %d does not follow the line before it: anchors were changed, left out or put in", f.name, f.line)
 		}
@@ -114,6 +120,22 @@ func (f *anchorLines) fill() {
 		f.after(a)
 		f.prev, f.head = &a, &placed{a, f.name, f.line}
 	}
+}
+
+// maxTorn is how many lines in a row may be what crashes left.
+const maxTorn = 10
+
+// settle tells of lines that are no anchors. Where the signed one behind them
+// follows from the one before them, nothing is missing: crashes cut the lines
+// off, in a file that can only grow.
+func (f *anchorLines) settle(bridged bool) {
+	for _, t := range f.torn {
+		if t.Note = bridged; bridged {
+			t.Text += "; the anchor behind it follows from the one before it, so none is missing"
+		}
+		f.v.add(t)
+	}
+	f.torn = f.torn[:0]
 }
 
 // unknown tells of an anchor without a good signature, once for each key.

@@ -16,14 +16,6 @@ import (
 // digits of milliseconds.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
-// ChainError reports the first record at which a chain does not hold.
-type ChainError struct {
-	Seq  int64  // of the record
-	What string // what is wrong with it
-}
-
-func (e *ChainError) Error() string { return fmt.Sprintf("audit record %d: %s", e.Seq, e.What) }
-
 // Seal puts a record, whose Seq is set, behind the one whose hash is prev (""
 // for the first) and fills Prev and Hash. It brings At to whole milliseconds of
 // UTC and Params to canonical JSON, so that the record hashes the same after a
@@ -57,22 +49,6 @@ func Seal(prev string, r Record) (Record, error) {
 	return r, err
 }
 
-// Verify checks records that follow each other: no gap, each hash right, each
-// Prev the hash before. A list that starts with Seq 1 is the whole chain and
-// its first Prev must be empty; otherwise the first Prev is taken as given.
-// It returns a *ChainError for the first record that does not hold. That
-// records were cut off the end shows only against a head kept elsewhere.
-func Verify(records []Record) error {
-	var before *Record
-	for i := range records {
-		if what := follows(before, records[i]); what != "" {
-			return &ChainError{Seq: records[i].Seq, What: what}
-		}
-		before = &records[i]
-	}
-	return nil
-}
-
 // follows says what is wrong with a record behind another (nil = none was
 // seen); empty when it holds.
 func follows(before *Record, r Record) string {
@@ -101,24 +77,31 @@ func intact(r Record) string {
 	return ""
 }
 
-func hash(r Record) (string, error) {
-	form, err := canonical(struct {
-		Seq            int64           `json:"seq"`
-		At             string          `json:"at"`
-		Actor          string          `json:"actor"`
-		Action         string          `json:"action"`
-		Target         string          `json:"target"`
-		Reason         string          `json:"reason"`
-		Params         json.RawMessage `json:"params"`
-		Outcome        string          `json:"outcome"`
-		Incident       string          `json:"incident"`
-		BoundarySHA256 string          `json:"boundary_sha256"`
-		RunbookSHA256  string          `json:"runbook_sha256"`
-		Prev           string          `json:"prev"`
-	}{
+// chained is what the hash of a record covers, in this order.
+type chained struct {
+	Seq            int64           `json:"seq"`
+	At             string          `json:"at"`
+	Actor          string          `json:"actor"`
+	Action         string          `json:"action"`
+	Target         string          `json:"target"`
+	Reason         string          `json:"reason"`
+	Params         json.RawMessage `json:"params"`
+	Outcome        string          `json:"outcome"`
+	Incident       string          `json:"incident"`
+	BoundarySHA256 string          `json:"boundary_sha256"`
+	RunbookSHA256  string          `json:"runbook_sha256"`
+	Prev           string          `json:"prev"`
+}
+
+func chainedOf(r Record) chained {
+	return chained{
 		r.Seq, r.At.UTC().Format(TimeLayout), r.Actor, r.Action, r.Target, r.Reason, r.Params,
 		r.Outcome, r.Incident, r.BoundarySHA256, r.RunbookSHA256, r.Prev,
-	})
+	}
+}
+
+func hash(r Record) (string, error) {
+	form, err := canonical(chainedOf(r))
 	if err != nil {
 		return "", fmt.Errorf("audit record %d: %w", r.Seq, err)
 	}

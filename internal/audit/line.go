@@ -22,25 +22,12 @@ func Line(r Record) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit record %d: params: %w", r.Seq, err)
 	}
+	r.Params = params
 	line, err := json.Marshal(struct {
-		Seq            int64             `json:"seq"`
-		At             string            `json:"at"`
-		Actor          string            `json:"actor"`
-		Action         string            `json:"action"`
-		Target         string            `json:"target"`
-		Reason         string            `json:"reason"`
-		Params         json.RawMessage   `json:"params"`
-		Outcome        string            `json:"outcome"`
-		Incident       string            `json:"incident"`
-		BoundarySHA256 string            `json:"boundary_sha256"`
-		RunbookSHA256  string            `json:"runbook_sha256"`
-		Prev           string            `json:"prev"`
-		Hash           string            `json:"hash"`
-		Salts          map[string]string `json:"salts,omitempty"`
-	}{
-		r.Seq, r.At.UTC().Format(TimeLayout), r.Actor, r.Action, r.Target, r.Reason, params,
-		r.Outcome, r.Incident, r.BoundarySHA256, r.RunbookSHA256, r.Prev, r.Hash, r.Salts,
-	})
+		chained
+		Hash  string            `json:"hash"`
+		Salts map[string]string `json:"salts,omitempty"`
+	}{chainedOf(r), r.Hash, r.Salts})
 	if err != nil {
 		return nil, fmt.Errorf("audit record %d: %w", r.Seq, err)
 	}

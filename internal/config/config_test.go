@@ -233,6 +233,7 @@ func TestWarnings(t *testing.T) {
 		got = append(got, strings.ReplaceAll(p.What, dir+"/", ""))
 	}
 	want := []string{
+		"the key of the audit lies in the folder of the database: a copy of that folder can sign what it says",
 		`boundaries give autonomy to runbook "x", which does not exist`,
 		`boundaries give autonomy on service "y", which is not in the catalog`,
 		`boundaries give autonomy to runbook "x", which does not exist`,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/boundary"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -143,6 +144,10 @@ func (f *Folder) warn() {
 	f.Warnings = f.Catalog.Warnings()
 	add := func(what, hint string) {
 		f.Warnings = append(f.Warnings, problem.Problem{File: f.Config.File, What: what, Hint: hint})
+	}
+	if file, ok := strings.CutPrefix(f.Config.Store.DSN.Reveal(), "sqlite:"); ok && filepath.Dir(file) == filepath.Dir(f.Config.Audit.KeyFile) {
+		add("the key of the audit lies in the folder of the database: a copy of that folder can sign what it says",
+			"move one of them and name it, such as store.dsn: sqlite:data/holdfast.db")
 	}
 	for _, o := range f.Boundaries.File().Earned {
 		if _, ok := f.Runbooks.Runbook(o.Runbook); !ok {

@@ -89,7 +89,10 @@ func starterFiles() ([]starterFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(out, starterFile{"audit.key", private, 0o600}, starterFile{"audit.pub", public, 0o644}), nil
+	return append(out,
+		starterFile{"audit.key", private, 0o600}, starterFile{"audit.pub", public, 0o644},
+		starterFile{filepath.Join("data", ".gitignore"), []byte("*\n!.gitignore\n"), 0o600}, // for the database alone
+	), nil
 }
 
 // newToken returns 192 random bits in hexadecimal and a line end.

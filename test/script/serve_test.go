@@ -226,7 +226,7 @@ func TestASecondServerOnTheSameFileIsRefused(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
 		t.Errorf("the second server: %v, want exit code 1", err)
 	}
-	database := filepath.Join(filepath.Dir(file), "holdfast.db")
+	database := filepath.Join(filepath.Dir(file), "data", "holdfast.db")
 	for _, want := range []string{"holdfast: open store: " + database + ": another process has this database open", "hint: end the other holdfast"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("the second server says %q, want %q", stderr.String(), want)

@@ -387,7 +387,7 @@ func auditChain(t *testing.T, db Database) {
 	}
 	view(t, s, func(tx *store.Tx) error {
 		all, err1 := tx.Audit(ctx, "", 0, 0)
-		if err := audit.Verify(all); err != nil || len(all) != writers*each || all[0].Seq != 1 {
+		if err := chainHolds(all); err != nil || len(all) != writers*each || all[0].Seq != 1 {
 			t.Errorf("%d records from %d, want %d from 1: %v", len(all), all[0].Seq, writers*each, err)
 		}
 		some, err2 := tx.Audit(ctx, "INC-2026-0002", 3, 2)
@@ -431,7 +431,7 @@ func auditErase(t *testing.T, db Database) {
 		}
 	}
 	after := auditOf(t, s)
-	if err := audit.Verify(after); err != nil || len(after) != 7 {
+	if err := chainHolds(after); err != nil || len(after) != 7 {
 		t.Fatalf("%d records, want 7: %v", len(after), err)
 	}
 	if !audit.IsErased(after[1].Actor) || !audit.IsErased(after[1].Reason) || !audit.IsErased(after[2].Reason) || after[3].Outcome != "rejected: ana said so" {
@@ -472,6 +472,20 @@ func auditEraseOfTwo(t *testing.T, db Database) {
 			t.Errorf("%s: %s", lists[i], r.Params)
 		}
 	}
+}
+
+// chainHolds says where a chain does not hold.
+func chainHolds(rs []audit.Record) error {
+	v := audit.NewVerifier(audit.VerifyOptions{})
+	for _, r := range rs {
+		v.Record(r, nil)
+	}
+	for _, f := range v.End(nil).Findings {
+		if f.Kind == audit.KindChain {
+			return errors.New(f.Text)
+		}
+	}
+	return nil
 }
 
 // auditOf reads the chain, and sees that each row is as it was written.
