@@ -5,11 +5,17 @@ import (
 	"testing"
 )
 
+// Chromium is the command of the browser.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	return installed(t, "chromium", "HOLDFAST_CHROMIUM", "chromium", "chromium", "chromium-browser", "google-chrome")
+}
+
 // Browse opens url in a headless Chromium with a profile of its own, which ends
 // with the test. What the page does is for the page to report.
 func Browse(t testing.TB, url string) {
 	t.Helper()
-	command := installed(t, "chromium", "HOLDFAST_CHROMIUM", "chromium", "chromium", "chromium-browser", "google-chrome")
+	command := Chromium(t)
 	address := FreeAddress(t)
 	_, port := split(t, address)
 	start(t, t.TempDir(), "http://"+address+"/json/version", command,
