@@ -25,7 +25,7 @@ var (
 	core = []string{
 		"action", "audit", "autonomy", "boundary", "catalog", "cause", "change", "chart", "cluster", "cluster/inspect", "decide", "delegate", "detect", "detect/template", "diagnose", "diagnose/calibration", "document",
 		"escalate", "evidence", "evidence/lines", "evidence/spans", "evidence/stack", "finding", "id", "incident", "jobs", "knowledge", "knowledge/browse", "knowledge/draft", "knowledge/impact", "knowledge/lint", "knowledge/operate", "knowledge/recall", "outside", "problem", "prove", "quantity", "recovery",
-		"redact", "runbook", "severity", "signal", "strict",
+		"redact", "runbook", "runbook/logql", "severity", "signal", "strict",
 		// later rooms of the house
 		"learn", "cost", "gate", "gameday",
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/holdfast-sre/holdfast/internal/runbook/logql"
 	"github.com/holdfast-sre/holdfast/internal/strict"
 )
 
@@ -151,14 +152,18 @@ func (c *checker) questions(p place, d *Diagnostic) {
 		}
 	}
 	if d.LogQL != nil {
-		c.logQuery(p.at("logql"), d.LogQL, func(q string) error { return checkLogQL(c.promQL, q) })
+		c.logQuery(p.at("logql"), d.LogQL, checkLogQL)
 	}
 	if d.LogsQL != nil {
 		c.logQuery(p.at("logsql"), d.LogsQL, checkLogsQL)
 	}
 	if d.SQL != "" {
 		if err := CheckSQL(d.SQL); err != nil {
-			c.problem(ruleSQL, p.at("sql"), sqlHint(err), "not a read-only question: %s", err)
+			at := 0
+			if e, ok := errors.AsType[*sqlError](err); ok {
+				at = e.at
+			}
+			c.problemWithin(ruleSQL, p.at("sql"), at, sqlHint(err), "not a read-only question: %s", err)
 		}
 	}
 	if d.Changes != nil {
@@ -187,10 +192,17 @@ func (c *checker) logQuery(p place, q *LogQuery, check func(string) error) {
 		c.problem(ruleLimit, p.at("query"), "", "query has %d bytes; at most %d are sent", len(q.Query), maxLogQuery)
 		return
 	}
-	if err := check(fill(q.Query, "service", "environment", "", "")); err != nil {
-		c.problem(ruleLogQuery, p.at("query"), "try the query in the log system", "not a usable query: %s", err)
+	if err := check(example(q.Query)); err != nil {
+		at := 0
+		if e, ok := errors.AsType[*logql.Error](err); ok {
+			at = unfill(q.Query, e.At, example)
+		}
+		c.problemWithin(ruleLogQuery, p.at("query"), at, "try the query in the log system", "not a usable query: %s", err)
 	}
 }
+
+// example fills the variables of a query with what they may stand for.
+func example(text string) string { return fill(text, "service", "environment", `job="x"`, "5m") }
 
 func (c *checker) since(p place, d time.Duration) {
 	if d <= 0 || d > maxSince {
@@ -217,14 +229,13 @@ func (c *checker) url(p place, raw string) {
 // query checks PromQL with its variables filled in.
 func (c *checker) query(p place, q string) {
 	c.holes(p, q, "service", "environment", "selector", "window")
-	filled := fill(q, "service", "environment", `job="x"`, "5m")
-	e, err := c.promQL.ParseExpr(filled)
+	e, err := c.promQL.ParseExpr(example(q))
 	if err != nil {
-		what := err.Error()
+		what, at := err.Error(), 0
 		if errs, ok := errors.AsType[parser.ParseErrors](err); ok && len(errs) > 0 {
-			what = errs[0].Err.Error()
+			what, at = errs[0].Err.Error(), unfill(q, int(errs[0].PositionRange.Start), example)
 		}
-		c.problem(rulePromQL, p, "try the query in Prometheus", "not PromQL: %s", what)
+		c.problemWithin(rulePromQL, p, at, "try the query in Prometheus", "not PromQL: %s", what)
 		return
 	}
 	if t := e.Type(); t != parser.ValueTypeVector && t != parser.ValueTypeScalar {

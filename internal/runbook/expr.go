@@ -43,7 +43,8 @@ type expr struct {
 // exprError is what is wrong with an expression, with the offset where CEL saw it.
 type exprError struct {
 	what, hint string
-	column     int    // from 0 within the expression
+	line       int    // from 1 within the expression; 0 = not known
+	column     int    // from 0 within the line
 	rule       string // empty = condition
 }
 
@@ -217,8 +218,8 @@ func (x *exprs) unknownFact(parsed *cel.Ast) *exprError {
 		} else if len(known) > 0 {
 			found.hint = "captured facts: " + strings.Join(known, ", ")
 		}
-		if loc := native.SourceInfo().GetStartLocation(sel.Operand().ID()); loc.Line() == 1 {
-			found.column = loc.Column()
+		if loc := native.SourceInfo().GetStartLocation(sel.Operand().ID()); loc.Line() > 0 {
+			found.line, found.column = loc.Line(), loc.Column()
 		}
 	}))
 	return found
@@ -227,9 +228,10 @@ func (x *exprs) unknownFact(parsed *cel.Ast) *exprError {
 // celProblem turns CEL's first issue into ours.
 func celProblem(iss *cel.Issues) *exprError {
 	first := iss.Errors()[0]
-	e := &exprError{what: "not a CEL condition: " + strings.TrimPrefix(first.Message, "Syntax error: ")}
-	if first.Location.Line() == 1 {
-		e.column = max(first.Location.Column(), 0)
+	said, _, _ := strings.Cut(strings.TrimPrefix(first.Message, "Syntax error: "), " expecting ") // a list of the grammar's tokens
+	e := &exprError{what: "not a CEL condition: " + strings.Replace(said, "mismatched input '<EOF>'", "it ends too early", 1)}
+	if first.Location.Line() > 0 {
+		e.line, e.column = first.Location.Line(), max(first.Location.Column(), 0)
 	}
 	switch {
 	case strings.Contains(first.Message, "no matching overload") && (strings.Contains(first.Message, "string") || strings.Contains(first.Message, "bool")):

@@ -37,6 +37,7 @@ type Runbook struct {
 
 	file     string
 	node     *yaml.Node // where things are, for Check
+	data     []byte     // the file
 	sha256   string
 	flat     []Diagnostic // what Ask asks: includes replaced by their questions; nil without any
 	included []*Runbook   // whose questions are asked, each once

@@ -3,105 +3,24 @@ package runbook
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
-	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/holdfast-sre/holdfast/internal/runbook/logql"
 )
 
 const maxLogQuery = 2000
 
-// checkLogQL checks what can be known of a LogQL query without Loki's own
-// parser: the stream selector (the same grammar as in PromQL), brackets and
-// quotes, how each stage begins, and the expressions of line filters. Whether a
-// stage's arguments are right only Loki knows.
-func checkLogQL(p parser.Parser, q string) error {
-	q = strings.TrimSpace(q)
-	if !strings.HasPrefix(q, "{") {
-		return errors.New("a query for lines begins with a selector {…}; a number is not asked for here")
-	}
-	end, err := closing(q)
+// checkLogQL checks a query for lines in the language of Loki.
+func checkLogQL(q string) error {
+	gives, err := logql.Check(q)
 	if err != nil {
-		return err
+		return err //nolint:wrapcheck // the caller says whose query it is
 	}
-	if strings.TrimSpace(strings.Trim(q[:end+1], "{}")) == "" {
-		return errors.New("the selector {} selects every stream")
-	}
-	if _, err := p.ParseExpr(q[:end+1]); err != nil {
-		what := err.Error()
-		if errs, ok := errors.AsType[parser.ParseErrors](err); ok && len(errs) > 0 {
-			what = errs[0].Err.Error()
-		}
-		return fmt.Errorf("selector: %s", what)
-	}
-	return stages(strings.TrimSpace(q[end+1:]))
-}
-
-// stageRE is how a stage of a pipeline begins.
-var (
-	stageRE  = regexp.MustCompile(`^(\|=|!=|\|~|!~|\|>|!>|\|\s*[a-zA-Z_][a-zA-Z0-9_]*)`)
-	filterRE = regexp.MustCompile("^(?:\\|~|!~)\\s*(?:\"((?:[^\"\\\\]|\\\\.)*)\"|`([^`]*)`)")
-)
-
-func stages(rest string) error {
-	for rest != "" {
-		m := stageRE.FindString(rest)
-		if m == "" {
-			return fmt.Errorf("a stage begins with |=, !=, |~, !~ or | and a word, not with %.20q", rest)
-		}
-		if f := filterRE.FindStringSubmatch(rest); f != nil {
-			text := f[2]
-			if f[1] != "" {
-				text = strings.ReplaceAll(f[1], `\\`, `\`)
-			}
-			if _, err := regexp.Compile(text); err != nil {
-				return fmt.Errorf("line filter: %w", err)
-			}
-		}
-		n, err := nextStage(rest, len(m))
-		if err != nil {
-			return err
-		}
-		rest = strings.TrimSpace(rest[n:])
+	if gives != logql.Lines {
+		return &logql.Error{What: "a query for lines begins with a selector {…}; a number is not asked for here"}
 	}
 	return nil
 }
-
-// nextStage is where the stage after the one that begins rest begins.
-func nextStage(rest string, from int) (int, error) {
-	for i := from; i < len(rest); {
-		switch c := rest[i]; {
-		case c == '"' || c == '`':
-			n, err := quotedEnd(rest[i:])
-			if err != nil {
-				return 0, err
-			}
-			i += n
-		case c == '(' || c == '{' || c == '[':
-			n, err := closing(rest[i:])
-			if err != nil {
-				return 0, err
-			}
-			i += n + 1
-		case c == ')' || c == '}' || c == ']':
-			return 0, fmt.Errorf("%q closes nothing", c)
-		case c == '|' || c == '!' && i+1 < len(rest) && (rest[i+1] == '~' || rest[i+1] == '>') || c == '!' && strings.HasPrefix(rest[i:], "!= \"") || c == '!' && strings.HasPrefix(rest[i:], "!= `"):
-			if strings.TrimSpace(rest[from:i]) == "" && !word(rest[:from]) {
-				return 0, fmt.Errorf("%s filters by nothing", rest[:from])
-			}
-			return i, nil
-		default:
-			i++
-		}
-	}
-	if strings.TrimSpace(rest[from:]) == "" && !word(rest[:from]) {
-		return 0, fmt.Errorf("%s filters by nothing", rest[:from])
-	}
-	return len(rest), nil
-}
-
-// word reports whether a stage begins with a word, like "| json".
-func word(begin string) bool { return !strings.ContainsAny(begin[len(begin)-1:], "|=~!>") }
 
 // closing is where the bracket that s begins with is closed.
 func closing(s string) (int, error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
@@ -57,7 +58,7 @@ func Parse(file string, data []byte) (*Runbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runbook{file: file, node: n}
+	r := &Runbook{file: file, node: n, data: data}
 	if err := strict.Decode(file, n, r); err != nil {
 		return nil, err
 	}
@@ -141,6 +142,7 @@ func (c *checker) most(key string, got, n int, hint string) {
 
 func (c *checker) run() {
 	c.r.compiled = &compiled{}
+	c.hidden()
 	c.name(place{"name"}, "runbook", c.r.Name)
 	c.text(place{"title"}, c.r.Title)
 	c.text(place{"description"}, c.r.Description)
@@ -189,6 +191,45 @@ func (c *checker) text(p place, s string) {
 	if i := strings.IndexFunc(s, control); i >= 0 {
 		c.problem(ruleText, p, "take it out", "text has the control character %+q", s[i:i+1])
 	}
+}
+
+// hidden refuses characters that nobody sees and that make a line read as
+// another than it is, wherever they stand: in a comment, a query, a command.
+func (c *checker) hidden() {
+	bad := func(line, column int, r rune) {
+		pr := strict.Problem(c.r.file, c.node, nil, "take it out: it is not seen, and what stands beside it is not what it seems", "the invisible character %+q", r)
+		pr.Rule, pr.Line, pr.Column = ruleText, line, column
+		c.errs = append(c.errs, pr)
+	}
+	text := strings.TrimPrefix(string(c.r.data), "\ufeff")
+	if i := strings.IndexFunc(text, invisible); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(text[i:])
+		before := text[:i]
+		bad(strings.Count(before, "\n")+1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])+1, r)
+		return
+	}
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		if i := strings.IndexFunc(n.Value, invisible); i >= 0 && n.Kind == yaml.ScalarNode { // written as \u…
+			r, _ := utf8.DecodeRuneInString(n.Value[i:])
+			bad(n.Line, n.Column, r)
+		}
+		for _, child := range n.Content {
+			walk(child)
+		}
+	}
+	walk(c.node)
+}
+
+// invisible reports characters that turn the direction of text or take no room.
+func invisible(r rune) bool {
+	switch {
+	case r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // direction
+		return true
+	case r == 0x200b, r >= 0x2060 && r <= 0x2064, r == 0xfeff, r >= 0xe0000 && r <= 0xe007f: // no room
+		return true
+	}
+	return r == 0x2028 || r == 0x2029 // lines for some readers
 }
 
 // control reports characters that move a cursor or change a terminal.
@@ -248,15 +289,24 @@ func (c *checker) expr(p place, text string, sc scope) *expr {
 
 // place puts a problem where CEL saw it inside an expression.
 func (c *checker) place(p place, bad *exprError) {
-	pr := strict.Problem(c.r.file, c.node, p, bad.hint, "%s", bad.what)
-	pr.Rule = cmp.Or(bad.rule, ruleCondition)
-	switch strict.At(c.node, p...).Style { // a block or folded text keeps its own position
-	case 0:
-		pr.Column += bad.column
-	case yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle:
-		pr.Column += bad.column + 1
+	c.problemWithin(cmp.Or(bad.rule, ruleCondition), p, offsetOf(strict.At(c.node, p...).Value, bad), bad.hint, "%s", bad.what)
+}
+
+// offsetOf is the byte of an expression at which something is wrong.
+func offsetOf(text string, bad *exprError) int {
+	at := 0
+	for range bad.line - 1 {
+		i := strings.IndexByte(text[at:], '\n')
+		if i < 0 {
+			return 0
+		}
+		at += i + 1
 	}
-	c.errs = append(c.errs, pr)
+	for range bad.column {
+		_, size := utf8.DecodeRuneInString(text[at:])
+		at += size
+	}
+	return at
 }
 
 func (c *checker) preconditions() {

@@ -135,7 +135,7 @@ func (c *checker) param(p place, name, value string) {
 		c.problem(ruleLimit, p, "", "parameter has %d bytes; at most %d are sent", len(value), maxParam)
 	case name == "url":
 		c.url(p, value)
-	case name != "body" && strings.ContainsFunc(value, unicode.IsControl), strings.ContainsFunc(value, control) && !strings.Contains(value, "\r\n"):
+	case name != "body" && strings.ContainsFunc(value, unicode.IsControl), strings.ContainsFunc(strings.ReplaceAll(value, "\r\n", "\n"), control):
 		c.problem(ruleParameter, p, "take it out", "parameter has a control character")
 	}
 }

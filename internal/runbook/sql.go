@@ -13,7 +13,10 @@ import (
 const maxSQL = 4000
 
 // sqlError is why a statement is refused.
-type sqlError struct{ what, hint string }
+type sqlError struct {
+	what, hint string
+	at         int // byte of the statement
+}
 
 func (e *sqlError) Error() string { return e.what }
 
@@ -74,7 +77,7 @@ func CheckSQL(text string) error {
 	}
 	for i, w := range words {
 		if err := w.refused(words, i); err != nil {
-			return err
+			return sqlAt(err, w.at)
 		}
 	}
 	return nil
@@ -131,6 +134,15 @@ type sqlWord struct {
 	text   string // of a word in lower case
 	name   bool   // a word outside quotes
 	quoted bool   // "an identifier in quotes"
+	at     int    // byte of the statement
+}
+
+// sqlAt says where a mistake is.
+func sqlAt(err error, at int) error {
+	if e, ok := errors.AsType[*sqlError](err); ok {
+		e.at = at
+	}
+	return err
 }
 
 func (w sqlWord) is(text string) bool { return !w.quoted && w.text == text }
@@ -176,8 +188,12 @@ func sqlWords(text string) ([]sqlWord, error) {
 	}
 	l := &sqlLexer{in: text}
 	for l.at < len(l.in) {
+		from, had := l.at, len(l.out)
 		if err := l.next(); err != nil {
-			return nil, err
+			return nil, sqlAt(err, from)
+		}
+		if len(l.out) > had {
+			l.out[had].at = from
 		}
 	}
 	return l.out, nil

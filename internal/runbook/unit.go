@@ -261,8 +261,8 @@ func (u *unitChecker) same(e celast.Expr, does string, a, b measure) {
 	if a.family == b.family {
 		u.bad.hint = fmt.Sprintf("turn %s into %s, or measure both in the same unit", b.canonical, a.canonical)
 	}
-	if loc := u.ast.SourceInfo().GetStartLocation(e.ID()); loc.Line() == 1 {
-		u.bad.column = max(loc.Column(), 0)
+	if loc := u.ast.SourceInfo().GetStartLocation(e.ID()); loc.Line() > 0 {
+		u.bad.line, u.bad.column = loc.Line(), max(loc.Column(), 0)
 	}
 }
 
