@@ -86,17 +86,27 @@ type page struct {
 // newPage asks the terminal, if there is one, how wide it is.
 func newPage(e *env) *page {
 	p := &page{e: e}
-	f, ok := e.stdout.(*os.File)
-	if !ok || !isTerminal(f) {
+	if !isTerminal(e.stdout) {
 		return p
 	}
-	if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-		p.width = w
-	}
+	p.width = widthOf(e.stdout)
 	none, _ := e.getenv("NO_COLOR")
 	dumb, _ := e.getenv("TERM")
 	p.colour = none == "" && dumb != "dumb"
 	return p
+}
+
+// widthOf is how wide a terminal is; 0 = it is none, or can't tell.
+func widthOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !isTerminal(f) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // flush writes the page.

@@ -68,8 +68,7 @@ func (c *runbookPlanCmd) Run(e *env) error {
 	}
 	p := &pagePrinter{}
 	showEarned(p, earnedBy(e, c.connection, ex.Runbook, targets...), ex.SHA256)
-	_, err = io.WriteString(e.stdout, p.String())
-	return err
+	return p.put(e.stdout)
 }
 
 // printExplanation prints each condition with its value, and what follows.
@@ -111,12 +110,53 @@ func printExplanation(w io.Writer, ex runbook.Explanation) error {
 	if ex.Escalates {
 		p.line("  A condition of escalate_when holds: a person decides.")
 	}
-	_, err := io.WriteString(w, p.String())
-	return err
+	return p.put(w)
 }
 
 // pagePrinter collects lines of a page for a terminal.
 type pagePrinter struct{ strings.Builder }
+
+// put writes the page; a terminal gets no line that is wider than it is.
+func (p *pagePrinter) put(w io.Writer) error {
+	if _, err := io.WriteString(w, folded(p.String(), widthOf(w))); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// folded breaks the lines that are wider than width between words, and goes on
+// below where the text of the line began; width 0 leaves all as it is.
+func folded(text string, width int) string {
+	if width < 2*minLast {
+		return text
+	}
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if len([]rune(line)) <= width {
+			out.WriteString(line + "\n")
+			continue
+		}
+		lead, rest := column(line)
+		for _, part := range broken(rest, width-len([]rune(lead))) {
+			out.WriteString(lead + part + "\n")
+			lead = strings.Repeat(" ", len([]rune(lead)))
+		}
+	}
+	return out.String()
+}
+
+// column splits a line before the last of its columns that begin in its first
+// third: columns have two spaces or more between them.
+func column(line string) (lead, rest string) {
+	at := len(line) - len(strings.TrimLeft(line, " "))
+	for i := at; i < min(len(line), minLast+4); i++ {
+		if strings.HasPrefix(line[i:], "  ") && line[i+2:] != "" && line[i+2] != ' ' {
+			at = i + 2
+		}
+	}
+	return line[:at], line[at:]
+}
 
 func (p *pagePrinter) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 

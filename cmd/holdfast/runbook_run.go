@@ -171,6 +171,5 @@ func printDryRun(w io.Writer, d app.DryRun) error {
 		p.line("  Note: %s.", oneLine(d.WhyNot))
 	}
 	p.line("  Nothing was done, and nothing is stored.")
-	_, err := io.WriteString(w, p.String())
-	return err
+	return p.put(w)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -302,7 +302,8 @@ func runCommand(ctx context.Context, t *testing.T, url string, args ...string) (
 	e := &env{
 		ctx: ctx, stdin: strings.NewReader("yes\n"), stdout: &out, stderr: &errs, now: func() time.Time { return runStart.Add(time.Minute) },
 		getenv: func(k string) (string, bool) {
-			return cmp.Or(map[string]string{"HOLDFAST_URL": url}[k]), k == "HOLDFAST_URL"
+			v, ok := map[string]string{"HOLDFAST_URL": url}[k]
+			return v, ok
 		},
 	}
 	var c struct {
@@ -369,6 +370,45 @@ func TestALostConfirmationIsNotCalledRefused(t *testing.T) {
 		code, _, stderr := runCommand(t.Context(), t, url, "run", "relay-workers-stuck", "--service", "outbox-relay", "--yes")
 		if code != exitFailed || !strings.HasPrefix(stderr, "holdfast: "+want) {
 			t.Errorf("status %d: exit %d, stderr %q", status, code, stderr)
+		}
+	}
+}
+
+// TestPagesFoldOnATerminal: no line is wider than the terminal, and no word is
+// lost.
+func TestPagesFoldOnATerminal(t *testing.T) {
+	t.Parallel()
+	text := "head\n" +
+		"     rules   relay (demo/process/relay), stage auto, set by holdfast demo because it is a demo\n" +
+		"             SEV-1  ask by not_named: no boundary names process.restart of outbox-relay in demo at SEV-1\n" +
+		"  connections: " + strings.Repeat("x", 120) + "\n"
+	want := "head\n" +
+		"     rules   relay (demo/process/relay), stage auto, set by\n" +
+		"             holdfast demo because it is a demo\n" +
+		"             SEV-1  ask by not_named: no boundary names\n" +
+		"                    process.restart of outbox-relay in demo\n" +
+		"                    at SEV-1\n" +
+		"  connections:\n" +
+		"  " + strings.Repeat("x", 58) + "\n" +
+		"  " + strings.Repeat("x", 58) + "\n" +
+		"  " + strings.Repeat("x", 4) + "\n"
+	if diff := cmp.Diff(want, folded(text, 60)); diff != "" {
+		t.Errorf("folded (-want +got):\n%s", diff)
+	}
+	for _, width := range []int{0, 10} {
+		if folded(text, width) != text {
+			t.Errorf("width %d changes the text", width)
+		}
+	}
+	for width := 2 * minLast; width < 140; width++ {
+		got := folded(text, width)
+		for line := range strings.Lines(got) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > width {
+				t.Errorf("width %d: a line of %d: %q", width, n, line)
+			}
+		}
+		if strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(text), "") {
+			t.Errorf("width %d loses text:\n%s", width, got)
 		}
 	}
 }

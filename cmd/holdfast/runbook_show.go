@@ -67,8 +67,7 @@ func (c *runbookShowCmd) Run(e *env) error {
 	if slices.ContainsFunc(shown.Remediations, func(m runbook.Remediation) bool { return m.Action != "" }) {
 		showEarned(p, earnedBy(e, c.connection, shown.Name), shown.SHA256())
 	}
-	_, err = io.WriteString(e.stdout, p.String())
-	return err
+	return p.put(e.stdout)
 }
 
 func encodeJSON(w io.Writer, v any) error {
@@ -104,8 +103,7 @@ func (c *runbookShowCmd) list(w io.Writer, books []*runbook.Runbook) error {
 		}
 		p.line("%-*s  %s  %s", width, r.Name, state, oneLine(r.Title))
 	}
-	_, err := io.WriteString(w, p.String())
-	return err
+	return p.put(w)
 }
 
 func showRunbook(p *pagePrinter, s app.Shown) {

@@ -109,6 +109,9 @@ func (w *runWatch) follow() error {
 		select {
 		case <-tick.C:
 		case <-w.e.ctx.Done():
+			if isTerminal(w.e.stdout) && w.c.Output == "table" {
+				fmt.Fprintln(w.e.stdout) // behind the terminal's ^C
+			}
 			return w.left("not watching any more; the run goes on")
 		}
 	}

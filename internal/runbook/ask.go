@@ -278,7 +278,11 @@ func (a *answer) askChanges(ctx context.Context, port Changes, v Vars, d Diagnos
 		latest := found[0]
 		parts[PartMinutes] = v.Now.Sub(latest.At).Minutes()
 		a.outside = slices.ContainsFunc(found, func(c change.Change) bool { return !c.Runtime })
-		a.summary = fmt.Sprintf("%s: %d changes of %s in %s, the latest %s %s", d.title(), len(found), a.service, ago(d.Changes.Since), latest.Kind, latest.Version)
+		many := fmt.Sprintf("%d changes", len(found))
+		if len(found) == 1 {
+			many = "1 change"
+		}
+		a.summary = fmt.Sprintf("%s: %s of %s in %s, the latest %s %s", d.title(), many, a.service, ago(d.Changes.Since), latest.Kind, latest.Version)
 	}
 	a.set(d, parts)
 }
