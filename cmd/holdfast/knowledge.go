@@ -24,10 +24,11 @@ type knowledgeCmd struct {
 
 // repository says where artefacts and code are.
 type repository struct {
-	Repo   []string          `placeholder:"DIR" help:"Folder with artefacts, code, or both; needs no configuration. May be given again."`
-	Prefix map[string]string `placeholder:"NAME=KIND" help:"Kind of the artefacts whose IDs begin with NAME, beside the usual ones: SHOP=bolt."`
-	Folder map[string]string `placeholder:"NAME=KIND" help:"Kind of the Markdown files in folders of that name: specs=prd."`
-	Config string            `default:"holdfast.yaml" placeholder:"FILE" help:"Configuration file, used when there is no --repo."`
+	Repo    []string          `placeholder:"DIR" help:"Folder with artefacts, code, or both; needs no configuration. May be given again."`
+	Prefix  map[string]string `placeholder:"NAME=KIND" help:"Kind of the artefacts whose IDs begin with NAME, beside the usual ones: SHOP=bolt."`
+	Folder  map[string]string `placeholder:"NAME=KIND" help:"Kind of the Markdown files in folders of that name: specs=prd."`
+	Pattern map[string]string `mapsep:"none" placeholder:"REGEX=KIND" help:"Kind of the artefacts whose IDs have this form, where they are not PREFIX-NUMBER: 'REQ_FX_[0-9]+=prd'."`
+	Config  string            `default:"holdfast.yaml" placeholder:"FILE" help:"Configuration file, used when there is no --repo."`
 }
 
 // open reads the folders.
@@ -71,7 +72,18 @@ func (r *repository) scheme() (knowledge.Scheme, error) {
 		return knowledge.Scheme{}, err
 	}
 	folders, err := kinds("folder", r.Folder)
-	return knowledge.DefaultScheme().With(prefixes, folders), err
+	if err != nil {
+		return knowledge.Scheme{}, err
+	}
+	patterns, err := kinds("pattern", r.Pattern)
+	if err != nil {
+		return knowledge.Scheme{}, err
+	}
+	s, err := knowledge.DefaultScheme().With(prefixes, folders).WithPatterns(patterns)
+	if err != nil {
+		return s, problem.Hinted(fmt.Errorf("--pattern: %w", err), "write a regular expression (RE2) of the whole ID, such as 'REQ_FX_[0-9]{4}=prd'")
+	}
+	return s, nil
 }
 
 // cacheFolder is where what can be made again is kept between two commands; ""

@@ -73,6 +73,7 @@ func (DraftsTo) Values() []string { return []string{"branch", "documents", "off"
 type Artefacts struct {
 	Prefixes map[string]ArtefactKind `yaml:"prefixes" doc:"kind by what IDs begin with: SHOP for SHOP-1234"`
 	Folders  map[string]ArtefactKind `yaml:"folders" doc:"kind by the name of a folder whose files are all of it"`
+	Patterns map[string]ArtefactKind `yaml:"patterns" doc:"kind by the form of whole IDs that are not PREFIX-NUMBER, as regular expressions (RE2): REQ_FX_[0-9]{4}"`
 }
 
 // ArtefactKind is a kind of artefact.
@@ -96,7 +97,8 @@ func (a Artefacts) Scheme() knowledge.Scheme {
 		}
 		return out
 	}
-	return knowledge.DefaultScheme().With(kinds(a.Prefixes), kinds(a.Folders))
+	s, _ := knowledge.DefaultScheme().With(kinds(a.Prefixes), kinds(a.Folders)).WithPatterns(kinds(a.Patterns)) // the loader reported what is wrong
+	return s
 }
 
 // SourceType is a kind of evidence source.

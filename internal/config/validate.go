@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/severity"
 )
@@ -33,6 +34,7 @@ func (l *loader) validate() {
 	l.notify()
 	l.actions()
 	l.redaction()
+	l.artefacts()
 	l.users()
 	l.audit()
 	if h := l.cfg.Heartbeat; h.URL != "" {
@@ -41,6 +43,14 @@ func (l *loader) validate() {
 	}
 	if l.cfg.Environment == "" {
 		l.problem(at("environment"), "write production", "environment is empty")
+	}
+}
+
+func (l *loader) artefacts() {
+	for _, p := range slices.Sorted(maps.Keys(l.cfg.Artefacts.Patterns)) {
+		if _, err := (knowledge.Scheme{}).WithPatterns(map[string]knowledge.Kind{p: knowledge.Pattern}); err != nil {
+			l.problem(at("artefacts", "patterns", p), "write a regular expression (RE2) of the whole ID, such as 'REQ_FX_[0-9]{4}'", "%v", err)
+		}
 	}
 }
 

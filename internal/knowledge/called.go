@@ -11,8 +11,8 @@ func (b *Base) Called(name string) (Artefact, bool) {
 	if a, ok := b.Artefact(name); ok || b == nil {
 		return a, ok
 	}
-	if m := b.naming.head.FindStringSubmatch(name); m != nil && len(m[0]) == len(name) {
-		if a, ok := b.Artefact(m[1] + "-" + m[2]); ok {
+	if id, size := b.naming.headed(name); id != "" && size == len(name) {
+		if a, ok := b.Artefact(id); ok {
 			return a, true
 		}
 	}

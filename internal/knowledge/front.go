@@ -155,7 +155,7 @@ func (p *parser) frontID(values []string) {
 		}
 	}
 	switch {
-	case numberedID.MatchString(id), anyID.MatchString(id) && (written == id || p.kindOf(id) != Pattern):
+	case p.ownKind(id) != "" && isOwnID(id), numberedID.MatchString(id), anyID.MatchString(id) && (written == id || p.kindOf(id) != Pattern):
 		p.whole.ID = id
 	case written == "", strings.ContainsFunc(written, unicode.IsLower) && !strings.Contains(written, " "): // the address of a page
 	default:

@@ -42,8 +42,8 @@ func (p *parser) identify() {
 // aliasID is an ID among the other names that the front matter gives the file.
 func (p *parser) aliasID() string {
 	for _, alias := range p.whole.aliases() {
-		if m := p.head.FindStringSubmatch(alias); m != nil && len(m[0]) == len(alias) {
-			return strings.ToUpper(m[1]) + "-" + m[2]
+		if id, size := p.headed(alias); id != "" && size == len(alias) {
+			return id
 		}
 	}
 	return ""
@@ -102,8 +102,8 @@ func slugID(name string) string {
 
 // prefixed reads a file name that begins with a prefix of the scheme.
 func (p *parser) prefixed(name string) string {
-	if m := p.fileID.FindStringSubmatch(name); m != nil {
-		return strings.ToUpper(m[1]) + "-" + m[2]
+	if id := p.filed(name); id != "" {
+		return id
 	}
 	head, rest, ok := strings.Cut(strings.NewReplacer("_", "-", " ", "-").Replace(name), "-")
 	if _, known := p.scheme.Prefixes[strings.ToUpper(head)]; ok && known && p.kindOf(head+"-0") != Story {

@@ -41,6 +41,8 @@ type Scheme struct {
 	// Folders whose Markdown files are of one kind, lower case and without accents:
 	// "decisions" → adr.
 	Folders map[string]Kind
+	// Patterns are forms of IDs that are not PREFIX-NUMBER; see WithPatterns.
+	Patterns map[string]Kind
 }
 
 // DefaultScheme knows the prefixes of the method and the folder names of public
@@ -63,7 +65,7 @@ func DefaultScheme() Scheme {
 
 // With returns the scheme with further prefixes and folders; these win.
 func (s Scheme) With(prefixes, folders map[string]Kind) Scheme {
-	out := Scheme{Prefixes: maps.Clone(s.Prefixes), Folders: maps.Clone(s.Folders)}
+	out := Scheme{Prefixes: maps.Clone(s.Prefixes), Folders: maps.Clone(s.Folders), Patterns: s.Patterns}
 	for p, k := range prefixes {
 		out.Prefixes[strings.ToUpper(p)] = k
 	}
@@ -84,6 +86,7 @@ type naming struct {
 	fileID *regexp.Regexp // at the beginning of a file name
 	bare   *regexp.Regexp // a kind directly before a section or story: "DAA Section 3.2"
 
+	own      []ownID   // the patterns of the scheme
 	prefixes []string  // of the scheme, the longest first
 	heads    [256]bool // what they begin with
 }
@@ -95,7 +98,7 @@ func compile(s Scheme) *naming {
 		}
 		return strings.Compare(a, b)
 	})
-	n := &naming{scheme: s, prefixes: prefixes}
+	n := &naming{scheme: s, own: ownIDs(s), prefixes: prefixes}
 	quoted := make([]string, len(prefixes))
 	for i, p := range prefixes {
 		quoted[i] = regexp.QuoteMeta(p)
@@ -117,6 +120,9 @@ func compile(s Scheme) *naming {
 // those who put the name of a team before it.
 func (n *naming) kindOf(id string) Kind {
 	id, _, _ = strings.Cut(id, "@")
+	if k := n.ownKind(id); k != "" {
+		return k
+	}
 	parts := strings.Split(strings.ToUpper(id), "-")
 	for i, p := range parts {
 		if k, ok := n.scheme.Prefixes[p]; ok && (i == 0 || k != Story && i+1 < len(parts) && isDigits(parts[i+1])) {

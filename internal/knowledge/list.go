@@ -73,7 +73,7 @@ func (b *Base) passOver(folder, p string) {
 		return
 	}
 	name := strings.TrimSuffix(path.Base(p), path.Ext(p))
-	if isIndex(name) || b.naming.kindOfFolder(p) == "" && !b.naming.fileID.MatchString(name) {
+	if isIndex(name) || b.naming.kindOfFolder(p) == "" && b.naming.filed(name) == "" {
 		return
 	}
 	for i := range b.unread {

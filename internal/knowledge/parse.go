@@ -234,12 +234,12 @@ func (p *parser) logged(header []string, cells []textLine) {
 	if len(cells) < 3 || p.whole.ID != "" || len(cells[0].dests)+len(cells[1].dests) > 0 || !p.isLog() {
 		return
 	}
-	m := p.head.FindStringSubmatch(cells[0].text)
+	id, size := p.headed(cells[0].text)
 	status := slices.IndexFunc(header, isStatus)
-	if m == nil || len(m[0]) != len(cells[0].text) || status < 2 || status >= len(cells) {
+	if id == "" || size != len(cells[0].text) || status < 2 || status >= len(cells) {
 		return
 	}
-	a := &Artefact{ID: strings.ToUpper(m[1]) + "-" + m[2], Path: p.file, Line: cells[0].line, Title: cells[1].text, Status: cells[status].text}
+	a := &Artefact{ID: id, Path: p.file, Line: cells[0].line, Title: cells[1].text, Status: cells[status].text}
 	if a.Kind = p.kindOf(a.ID); a.Kind == Story {
 		return
 	}
@@ -431,10 +431,10 @@ func (p *parser) anchor(heading string) string {
 // title takes ID and title from the first heading.
 func (p *parser) title(heading string) {
 	rest := heading
-	if m := p.head.FindStringSubmatch(heading); m != nil {
-		rest = heading[len(m[0]):]
+	if id, size := p.headed(heading); id != "" {
+		rest = heading[size:]
 		if p.whole.ID == "" {
-			p.whole.ID = strings.ToUpper(m[1]) + "-" + m[2]
+			p.whole.ID = id
 		}
 	} else if m := leadingID.FindStringSubmatch(heading); m != nil {
 		rest = heading[len(m[0]):]
@@ -474,13 +474,12 @@ func (p *parser) enter(level int, l textLine) {
 // named is the artefact whose ID and title a heading gives; nil when it gives
 // none, or the ID of the file itself.
 func (p *parser) named(l textLine) *Artefact {
-	m := p.head.FindStringSubmatch(l.text)
-	if m == nil || len(m[0]) == len(l.text) || !strings.ContainsAny(m[0], ":–—.|") {
+	id, size := p.headed(l.text)
+	if id == "" || size == len(l.text) || !strings.ContainsAny(strings.TrimPrefix(strings.ToUpper(l.text[:size]), id), ":–—.|") {
 		return nil
 	}
-	id := strings.ToUpper(m[1]) + "-" + m[2]
 	if kind := p.kindOf(id); kind != Story && key(id) != key(p.whole.ID) {
-		return &Artefact{ID: id, Kind: kind, Path: p.file, Line: l.line, Title: strings.TrimSpace(l.text[len(m[0]):])}
+		return &Artefact{ID: id, Kind: kind, Path: p.file, Line: l.line, Title: strings.TrimSpace(l.text[size:])}
 	}
 	return nil
 }

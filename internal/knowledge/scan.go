@@ -13,6 +13,7 @@ type idSpan struct {
 	from, to int
 	id       string
 	loose    bool // means an artefact only if there is one
+	own      bool // of a form that the repository defines
 }
 
 // maxLoose bounds the loose references of one line, and the bytes of an ID.
@@ -24,8 +25,8 @@ const (
 // ids finds every ID in a text, in order: PREFIX-NUMBER of the scheme; loosely
 // "ADR 7", and whatever looks like an ID.
 func (n *naming) ids(text string) []idSpan {
-	var out []idSpan
-	loose := 0
+	out := n.ownSpans(text)
+	own, loose := len(out), 0
 	for i := 0; i < len(text); {
 		if !isUpper(text[i]) || i > 0 && isWord(text[i-1]) {
 			i++
@@ -39,6 +40,7 @@ func (n *naming) ids(text string) []idSpan {
 				i++
 			}
 			continue
+		case slices.ContainsFunc(out[:own], func(o idSpan) bool { return o.from < s.to && s.from < o.to }): // a part of one
 		case !s.loose:
 			out = append(out, s)
 		case loose < maxLoose:
@@ -46,6 +48,9 @@ func (n *naming) ids(text string) []idSpan {
 			out = append(out, s)
 		}
 		i = s.to
+	}
+	if own > 0 {
+		slices.SortFunc(out, func(a, b idSpan) int { return a.from - b.from })
 	}
 	return out
 }
@@ -78,11 +83,11 @@ func (n *naming) idAt(text string, from int) idSpan {
 	case end == head:
 		return idSpan{}
 	case known && numeric:
-		return idSpan{from, end, text[from:end], false}
+		return idSpan{from: from, to: end, id: text[from:end]}
 	}
 	// PAY-ADR-7 is as good as ADR-7.
 	composed := !known && parts > 1 && isDigit(text[end-1]) && n.kindOf(text[from:end]) != Pattern
-	return idSpan{from, end, text[from:end], !composed}
+	return idSpan{from: from, to: end, id: text[from:end], loose: !composed}
 }
 
 // spaced reads "ADR 7" and "ADR #7".
@@ -98,7 +103,7 @@ func (n *naming) spaced(text string, from, head int) idSpan {
 	if at == head || end == at || end < len(text) && isWord(text[end]) {
 		return idSpan{}
 	}
-	return idSpan{from, end, text[from:head] + "-" + text[at:end], true}
+	return idSpan{from: from, to: end, id: text[from:head] + "-" + text[at:end], loose: true}
 }
 
 // wordEnd is the end of the upper-case letters and digits from a place on.

@@ -63,7 +63,10 @@ func (b *Base) mentioned(text string, w wanted) []mention {
 // spanned is the artefact that an ID in a text means: with as many of its numbers as
 // an artefact has. Outside's RFCs look like ours: one must be there.
 func (b *Base) spanned(s idSpan, text string, w wanted) mention {
-	dashed := strings.IndexByte(text[s.from:s.to], '-') > 0
+	if a, ok := b.Artefact(s.id); s.own && ok && w.has(a) {
+		return mention{id: a.ID, exact: true, there: true}
+	}
+	dashed := s.own || strings.IndexByte(text[s.from:s.to], '-') > 0
 	for id := s.id; strings.Contains(id, "-"); id = id[:strings.LastIndexByte(id, '-')] {
 		if a, ok := b.Artefact(id); ok {
 			if !w.has(a) {
@@ -167,7 +170,10 @@ func (b *Base) fileNamed(token string, marked bool) (Artefact, bool) {
 const anyKey = `[A-Z][A-Z0-9]*(?:-[A-Z][A-Z0-9]*)*-[0-9-]*[0-9]`
 
 // headKey is the ID at the head of a commit's subject; "" = none.
-func headKey(message string) string {
+func (b *Base) headKey(message string) string {
+	if all := b.naming.ownSpans(subject(message)); len(all) > 0 && scopeBefore.MatchString(subject(message)[:all[0].from]) {
+		return all[0].id
+	}
 	m := scoped.FindStringSubmatch(subject(message))
 	if m == nil {
 		return ""
@@ -183,6 +189,8 @@ var (
 	// scoped is the head of a subject: "BOLT-7: …", "[BOLT-7] …", "feat(BOLT-7): …",
 	// "feat(cart): BOLT-7 …".
 	scoped = regexp.MustCompile(`^\s*(?:[a-z]{2,12}\((` + anyKey + `)\)!?:|(?:[a-z]{2,12}(?:\([^()]{0,40}\))?!?:\s*)?[\[(]?\s*(` + anyKey + `)\s*[\])]?\s*!?(?::|\s|$))`)
+	// scopeBefore is what may stand before an ID at the head of a subject.
+	scopeBefore = regexp.MustCompile(`^\s*(?:[a-z]{2,12}\(|(?:[a-z]{2,12}(?:\([^()]{0,40}\))?!?:\s*)?[\[(]?\s*)$`)
 	// ticket is the key of a tracker's ticket.
 	ticket = regexp.MustCompile(`^[\[(<#]*([A-Z][A-Z0-9]{1,15}-\d{1,7})\b`)
 	// ticketURL is the address of one.
@@ -260,8 +268,8 @@ func ticketLike(s string) bool {
 
 // headed reads "ADR 12", "adr004" and, behind the name of a kind, "7".
 func (b *Base) headed(key, value string) string {
-	if m := b.naming.head.FindStringSubmatch(value); m != nil {
-		return strings.ToUpper(m[1]) + "-" + m[2]
+	if id, _ := b.naming.headed(value); id != "" {
+		return id
 	}
 	first, _, _ := strings.Cut(value, " ")
 	prefix := strings.ToUpper(strings.TrimSuffix(key, "s"))
@@ -281,7 +289,7 @@ func (b *Base) ofCommit(c Commit, ks ...Kind) guess {
 			return guess{id: found[0].id, sure: true}
 		}
 	}
-	if id := headKey(c.Message); id != "" {
+	if id := b.headKey(c.Message); id != "" {
 		if found := b.mentioned(id, w); len(found) > 0 {
 			return guess{id: found[0].id, sure: true}
 		}
@@ -400,7 +408,7 @@ func (b *Base) ticketOf(c Commit) guess {
 			return guess{id: m[1], sure: true}
 		}
 	}
-	if id := headKey(c.Message); id != "" && b.isTicket(id) && strings.Count(id, "-") == 1 {
+	if id := b.headKey(c.Message); id != "" && b.isTicket(id) && strings.Count(id, "-") == 1 {
 		return guess{id: id, score: 0.9, why: "begins the subject of the commit; it has no file in these folders"}
 	}
 	for line := range strings.Lines(c.Message) {
