@@ -41,7 +41,9 @@ func TestHeadingsStandOverTheirText(t *testing.T) {
 		"behind a mark":            {"## Steps\n\na\n\n#\u202a# Ghost\n\nb" + after, append([]string{"Steps: <p>a</p>\n<p>#\ufffd# Ghost</p>\n<p>b</p>"}, verify...)},
 		"underlined":               {"Token:\n------\n\nhunter2secret" + after, append([]string{"Token:: <p>[secret]</p>"}, verify...)},
 		"underlined and empty":     {"Token:\n------" + after, append([]string{"Token:: "}, verify...)},
-		"a key in a heading":       {"## Steps -----BEGIN PRIVATE KEY-----\n\nabc" + after, append([]string{"Steps [private key]: <p>abc</p>"}, verify...)},
+		"a key in a heading":       {"## Steps -----BEGIN PRIVATE KEY-----\n\nabc" + after, append([]string{"Steps [private key]: "}, verify...)},
+		"and its end below":        {"## Steps -----BEGIN PRIVATE KEY-----\n\nabc\nabc\n-----END PRIVATE KEY-----\n\nGo on." + after, append([]string{"Steps [private key]: <p>Go on.</p>"}, verify...)},
+		"and nothing behind it":    {"## Steps -----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----" + after, append([]string{"Steps [private key]: "}, verify...)},
 		"a name as a heading":      {"## Token:\n\nhunter2secret" + after, append([]string{"Token:: <p>[secret]</p>"}, verify...)},
 		"two in a quote":           {"## Steps\n\n> ## Quoted token:\n>\n> ## Other\n>\n> b" + after, append([]string{"Steps: QUOTE"}, verify...)},
 	} {

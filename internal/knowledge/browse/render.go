@@ -218,9 +218,25 @@ func (r *Repository) hiddenSection(text string, headed bool) string {
 	}
 	first, below := cutLine(r.hide(heading + rest))
 	if rest != "" && below == "" {
+		if opensKey(heading) {
+			rest = behindKey(rest)
+		}
 		first, below = r.hide(strings.TrimRight(heading, "\n"))+"\n", r.hide(rest)
 	}
 	return first + under + below + end
+}
+
+// opensKey reports whether a private key begins in a line and does not end there.
+func opensKey(line string) bool {
+	_, key, begins := strings.Cut(line, "-----BEGIN ")
+	return begins && strings.Contains(key, "PRIVATE KEY") && !strings.Contains(key, "-----END ")
+}
+
+// behindKey is what follows the end of a key; nothing when it has none.
+func behindKey(text string) string {
+	_, rest, _ := strings.Cut(text, "-----END ")
+	_, rest = cutLine(rest)
+	return rest
 }
 
 // cutLine cuts a text behind its first line.

@@ -62,7 +62,7 @@ func (r *Repository) textsAt(repo, path string, line int, text func(knowledge.Se
 	for _, a := range r.base.Files()[i].Artefacts {
 		for _, s := range a.Sections {
 			if s.Line == line {
-				out = append(out, text(s))
+				out = append(out, s.Heading+"\n"+text(s)) // a secret may begin in its heading
 			}
 		}
 	}
