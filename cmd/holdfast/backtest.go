@@ -100,9 +100,7 @@ func (p *page) past(r *app.Past) {
 	if len(r.Ignored) > 0 {
 		p.line("always firing and left out: %s", plain(strings.Join(r.Ignored, ", ")))
 	}
-	if r.Alerts == 0 {
-		p.line("No alert fired, or none is remembered: is this the Prometheus that evaluates the rules?")
-	}
+	p.pastWatched(r)
 	p.heading("What the agent would have decided")
 	d := r.Decided
 	p.table([][]string{
@@ -123,10 +121,30 @@ func (p *page) past(r *app.Past) {
 	}
 }
 
+// pastWatched says what of the past is remembered at all.
+func (p *page) pastWatched(r *app.Past) {
+	switch {
+	case r.PerShift == nil:
+		p.line("Nothing of that time is remembered, neither an alert nor a series up: is this the Prometheus that evaluates the rules, and does it keep its data that long?")
+		return
+	case r.Alerts == 0:
+		p.line("No alert fired in it: is this the Prometheus that evaluates the rules?")
+	}
+	const shown = 10
+	for _, g := range r.Gaps[:min(len(r.Gaps), shown)] {
+		p.line("%s remembers nothing from %s to %s", plain(g.Source), g.From.Format("2006-01-02 15:04"), g.To.Format("2006-01-02 15:04"))
+	}
+	if n := len(r.Gaps) - shown; n > 0 {
+		p.line("and nothing at %d more times; -o json has all", n)
+	}
+}
+
 func (p *page) pastShifts(r *app.Past) {
-	n := max(len(r.Shifts), 1)
-	p.heading(fmt.Sprintf("Per shift of %s: %.1f alerts, %.1f pages, %.1f notices, %.1f tickets", shortSpan(r.Shift),
-		float64(r.Alerts)/float64(n), float64(r.Decided.Pages)/float64(n), float64(r.Decided.Notifies)/float64(n), float64(r.Decided.Tickets)/float64(n)))
+	if r.PerShift == nil {
+		return
+	}
+	p.heading(fmt.Sprintf("Per shift of %s, over the %s that are remembered: %.1f alerts, %.1f pages, %.1f notices, %.1f tickets", shortSpan(r.Shift),
+		shortSpan(r.Watched), r.PerShift.Alerts, r.PerShift.Pages, r.PerShift.Notifies, r.PerShift.Tickets))
 	rows := [][]string{{"SHIFT FROM (UTC)", "ALERTS", "INCIDENTS", "PAGES", "NOTICES", "TICKETS"}}
 	for _, s := range r.Shifts {
 		if s.Alerts+s.Incidents+s.Pages+s.Notifies+s.Tickets > 0 {
@@ -135,11 +153,17 @@ func (p *page) pastShifts(r *app.Past) {
 			})
 		}
 	}
+	quiet := 0
+	for _, s := range r.Shifts {
+		if s.Alerts+s.Incidents+s.Pages+s.Notifies+s.Tickets == 0 && s.Watched != "0s" {
+			quiet++
+		}
+	}
 	if len(rows) > 1 {
 		p.table(rows)
-		if quiet := len(r.Shifts) - len(rows) + 1; quiet > 0 {
-			p.line("%s without any alert left out", plural(quiet, "shift"))
-		}
+	}
+	if quiet > 0 {
+		p.line("%s without any alert left out", plural(quiet, "shift"))
 	}
 }
 

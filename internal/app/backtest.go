@@ -62,8 +62,8 @@ func Backtest(ctx context.Context, f config.Folder, o BacktestOptions, log *slog
 	if o.Progress == nil {
 		o.Progress = func(string, int, int) {}
 	}
-	p = Past{From: o.From, To: o.To, Step: o.Step.String(), Incidents: []PastIncident{}, Ignored: watchdogs(f.Config)}
-	episodes, err := alertsOf(ctx, f.Config, src, o, p.Ignored)
+	p = Past{From: o.From, To: o.To, Step: o.Step.String(), Incidents: []PastIncident{}, Ignored: watchdogs(f.Config), Gaps: []PastGap{}}
+	episodes, err := alertsOf(ctx, f.Config, src, o, &p)
 	if err != nil {
 		return p, err
 	}
@@ -82,12 +82,13 @@ func Backtest(ctx context.Context, f config.Folder, o BacktestOptions, log *slog
 	p.Sources = r.seen.report()
 	p.Unmapped = byName(slices.DeleteFunc(slices.Clone(episodes), func(e episode) bool { return r.service(e.Labels) != "" }))
 	p.count(episodes, o.Shift)
-	p.Caveats = r.caveats(o)
+	p.Caveats = append(p.Caveats, r.caveats(o)...)
 	return p, nil
 }
 
-// alertsOf reads the past of every Prometheus, one after the other.
-func alertsOf(ctx context.Context, cfg config.Config, src *sources, o BacktestOptions, ignored []string) ([]episode, error) {
+// alertsOf reads the past of every Prometheus, one after the other, and notes
+// what of it is missing.
+func alertsOf(ctx context.Context, cfg config.Config, src *sources, o BacktestOptions, p *Past) ([]episode, error) {
 	var out []episode
 	total, done := 0, 0
 	for _, c := range cfg.Sources {
@@ -109,8 +110,9 @@ func alertsOf(ctx context.Context, cfg config.Config, src *sources, o BacktestOp
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", c.Name, err)
 		}
-		for _, e := range read {
-			if !slices.Contains(ignored, e.name()) {
+		p.remember(c.Name, read)
+		for _, e := range read.episodes {
+			if !slices.Contains(p.Ignored, e.name()) {
 				e.environment, e.source = cmp.Or(c.Environment, cfg.Environment), c.Name
 				out = append(out, e)
 			}
@@ -162,7 +164,7 @@ func newReplay(ctx context.Context, f config.Folder, src *sources, red *redact.R
 	if r.dir, err = os.MkdirTemp("", "holdfast-backtest-"); err != nil {
 		return nil, fmt.Errorf("a folder for the replay: %w", err)
 	}
-	if r.st, err = store.Open(ctx, "sqlite:"+filepath.Join(r.dir, "past.db"), store.Options{Now: r.clock}); err != nil {
+	if r.st, err = store.Open(ctx, "sqlite:"+filepath.Join(r.dir, "past.db"), store.Options{Now: r.clock, Scratch: true}); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(r.dir))
 	}
 	exec, err := executors(f.Config.Actions)

@@ -19,7 +19,10 @@ type Past struct {
 	Alerts    int            `json:"alerts"` // times that an alert began to fire
 	Incidents []PastIncident `json:"incidents"`
 	Decided   PastCounts     `json:"decided"`
+	Watched   string         `json:"watched"` // how long of it any Prometheus recorded something
+	Gaps      []PastGap      `json:"gaps"`
 	Shift     string         `json:"shift"`
+	PerShift  *PastRates     `json:"per_shift"` // of the time watched; null = none of it was
 	Shifts    []PastShift    `json:"shifts"`
 	Names     []PastAlert    `json:"alert_names"` // the most frequent first
 	Unmapped  []PastAlert    `json:"unmapped"`    // without a service of the catalog
@@ -28,6 +31,23 @@ type Past struct {
 	Ignored   []string       `json:"ignored"` // always-firing alerts
 	Unlooked  int            `json:"unlooked"`
 	Caveats   []string       `json:"caveats"`
+
+	seen []span // by any Prometheus
+}
+
+// PastGap is a time of which a Prometheus remembers nothing.
+type PastGap struct {
+	Source string    `json:"source"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+}
+
+// PastRates are what a shift had on average.
+type PastRates struct {
+	Alerts   float64 `json:"alerts"`
+	Pages    float64 `json:"pages"`
+	Notifies float64 `json:"notifies"`
+	Tickets  float64 `json:"tickets"`
 }
 
 // PastIncident is one incident as the agent would have seen it.
@@ -84,6 +104,7 @@ type PastShift struct {
 	Pages     int       `json:"pages"`
 	Notifies  int       `json:"notifies"`
 	Tickets   int       `json:"tickets"`
+	Watched   string    `json:"watched"` // how long of it any Prometheus recorded something
 }
 
 // PastAlert is one alert by name.
@@ -151,6 +172,50 @@ func (p *Past) count(episodes []episode, shift time.Duration) {
 		p.Runbooks = append(p.Runbooks, PastRunbook{name, books[name]})
 	}
 	p.Names = byName(episodes)
+	p.rate(shift)
+}
+
+// leastGap is the shortest time without samples that is told: Prometheus shows
+// a sample for five minutes after it stopped.
+const leastGap = 5 * time.Minute
+
+// remember notes when a source recorded anything, and what it warned of.
+func (p *Past) remember(source string, r recordedPast) {
+	step, _ := time.ParseDuration(p.Step) // written by String
+	for _, g := range gaps(r.seen, p.From, p.To, max(leastGap, 2*step)) {
+		p.Gaps = append(p.Gaps, PastGap{source, g.from, g.to})
+	}
+	if r.blind {
+		p.Caveats = append(p.Caveats, source+" has no series up: times at which it recorded nothing can't be told from quiet ones, and count as quiet.")
+	}
+	for _, w := range r.warnings {
+		p.Caveats = append(p.Caveats, source+" warns that its answer may lack something: "+w)
+	}
+	var all []span
+	both := append(slices.Clone(p.seen), r.seen...)
+	slices.SortFunc(both, func(a, b span) int { return a.from.Compare(b.from) })
+	for _, s := range both {
+		all = join(all, s)
+	}
+	p.seen = all
+}
+
+// rate divides by the time that was watched: what nobody recorded was not quiet.
+func (p *Past) rate(shift time.Duration) {
+	seen, watched := within(p.seen, p.From, p.To)
+	p.Watched = watched.String()
+	for i := range p.Shifts {
+		s := &p.Shifts[i]
+		_, length := within(seen, s.From, s.From.Add(shift))
+		s.Watched = length.String()
+	}
+	if watched == 0 {
+		return
+	}
+	n := float64(watched) / float64(shift)
+	p.PerShift = &PastRates{
+		Alerts: float64(p.Alerts) / n, Pages: float64(p.Decided.Pages) / n, Notifies: float64(p.Decided.Notifies) / n, Tickets: float64(p.Decided.Tickets) / n,
+	}
 }
 
 func (c *PastCounts) add(verdict string) {

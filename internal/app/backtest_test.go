@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,17 +17,19 @@ var pastNoon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 // recorded answers ranges from values, as Prometheus does.
 type recorded struct {
-	firing, active []evidence.Series
-	err            error
-	asked          int
+	firing, active, up []evidence.Series
+	warnings           []string
+	err                error
+	most               time.Duration // of one answer; 0 = any
+	asked              int
 }
 
-func (r *recorded) Range(_ context.Context, query string, from, to time.Time, _ time.Duration) ([]evidence.Series, error) {
+func (r *recorded) RangeWarned(_ context.Context, query string, from, to time.Time, _ time.Duration) ([]evidence.Series, []string, error) {
 	r.asked++
-	all := r.firing
-	if query == activeSeries {
-		all = r.active
+	if r.most > 0 && to.Sub(from) > r.most {
+		return nil, nil, errors.New("query processing would load too many samples into memory")
 	}
+	all := map[string][]evidence.Series{firingSeries: r.firing, activeSeries: r.active, watchedSeries: r.up}[query]
 	var out []evidence.Series
 	for _, s := range all {
 		cut := evidence.Series{Labels: s.Labels}
@@ -39,9 +43,9 @@ func (r *recorded) Range(_ context.Context, query string, from, to time.Time, _ 
 		}
 	}
 	if len(out) == 0 && r.err == nil {
-		return nil, evidence.ErrNoData
+		return nil, r.warnings, evidence.ErrNoData
 	}
-	return out, r.err
+	return out, r.warnings, r.err
 }
 
 // samples are minutes after noon, with what the series said then.
@@ -83,7 +87,7 @@ func TestAlertsOfThePastAreCutWhereTheyEnded(t *testing.T) {
 				t.Fatalf("%d steps, %v; want 2", steps, err)
 			}
 			var spans [][2]int
-			for _, e := range got {
+			for _, e := range got.episodes {
 				spans = append(spans, [2]int{int(e.From.Sub(pastNoon).Minutes()), int(e.To.Sub(pastNoon).Minutes())})
 				if diff := cmp.Diff(map[string]string{"alertname": "A"}, e.Labels); diff != "" {
 					t.Errorf("labels (-want +got):\n%s", diff)
@@ -92,8 +96,8 @@ func TestAlertsOfThePastAreCutWhereTheyEnded(t *testing.T) {
 			if diff := cmp.Diff(tt.want, spans); diff != "" {
 				t.Errorf("episodes (-want +got):\n%s", diff)
 			}
-			if n := len(got); n > 0 && got[n-1].Open != tt.open {
-				t.Errorf("goes on: %v, want %v", got[n-1].Open, tt.open)
+			if n := len(got.episodes); n > 0 && got.episodes[n-1].Open != tt.open {
+				t.Errorf("goes on: %v, want %v", got.episodes[n-1].Open, tt.open)
 			}
 		})
 	}
@@ -104,6 +108,87 @@ func TestAPastThatCantBeReadIsAnError(t *testing.T) {
 	broken := errors.New("too many samples")
 	if _, err := readAlerts(t.Context(), &recorded{err: broken}, pastNoon, pastNoon.Add(time.Hour), time.Minute, func() {}); !errors.Is(err, broken) {
 		t.Errorf("got %v, want the error of the source", err)
+	}
+}
+
+// every makes a sample each minute.
+func every(from, to int) []evidence.Point {
+	var out []evidence.Point
+	for m := from; m < to; m++ {
+		out = append(out, samples(1, m)...)
+	}
+	return out
+}
+
+// TestWhatIsNotRememberedIsNotQuiet: a figure per shift is of the time that a
+// Prometheus recorded anything, and what it lacks is told.
+func TestWhatIsNotRememberedIsNotQuiet(t *testing.T) {
+	t.Parallel()
+	a := []evidence.Series{{Labels: map[string]string{"alertname": "A"}, Points: samples(1, 1000, 1001)}}
+	up := []evidence.Series{{Points: slices.Concat(every(720, 1080), every(1200, 1440))}} // half of the day, two hours of it without
+	src := recorded{firing: a, up: up, warnings: []string{"a store did\nnot answer", "a store did\nnot answer"}}
+	got, err := readAlerts(t.Context(), &src, pastNoon, pastNoon.Add(24*time.Hour), time.Minute, func() {})
+	if err != nil || got.blind || len(got.episodes) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	p := Past{From: pastNoon, To: pastNoon.Add(24 * time.Hour), Step: "1m0s"}
+	p.remember("prom", got)
+	p.count(got.episodes, 6*time.Hour)
+	at := func(m int) time.Time { return pastNoon.Add(time.Duration(m) * time.Minute) }
+	if diff := cmp.Diff([]PastGap{{"prom", at(0), at(720)}, {"prom", at(1080), at(1200)}}, p.Gaps); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+	if p.Watched != "10h0m0s" || p.PerShift == nil || p.PerShift.Alerts != 0.6 {
+		t.Errorf("watched %s, per shift %+v; want one alert in ten hours", p.Watched, p.PerShift)
+	}
+	var watched []string
+	for _, s := range p.Shifts {
+		watched = append(watched, s.Watched)
+	}
+	if diff := cmp.Diff([]string{"0s", "0s", "6h0m0s", "4h0m0s"}, watched); diff != "" {
+		t.Errorf("shifts (-want +got):\n%s", diff)
+	}
+	if len(p.Caveats) != 1 || !strings.Contains(p.Caveats[0], "may lack something: a store did not answer") {
+		t.Errorf("caveats %q; want the warning once, on one line", p.Caveats)
+	}
+
+	// A second Prometheus fills what the first lacks, and its own gaps are told.
+	p.remember("other", recordedPast{seen: []span{{at(0), at(720)}}})
+	p.count(got.episodes, 6*time.Hour)
+	if p.Watched != "22h0m0s" || len(p.Gaps) != 3 || p.Gaps[2] != (PastGap{"other", at(720), at(1440)}) {
+		t.Errorf("watched %s, gaps %+v", p.Watched, p.Gaps)
+	}
+
+	blind, err := readAlerts(t.Context(), &recorded{firing: a}, pastNoon, pastNoon.Add(24*time.Hour), time.Minute, func() {})
+	if err != nil || !blind.blind {
+		t.Errorf("without a series up: %+v, %v", blind, err)
+	}
+	empty, err := readAlerts(t.Context(), &recorded{}, pastNoon, pastNoon.Add(24*time.Hour), time.Minute, func() {})
+	p = Past{From: pastNoon, To: pastNoon.Add(24 * time.Hour), Step: "1m0s"}
+	p.remember("prom", empty)
+	p.count(nil, 6*time.Hour)
+	if err != nil || p.PerShift != nil || p.Watched != "0s" || len(p.Gaps) != 1 {
+		t.Errorf("an empty past: %+v, %v", p, err)
+	}
+}
+
+// TestAnAnswerThatIsTooMuchIsAskedInHalves, and gives the same.
+func TestAnAnswerThatIsTooMuchIsAskedInHalves(t *testing.T) {
+	t.Parallel()
+	series := []evidence.Series{{Labels: map[string]string{"alertname": "A"}, Points: slices.Concat(every(3, 400), every(402, 700))}}
+	read := func(most time.Duration) recordedPast {
+		got, err := readAlerts(t.Context(), &recorded{firing: series, up: series, most: most}, pastNoon, pastNoon.Add(12*time.Hour), time.Minute, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if diff := cmp.Diff(read(0), read(time.Hour), cmp.AllowUnexported(recordedPast{}, episode{}, span{})); diff != "" {
+		t.Errorf("whole and in parts (-whole +parts):\n%s", diff)
+	}
+	src := recorded{firing: series, most: time.Minute}
+	if _, err := readAlerts(t.Context(), &src, pastNoon, pastNoon.Add(12*time.Hour), time.Minute, func() {}); err == nil || src.asked > 10 {
+		t.Errorf("asked %d times: %v; want it given up", src.asked, err)
 	}
 }
 

@@ -49,7 +49,7 @@ func newStory(t *testing.T) *story {
 
 func (s *story) start() {
 	var err error
-	if s.st, err = store.Open(s.t.Context(), "sqlite:"+s.path, store.Options{}); err != nil {
+	if s.st, err = store.Open(s.t.Context(), "sqlite:"+s.path, store.Options{Scratch: true}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.r = s.responder(s.st, func(at string) {

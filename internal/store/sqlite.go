@@ -88,6 +88,11 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteDB, err e
 	if d.conn, err = d.writer.Conn(ctx); err != nil {
 		return nil, err
 	}
+	if o.Scratch {
+		if _, err := d.conn.ExecContext(ctx, "PRAGMA synchronous = OFF"); err != nil {
+			return nil, err
+		}
+	}
 	if d.reader, err = sql.Open("sqlite", sqliteURI(path, o.vfs, true)); err != nil {
 		return nil, err
 	}

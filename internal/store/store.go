@@ -41,6 +41,9 @@ type Options struct {
 	// Backoff is the wait after the given failed attempt (from 1); nil doubles
 	// from one second to five minutes, less up to a quarter at random.
 	Backoff func(attempt int) time.Duration
+	// Scratch: what is written need not survive a loss of power, since it is
+	// thrown away (a replay, a test). SQLite waits for no disk then.
+	Scratch bool
 
 	vfs string // SQLite's file layer, replaced by the power-loss test
 }

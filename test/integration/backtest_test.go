@@ -131,6 +131,7 @@ func TestBacktestLivesThroughRecordedAlerts(t *testing.T) {
 			busy, done = 8, (6*time.Hour - 15*time.Minute).Seconds()
 		}
 		for series, v := range map[string]float64{
+			`up{job="worker",instance="w1"}`:          1,
 			`worker_busy{job="worker",instance="w1"}`: busy, `worker_done_total{job="worker",instance="w1"}`: done,
 			`process_start_time_seconds{job="worker",instance="w1"}`:     1.7e9,
 			`http_requests_total{job="worker",instance="w1",code="200"}`: d.Seconds() * 20, `http_requests_total{job="api",instance="a1",code="200"}`: d.Seconds() * 20,
@@ -187,8 +188,11 @@ func TestBacktestLivesThroughRecordedAlerts(t *testing.T) {
 	if len(p.Unmapped) != 1 || p.Unmapped[0].Name != "DiskFull" || p.Decided.Pages < 1 {
 		t.Errorf("unmapped %+v, decided %+v", p.Unmapped, p.Decided)
 	}
+	if len(p.Gaps) != 2 || p.Gaps[0].To.Sub(h.start).Abs() > 2*time.Minute || p.PerShift == nil || p.PerShift.Alerts < 1.9 || p.PerShift.Alerts > 2.1 {
+		t.Errorf("watched %s, without %+v, per shift %+v; want the 32 h that were recorded, and two alerts in eight of them", p.Watched, p.Gaps, p.PerShift)
+	}
 	text := run()
-	for _, want := range []string{"8 alerts, 4 incidents", "Per shift of 8h", "would remediate", "DiskFull", "flapping", "know only the present: runs", "not graded"} {
+	for _, want := range []string{"8 alerts, 4 incidents", "prom remembers nothing from", "Per shift of 8h, over the 32h", "would remediate", "DiskFull", "flapping", "know only the present: runs", "not graded"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}

@@ -155,15 +155,22 @@ func (s *Source) instant(ctx context.Context, query string, at time.Time, opts .
 // labels; evidence.ErrNoData when it matches nothing. NaN and infinite points
 // are left out.
 func (s *Source) Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]evidence.Series, error) {
+	out, _, err := s.RangeWarned(ctx, query, from, to, step)
+	return out, err
+}
+
+// RangeWarned is Range with what the server warns of, such as an answer that it
+// cut off or that a store of its had no part in.
+func (s *Source) RangeWarned(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]evidence.Series, []string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	v, _, _, err := s.api.QueryRange(ctx, s.Expand(query, ""), v1.Range{Start: from, End: to, Step: step})
+	v, warnings, _, err := s.api.QueryRange(ctx, s.Expand(query, ""), v1.Range{Start: from, End: to, Step: step})
 	if err != nil {
-		return nil, s.explain(query, err)
+		return nil, warnings, s.explain(query, err)
 	}
 	matrix, ok := v.(model.Matrix)
 	if !ok {
-		return nil, fmt.Errorf("query %s: the answer is a %s, not a range", query, v.Type())
+		return nil, warnings, fmt.Errorf("query %s: the answer is a %s, not a range", query, v.Type())
 	}
 	var out []evidence.Series
 	for _, stream := range matrix {
@@ -178,10 +185,10 @@ func (s *Source) Range(ctx context.Context, query string, from, to time.Time, st
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("query %s: %w", query, evidence.ErrNoData)
+		return nil, warnings, fmt.Errorf("query %s: %w", query, evidence.ErrNoData)
 	}
 	slices.SortFunc(out, func(a, b evidence.Series) int { return compareLabels(a.Labels, b.Labels) })
-	return out, nil
+	return out, warnings, nil
 }
 
 // Link is a page where a person can run query again.
