@@ -50,6 +50,9 @@ func (s *Set) missingFor(i int, f Facts) []string {
 	if len(r.Severities) > 0 && !slices.Contains(r.Severities, f.Severity) {
 		out = append(out, fmt.Sprintf("severity is %s, not %s", f.Severity, joined(r.Severities)))
 	}
+	if len(out) == 0 && f.Now.IsZero() && len(r.During)+len(r.Outside) > 0 {
+		return nil // it decides: what can't be judged is denied
+	}
 	if len(r.During) > 0 && s.within(r.During, f.Now) == "" {
 		out = append(out, "it is not during "+strings.Join(r.During, " or "))
 	}

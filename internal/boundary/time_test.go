@@ -157,3 +157,45 @@ maintenance:
 		}
 	}
 }
+
+// TestWhatExplainReadsIsWhatRules: the readings of the rules, put together, are
+// the ruling, for files and facts of every kind.
+func TestWhatExplainReadsIsWhatRules(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		pick := func(what string, from ...string) string { return rapid.SampledFrom(from).Draw(t, what) }
+		text := office + "rules:\n"
+		for i := range rapid.IntRange(1, 5).Draw(t, "rules") {
+			text += fmt.Sprintf("  - {name: r%d, actions: [%s], environments: [%s], services: [%s], autonomy: %s%s}\n", i,
+				pick("action", "process.restart", "http.call"), pick("environment", "shop", "'*'", "live"), pick("service", "relay", "'*'"), pick("autonomy", "auto", "approve", "never"),
+				pick("more", "", ", severities: [SEV-3]", ", severities: [SEV-4]", ", runbooks: [other]", ", when: tier == 2", ", when: tier > 2", ", when: replicas > 1",
+					", during: [office]", ", outside: [office]", ", during: [office, night], when: replicas > 1", ", when: '1 / (tier - 2) > 0'"))
+		}
+		s, err := boundary.Parse("b.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := restart()
+		f.Tier, f.Replicas = rapid.IntRange(0, 3).Draw(t, "tier"), rapid.IntRange(0, 2).Draw(t, "replicas")
+		f.Now = rapid.SampledFrom([]time.Time{noon, noon.Add(12 * time.Hour), {}}).Draw(t, "now")
+		d, readings := s.Rule(f), s.Explain(f)
+		want, matches := boundary.Allow, 0
+		for _, r := range readings {
+			if r.Matches {
+				matches++
+				want = min(want, map[boundary.Autonomy]boundary.Ruling{boundary.Never: boundary.Deny, boundary.NeedsOK: boundary.Ask, boundary.WithoutOK: boundary.Allow}[r.Autonomy])
+			}
+		}
+		if matches == 0 {
+			want = boundary.Ask
+		}
+		if strings.Contains(d.Reason, "can't be judged") { // then one that matches says so
+			if want = boundary.Deny; !slices.ContainsFunc(readings, func(r boundary.Reading) bool { return r.Matches && r.Rule == d.Rule }) {
+				t.Fatalf("%s decides and is not among those that match: %+v\n%s", d.Rule, readings, text)
+			}
+		}
+		if d.Ruling != want {
+			t.Fatalf("%s (%s), read as %s: %+v\n%s", d.Ruling, d.Reason, want, readings, text)
+		}
+	})
+}
