@@ -28,8 +28,10 @@ type delegateCmd struct {
 	Runbook     string            `placeholder:"NAME" help:"Instead of an action: take the remediation whose conditions hold."`
 	Watch       time.Duration     `placeholder:"DURATION" help:"Measure the signals so long after the action, then report."`
 	Yes         bool              `help:"Do not ask; the plan is printed all the same."`
-	Plan        string            `placeholder:"SHA" help:"Confirm only this plan; its SHA-256, or at least eight of its digits."`
+	Plan        string            `placeholder:"SHA" help:"Confirm only this plan; its SHA-256, or at least twelve of its digits."`
 	Wait        bool              `help:"Wait for the report."`
+	Cancel      string            `placeholder:"TASK" help:"Instead of a task: end this one, as 'incident show' lists it. What has started goes on."`
+	Reason      string            `placeholder:"TEXT" help:"Why it is cancelled; goes to the timeline."`
 	JSON        string            `name:"output" short:"o" enum:"table,json" default:"table" help:"How to print: ${enum}."`
 }
 
@@ -47,11 +49,15 @@ Examples:
   holdfast delegate "restart relay on staging and watch for 10 min" --incident INC-2026-0042
   holdfast delegate "run queue-backlog for outbox-relay" --incident INC-2026-0042 --yes --wait
   holdfast delegate --action process.restart --service outbox-relay --watch 10m --incident INC-2026-0042
-  holdfast delegate "restart relay" --incident INC-2026-0042 --plan 3b8f01c2`
+  holdfast delegate "restart relay" --incident INC-2026-0042 --plan 3b8f01c2e5aa
+  holdfast delegate --cancel del_… --reason "the queue drains" --incident INC-2026-0042`
 }
 
 // Run shows the plan, and confirms it.
 func (c *delegateCmd) Run(e *env) error {
+	if c.Cancel != "" {
+		return c.cancel(e)
+	}
 	body, err := c.body()
 	if err != nil {
 		return err
@@ -78,6 +84,18 @@ func (c *delegateCmd) Run(e *env) error {
 	return c.follow(e, cl, &taken, raw)
 }
 
+// cancel ends a task.
+func (c *delegateCmd) cancel(e *env) error {
+	switch {
+	case c.Task != "" || c.Action != "" || c.Runbook != "" || c.Plan != "" || c.Yes:
+		return usage(problem.Hinted(errors.New("--cancel takes no task"), "name the task that ends, as 'holdfast incident show "+c.Incident+"' lists it"))
+	case c.Reason == "":
+		return usage(problem.Hinted(errors.New("--cancel needs a reason"), "add --reason TEXT: it goes to the timeline"))
+	}
+	return command(e, &incidentCmd{Server: c.Server, TokenFile: c.TokenFile}, incidentPath(c.Incident, "delegations", c.Cancel, "cancel"),
+		map[string]any{"reason": c.Reason}, "cancelled in %s")
+}
+
 // body is the task as the API takes it.
 func (c *delegateCmd) body() (map[string]any, error) {
 	parts := c.Action != "" || c.Service != "" || c.Environment != "" || len(c.Param) > 0 || c.Runbook != "" || c.Watch != 0
@@ -86,8 +104,10 @@ func (c *delegateCmd) body() (map[string]any, error) {
 		return nil, usage(problem.Hinted(errors.New("the task is missing"), `say it, such as "restart relay and watch for 10 min", or give --action and --service`))
 	case c.Task != "" && parts:
 		return nil, usage(problem.Hinted(errors.New("the task is given twice"), "give it in words, or in parts"))
-	case c.Plan != "" && len(c.Plan) < 8:
-		return nil, usage(fmt.Errorf("--plan %s: give at least eight digits", c.Plan))
+	case c.Plan != "" && len(c.Plan) < 12:
+		return nil, usage(fmt.Errorf("--plan %s: give at least twelve digits", c.Plan))
+	case c.Reason != "":
+		return nil, usage(problem.Hinted(errors.New("--reason is for --cancel"), "leave it out"))
 	}
 	body := map[string]any{}
 	for k, v := range map[string]string{"text": c.Task, "action": c.Action, "service": c.Service, "environment": c.Environment, "runbook": c.Runbook} {
@@ -284,7 +304,7 @@ func (p *page) delegationPlan(d *incident.DelegationPlan) {
 		})
 	}
 	if d.Watch != "" {
-		p.pairs([][2]string{{"Then", "the signals are measured after " + d.Watch + ", and reported"}})
+		p.pairs([][2]string{{"Then", "the signals are watched for " + d.Watch + ", and reported"}})
 	}
 	for _, n := range d.Notes {
 		p.pairs([][2]string{{"Note", n}})
@@ -304,9 +324,12 @@ func (p *page) delegations(v *incident.View) {
 	}
 	for _, d := range v.Delegations {
 		more := []string{"by " + d.By}
+		if !d.State.Ended() {
+			more = append(more, d.ID)
+		}
 		if d.State == incident.DelegationWaiting {
 			more = append(more, "approve: holdfast incident approve "+v.ID+" "+d.Proposal)
 		}
-		p.item(string(d.State), d.Task, append(more, strings.TrimPrefix(stateOf(d), string(d.State)))...)
+		p.item(string(d.State), d.Task, append(more, strings.TrimPrefix(strings.TrimPrefix(stateOf(d), string(d.State)), ": "))...)
 	}
 }

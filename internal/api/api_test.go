@@ -171,6 +171,10 @@ func (w *world) PlanDelegation(_ context.Context, by api.User, id string, o api.
 	return incident.DelegationPlan{Task: o.Text, PlanSHA256: "abcdef123456"}, w.note("plan %s %v %s %q %v", by.Name, by.Approver, id, o.Text, o.Task)
 }
 
+func (w *world) CancelDelegation(_ context.Context, by, id, delegation, reason string) error {
+	return w.note("cancel %s %s %s %q", by, id, delegation, reason)
+}
+
 func (w *world) Delegate(_ context.Context, by api.User, id string, o api.Order, plan string) (incident.DelegationPlan, error) {
 	return incident.DelegationPlan{State: incident.DelegationRunning}, w.note("delegate %s %v %s %q %v %s", by.Name, by.Approver, id, o.Text, o.Task, plan)
 }

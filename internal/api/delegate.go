@@ -21,6 +21,20 @@ type Delegator interface {
 	PlanDelegation(ctx context.Context, by User, id string, o Order) (incident.DelegationPlan, error)
 	// Delegate takes the task whose plan was shown; another plan is ErrConflict.
 	Delegate(ctx context.Context, by User, id string, o Order, planSHA string) (incident.DelegationPlan, error)
+	// CancelDelegation ends a task; what has started is ErrConflict.
+	CancelDelegation(ctx context.Context, by, id, delegation, reason string) error
+}
+
+type cancelInput struct {
+	OneIncident
+	Delegation string `path:"did" maxLength:"80" pattern:"^[A-Za-z0-9_-]+$" doc:"The task."`
+	Body       struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"1000"`
+	}
+}
+
+func (a *API) cancelDelegation(ctx context.Context, in *cancelInput) (*done, error) {
+	return reply(in.ID, "cancel "+in.Delegation, a.o.Commands.CancelDelegation(ctx, caller(ctx).Name, in.ID, in.Delegation, in.Body.Reason))
 }
 
 type delegateInput struct {

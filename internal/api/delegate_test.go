@@ -42,3 +42,32 @@ func TestDelegations(t *testing.T) {
 		})
 	}
 }
+
+func TestATaskIsCancelled(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		token, body, path string
+		status            int
+		want              string
+	}{
+		"by a user":        {boToken, `{"reason":"it drains"}`, "del_1", 200, `cancel bo ` + known + ` del_1 "it drains"`},
+		"nobody":           {"", `{"reason":"it drains"}`, "del_1", 401, ""},
+		"without a reason": {anaToken, `{"reason":""}`, "del_1", 422, ""},
+		"a path":           {anaToken, `{"reason":"x"}`, "..%2Fx", 422, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			h, _ := serve(t, w)
+			code, _, body := do(h, ask(http.MethodPost, incidentAt+"/delegations/"+tt.path+"/cancel", tt.token, tt.body))
+			var want []string
+			if tt.want != "" {
+				want = []string{tt.want}
+			}
+			if diff := cmp.Diff(want, w.calls); diff != "" || code != tt.status {
+				t.Errorf("status %d, want %d: %s; calls (-want +got):\n%s", code, tt.status, body, diff)
+			}
+		})
+	}
+}

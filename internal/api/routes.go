@@ -34,6 +34,7 @@ const (
 //	POST /api/v1/incidents/{id}/split | merge | resolve
 //	POST /api/v1/incidents/{id}/proposals/{pid}/approve | reject
 //	POST /api/v1/incidents/{id}/delegations                 plan of a task, and the task once confirmed
+//	POST /api/v1/incidents/{id}/delegations/{did}/cancel
 //	POST /api/v1/incidents/{id}/grade
 //	GET  /api/v1/autonomy                                   what every runbook has earned
 //	POST /api/v1/audit/erase                                delete names and texts of people
@@ -88,6 +89,7 @@ func (a *API) commands(api huma.API) {
 	post(a, api, users, "resolve-incident", one+"/resolve", "Resolve as a person", a.resolve)
 	post(a, api, approver, "approve-proposal", one+"/proposals/{pid}/approve", "Approve exactly the plan that was shown", a.approve)
 	post(a, api, users, "delegate", one+"/delegations", "Give the agent a task: shows its plan, and takes it when that is confirmed", a.delegate)
+	post(a, api, users, "cancel-delegation", one+"/delegations/{did}/cancel", "End a task: not approved any more, not started, or no longer watched", a.cancelDelegation)
 	post(a, api, users, "reject-proposal", one+"/proposals/{pid}/reject", "Reject a proposal", a.reject)
 	post(a, api, approver, "erase-audit", "/api/v1/audit/erase", "Erase what people wrote, or a person's name, from the audit; its chain still holds", a.eraseAudit)
 	post(a, api, users, "set-pause", "/api/v1/pause", "Pause or allow actions everywhere; allowing needs an approver", a.setPause)

@@ -264,6 +264,10 @@ func (c commands) Delegate(ctx context.Context, by api.User, id string, o api.Or
 	return p, translate(err)
 }
 
+func (c commands) CancelDelegation(ctx context.Context, by, id, delegation, reason string) error {
+	return translate(c.respond.CancelDelegation(ctx, by, id, delegation, reason))
+}
+
 func (c commands) SetPause(ctx context.Context, by string, paused bool, reason string) error {
 	return translate(c.pause.set(ctx, by, paused, reason))
 }

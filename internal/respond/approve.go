@@ -148,18 +148,23 @@ func (r *Responder) Reject(ctx context.Context, by, incidentID, proposalID, reas
 		if err != nil {
 			return err
 		}
-		p.State = incident.Rejected
-		if err := tx.SaveProposal(ctx, p); err != nil {
-			return err
-		}
-		if err := r.auditProposal(ctx, tx, by, "reject", p, "rejected: "+reason, "outcome"); err != nil {
-			return err
-		}
-		return r.record(ctx, tx, s, incident.Event{
-			Kind: incident.EventRejected, Actor: by,
-			Text: fmt.Sprintf("rejected %s of %s: %s", p.Action.Name, p.Action.Target.Name, reason),
-			Data: map[string]any{"cause": reason, "proposal": p.ID},
-		})
+		return r.decline(ctx, tx, s, p, by, reason)
+	})
+}
+
+// decline records that a person does not want what a proposal offers.
+func (r *Responder) decline(ctx context.Context, tx *store.Tx, s snapshot, p incident.Proposal, by, reason string) error {
+	p.State = incident.Rejected
+	if err := tx.SaveProposal(ctx, p); err != nil {
+		return err
+	}
+	if err := r.auditProposal(ctx, tx, by, "reject", p, "rejected: "+reason, "outcome"); err != nil {
+		return err
+	}
+	return r.record(ctx, tx, s, incident.Event{
+		Kind: incident.EventRejected, Actor: by,
+		Text: fmt.Sprintf("rejected %s of %s: %s", p.Action.Name, p.Action.Target.Name, reason),
+		Data: map[string]any{"cause": reason, "proposal": p.ID},
 	})
 }
 

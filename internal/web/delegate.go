@@ -96,7 +96,7 @@ func planRows(d incident.DelegationPlan) []pair {
 		add("refused", d.Why)
 	}
 	if d.Watch != "" {
-		add("then", "the signals are measured after "+d.Watch+", and reported")
+		add("then", "the signals are watched for "+d.Watch+", and reported")
 	}
 	for _, n := range d.Notes {
 		add("note", n)
