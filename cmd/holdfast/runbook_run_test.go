@@ -82,8 +82,8 @@ func relayRun(recovers bool) []incident.View {
 	v := incident.View{
 		ID: "INC-2026-0001", State: incident.Mitigating, Severity: severity.SEV2, Environment: "production",
 		Signals:     []incident.SignalView{{Kind: signal.Alert, Status: signal.Firing, Name: "OutboxBacklog"}},
-		Delegations: []incident.DelegationView{{ID: "del_1", By: "ana", State: incident.DelegationRunning, Proposal: "prop_1", Action: "process.restart"}},
-		Actions:     []incident.ActionView{{ID: "act_1", Proposal: "prop_1", Action: "process.restart", Target: target, State: action.Started, StartedAt: at(1)}},
+		Delegations: []incident.DelegationView{{ID: "del_1", By: "ana", State: incident.DelegationRunning, Proposal: "prop_1", Action: "process.restart", Params: map[string]string{}}},
+		Actions:     []incident.ActionView{{ID: "act_1", Proposal: "prop_1", Action: "process.restart", Target: target, Params: map[string]string{}, State: action.Started, StartedAt: at(1)}},
 		Timeline: []incident.EventView{
 			{At: at(-300), Kind: incident.EventOpened, Actor: "agent", Text: "OutboxBacklog firing"},
 			{At: at(0), Kind: incident.EventDelegated, Actor: "ana", Text: "ana delegated: run relay-workers-stuck for outbox-relay", Data: map[string]any{"delegation": "del_1"}},

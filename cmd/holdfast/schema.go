@@ -38,7 +38,7 @@ type schemaCmd struct {
 // Help is shown by holdfast schema --help.
 func (schemaCmd) Help() string {
 	return `Prints the JSON Schema (2020-12) of a file that people write (config, catalog,
-runbook, boundaries) or of JSON that Holdfast writes (incident, evidence, audit).
+runbook, boundaries) or of JSON that Holdfast writes (incident, evidence, audit, run).
 Editors use it to complete and check files as they are typed.
 
 Examples:
@@ -103,6 +103,7 @@ func schemas() map[string]func() (*jsonschema.Schema, error) {
 		"incident":   schemaOf[incident.View]("incident.json"),
 		"evidence":   schemaOf[[]evidence.Item]("evidence.json"),
 		"audit":      schemaOf[audit.Record]("one line of audit.jsonl"),
+		"run":        schemaOf[runRecord]("what holdfast runbook run -o json prints"),
 	}
 }
 

@@ -132,8 +132,10 @@ func TestWhatHoldfastWritesFitsTheSchemas(t *testing.T) {
 		}
 		items = append(items, item)
 	}
+	ran, _, _ := lookedAt(t, relayRun(true), runbookRunCmd{Output: "json"})
 	for name, v := range map[string]any{
 		"incident": view,
+		"run":      ran.rec,
 		"evidence": items,
 		"audit":    audit.Record{Seq: 1, At: now, Params: json.RawMessage("{}")},
 	} {
