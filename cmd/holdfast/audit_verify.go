@@ -22,8 +22,9 @@ import (
 type auditVerifyCmd struct {
 	chainSource
 	File         string        `arg:"" optional:"" help:"Exported audit.jsonl."`
-	Anchors      []string      `placeholder:"FILE" help:"File of anchors; with --config those it names, with a file anchors.jsonl beside it. May be given again."`
+	Anchors      []string      `placeholder:"FILE|URL" help:"File of anchors, or endpoint that gives back what it was sent; with --config those it names, with a file anchors.jsonl beside it. May be given again."`
 	PublicKey    []string      `name:"public-key" placeholder:"FILE" help:"Public key in PEM that anchors must be signed with; with --config the .pub of its key, with a file audit.pub beside it. May be given again."`
+	AnchorsToken string        `name:"anchors-token-file" placeholder:"FILE" help:"Token for the URLs of --anchors; with --config its own is used."`
 	ChainOnly    bool          `name:"chain-only" help:"Check the chain without anchors: a rewritten chain and a cut tail don't show."`
 	MaxWait      time.Duration `name:"max-wait" default:"5m" help:"Longest that a record may wait for its anchor."`
 	MaxGap       time.Duration `name:"max-gap" default:"35m" help:"Longest between two anchors."`
@@ -46,6 +47,7 @@ Exit codes: 0 it holds, 1 it does not, 2 bad input.
 Examples:
   holdfast audit verify --config /etc/holdfast/holdfast.yaml
   holdfast audit verify --db sqlite:holdfast.db --anchors /mnt/worm/anchors.jsonl --public-key audit.pub
+  holdfast audit verify audit.jsonl --anchors https://anchors.example.org/holdfast --public-key audit.pub
   holdfast audit verify audit.jsonl --anchors anchors.jsonl --public-key audit.pub -o json`
 }
 
@@ -69,6 +71,7 @@ func (c *auditVerifyCmd) Run(e *env) error {
 		Source: source, Anchors: c.Anchors, PublicKeys: c.PublicKey,
 		Options: audit.VerifyOptions{MaxWait: c.MaxWait, MaxGap: c.MaxGap, Accepted: accepted},
 	}
+	check.Token = c.token(cfg)
 	if source.File == "" {
 		check.Options.Now = e.now()
 	}
@@ -86,6 +89,25 @@ func (c *auditVerifyCmd) Run(e *env) error {
 		return &exitError{code: exitFailed} // the findings say why
 	}
 	return nil
+}
+
+// token returns what answers which token an endpoint wants.
+func (c *auditVerifyCmd) token(cfg *config.Config) func(url string) (string, error) {
+	return func(url string) (string, error) {
+		if c.AnchorsToken != "" {
+			text, err := os.ReadFile(c.AnchorsToken)
+			return strings.TrimSpace(string(text)), err
+		}
+		if cfg == nil {
+			return "", nil
+		}
+		for _, to := range cfg.Audit.Anchors {
+			if to.URL == url && to.Token != "" {
+				return to.Token.Reveal(), nil
+			}
+		}
+		return "", nil
+	}
 }
 
 // unreadable is bad input: the chain is not where it was said to be.
@@ -123,6 +145,9 @@ func (c *auditVerifyCmd) against(cfg *config.Config) error {
 		return problem.Hinted(errors.New("no public key: whoever can write could have signed the anchors"), "give --public-key FILE: audit.pub, which holdfast init wrote beside the key")
 	}
 	for _, path := range append(append([]string{}, c.Anchors...), c.PublicKey...) {
+		if app.IsURL(path) {
+			continue
+		}
 		if err := mustBeFile(path); err != nil {
 			return problem.Hinted(err, "the server writes it; --anchors and --public-key name others")
 		}

@@ -369,6 +369,10 @@ func TestEndpoint(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		posts++
 		if r.Method != http.MethodPost || r.Header.Get("Authorization") != "Bearer t0ken" || r.Header.Get("Content-Type") != "application/x-ndjson" {
 			t.Errorf("%s with %v", r.Method, r.Header)
@@ -541,4 +545,79 @@ func grow(t *testing.T, path string, only bool) bool {
 		t.Cleanup(func() { _ = exec.Command("chattr", "-a", path).Run() }) // the folder is removed after it
 	}
 	return true
+}
+
+// TestCutBackWhileStopped: database, files and what was sent are cut back to one
+// place while nothing runs; what an endpoint kept tells at the next start.
+func TestCutBackWhileStopped(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		public audit.PublicKeys
+		ranges bool
+		want   bool
+	}{
+		"the end alone is asked for": {publicOf(t, 1), true, true},
+		"all is given back":          {publicOf(t, 1), false, true},
+		"a key that nobody gave":     {publicOf(t, 2), true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var got []byte
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				defer mu.Unlock()
+				if r.Method == http.MethodGet {
+					if !tt.ranges {
+						r.Header.Del("Range")
+					}
+					http.ServeContent(w, r, "anchors.jsonl", time.Time{}, bytes.NewReader(got))
+					return
+				}
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				got = append(got, body...)
+			}))
+			t.Cleanup(server.Close)
+			to := func(o *Options) { o.Endpoints, o.Public = []Endpoint{{URL: server.URL}}, tt.public }
+			d := newDesk(t, to)
+			for range 60 { // more than the part of it that is asked for
+				d.now = d.now.Add(time.Minute)
+				d.add(t, d.now, "done")
+				d.Anchor(t.Context(), audit.WhyNew)
+			}
+			if err := d.Healthy(t.Context()); err != nil || len(got) < 2*lastPart {
+				t.Fatalf("healthy: %v, %d bytes", err, len(got))
+			}
+			d.records = d.records[:20]
+			text, err := os.ReadFile(d.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := bytes.SplitAfter(text, []byte("\n"))
+			if err := os.WriteFile(d.file, bytes.Join(lines[:20], nil), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			d.restart(to)
+			d.Anchor(t.Context(), audit.WhyStart)
+			if told := d.Healthy(t.Context()) != nil; told != tt.want || (testutil.ToFloat64(d.broken) == 1) != tt.want {
+				t.Errorf("told %v, want %v: %v", told, tt.want, d.Healthy(t.Context()))
+			}
+		})
+	}
+}
+
+func publicOf(t *testing.T, seed byte) audit.PublicKeys {
+	t.Helper()
+	text, err := audit.NewKey([ed25519.SeedSize]byte{seed}).PublicPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := audit.ParsePublicKeys(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }

@@ -23,6 +23,8 @@ const (
 	maxLines    = 500
 	maxBatches  = 20
 	sendTimeout = 10 * time.Second
+	lastPart    = 8 << 10  // of what an endpoint has; an anchor is shorter
+	maxRead     = 64 << 20 // of an endpoint that knows no ranges
 )
 
 // Endpoint is a server that keeps anchors too.
@@ -37,15 +39,95 @@ type endpoint struct {
 	Endpoint
 	client *http.Client
 	from   *file
+	// compared: the chain was compared with what the server has.
+	compared bool
 }
 
-func (e endpoint) mark() string {
+// ErrNotReadable reports an endpoint that takes anchors and does not give them
+// back.
+var ErrNotReadable = errors.New("does not give back what it was sent")
+
+// Fetch asks an endpoint for the lines that it has, from the first or, with
+// tail, at least the last. The caller closes them.
+func Fetch(ctx context.Context, client *http.Client, e Endpoint, tail bool) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/x-ndjson")
+	if tail { // who does not know ranges answers with everything
+		req.Header.Set("Range", "bytes=-"+strconv.Itoa(lastPart))
+	}
+	if e.Token != nil {
+		token, err := e.Token()
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusPartialContent:
+		return resp.Body, nil
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		err = ErrNotReadable
+	default:
+		err = fmt.Errorf("answered %d", resp.StatusCode)
+	}
+	return nil, errors.Join(err, resp.Body.Close())
+}
+
+// newest asks the server for the last anchor that it has; false when it has
+// none, or tells nothing.
+func (e *endpoint) newest(ctx context.Context) (a audit.Anchor, ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	body, err := Fetch(ctx, e.client, e.Endpoint, true)
+	if errors.Is(err, ErrNotReadable) {
+		return a, false, nil
+	}
+	if err != nil {
+		return a, false, err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	var end []byte
+	buf := make([]byte, 32<<10)
+	for read := 0; read < maxRead; {
+		n, err := body.Read(buf)
+		read += n
+		if end = append(end, buf[:n]...); len(end) > 2*lastPart {
+			end = append(end[:0], end[len(end)-lastPart:]...)
+		}
+		if errors.Is(err, io.EOF) {
+			return lastAnchor(end)
+		}
+		if err != nil {
+			return a, false, err
+		}
+	}
+	return a, false, errors.New("its answer is too long: let it answer to Range: bytes=-" + strconv.Itoa(lastPart))
+}
+
+// lastAnchor reads the last line of a text.
+func lastAnchor(end []byte) (a audit.Anchor, ok bool, err error) {
+	end = bytes.TrimRight(end, "\n")
+	if len(end) == 0 {
+		return a, false, nil
+	}
+	a, err = audit.ParseAnchor(end[bytes.LastIndexByte(end, '\n')+1:])
+	return a, err == nil, err
+}
+
+func (e *endpoint) mark() string {
 	return e.from.path + ".sent-" + audit.LineHash([]byte(e.URL))[:8]
 }
 
 // send delivers the lines that the server has not confirmed, a batch at a time,
 // and leaves the rest of a long queue to the next time.
-func (e endpoint) send(ctx context.Context) error {
+func (e *endpoint) send(ctx context.Context) error {
 	for range maxBatches {
 		offset, err := e.offset()
 		if err != nil {
@@ -66,7 +148,7 @@ func (e endpoint) send(ctx context.Context) error {
 }
 
 // offset is how much the server has; all is sent again when the file is another.
-func (e endpoint) offset() (int64, error) {
+func (e *endpoint) offset() (int64, error) {
 	text, err := os.ReadFile(e.mark())
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -110,7 +192,7 @@ func ignoreEOF(err error) error {
 }
 
 // batch reads whole lines from offset on.
-func (e endpoint) batch(offset int64) (out []byte, err error) {
+func (e *endpoint) batch(offset int64) (out []byte, err error) {
 	f, err := os.Open(e.from.path)
 	if err != nil {
 		return nil, err
@@ -131,7 +213,7 @@ func (e endpoint) batch(offset int64) (out []byte, err error) {
 }
 
 // post sends lines; any answer but 2xx is an error.
-func (e endpoint) post(ctx context.Context, lines []byte) error {
+func (e *endpoint) post(ctx context.Context, lines []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(lines))

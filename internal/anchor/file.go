@@ -67,7 +67,7 @@ func (f *file) release() error {
 	if h == nil {
 		return nil
 	}
-	return h.Close()
+	return errors.Join(unlock(h), h.Close())
 }
 
 // append signs a head and adds it behind the last line, durable on return.

@@ -27,7 +27,8 @@ type Chain interface {
 type Options struct {
 	Chain     Chain
 	Key       audit.Key
-	Files     []string // each a chain of anchors of its own; the first is sent to the endpoints
+	Public    audit.PublicKeys // that endpoints' anchors may be signed with; nil = they are not looked at
+	Files     []string         // each a chain of anchors of its own; the first is sent to the endpoints
 	Endpoints []Endpoint
 	Client    *http.Client // nil = one with a time limit that follows no redirect
 	Interval  time.Duration
@@ -50,7 +51,7 @@ const lookTime = 10 * time.Second
 type Keeper struct {
 	o         Options
 	files     []*file
-	endpoints []endpoint
+	endpoints []*endpoint
 
 	// Of Anchor alone.
 	tampered bool       // stays: the next anchor would find its own head again
@@ -103,7 +104,7 @@ func New(o Options) *Keeper {
 		k.files = append(k.files, &file{path: path})
 	}
 	for _, e := range o.Endpoints {
-		k.endpoints = append(k.endpoints, endpoint{Endpoint: e, client: o.Client, from: k.files[0]})
+		k.endpoints = append(k.endpoints, &endpoint{Endpoint: e, client: o.Client, from: k.files[0]})
 	}
 	return k
 }
@@ -218,6 +219,13 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		k.seq.Set(float64(head.Seq))
 		k.at.Set(float64(now.Unix()))
 	}
+	for _, e := range k.endpoints {
+		same, err := k.compare(ctx, e)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read the last anchor at %s: %w", e.URL, err))
+		}
+		intact = intact && same
+	}
 	if !intact {
 		k.tampered = true
 		k.broken.Set(1)
@@ -236,6 +244,27 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		}
 	}
 	k.done(ctx, errors.Join(errs...))
+}
+
+// compare looks once, after the start, whether the chain has what an endpoint
+// has: database and files may have been cut back to one place while nothing ran.
+func (k *Keeper) compare(ctx context.Context, e *endpoint) (same bool, err error) {
+	if e.compared || k.o.Public == nil {
+		return true, nil
+	}
+	last, ok, err := e.newest(ctx)
+	if err != nil {
+		return true, err
+	}
+	if ok && k.o.Public.Signed(last) == "" {
+		if same, err = k.holds(ctx, last.Head); err != nil {
+			return true, err
+		}
+	} else {
+		same = true
+	}
+	e.compared = true
+	return same, nil
 }
 
 // follow sees that another process anchors as it should in a file.

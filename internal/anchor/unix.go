@@ -21,6 +21,15 @@ func ownerOf(info fs.FileInfo) (uid int, ok bool) {
 	return int(st.Uid), true
 }
 
+// unlock gives a lock back at once: a child that is just being started may have
+// a copy of the file for a moment.
+func unlock(f *os.File) error {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_UN); err != nil {
+		return fmt.Errorf("unlock %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
 // tryLock takes an exclusive lock that ends with the process, or reports that
 // someone else holds it.
 func tryLock(f *os.File) (free bool, err error) {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,6 +65,9 @@ func newKeeper(ctx context.Context, c config.Audit, s *store.Store, log *slog.Lo
 		}
 		o.Endpoints = append(o.Endpoints, e)
 	}
+	if o.Public, err = publicKeys([]string{anchor.PublicFile(c.KeyFile)}); err != nil {
+		return nil, err
+	}
 	k := anchor.New(o)
 	if err := k.Claim(ctx); err != nil {
 		return nil, err
@@ -94,8 +99,9 @@ type AuditSource struct {
 // AuditCheck is what VerifyAudit checks, and against what.
 type AuditCheck struct {
 	Source     AuditSource
-	Anchors    []string // files
-	PublicKeys []string // files
+	Anchors    []string                         // files, or URLs of endpoints that give back what they were sent
+	Token      func(url string) (string, error) // of such an endpoint; "" = none; nil = none has one
+	PublicKeys []string                         // files
 	Options    audit.VerifyOptions
 	Progress   AuditProgress
 }
@@ -108,6 +114,15 @@ func VerifyAudit(ctx context.Context, c AuditCheck) (_ audit.Report, err error) 
 		return audit.Report{}, err
 	}
 	for _, path := range c.Anchors {
+		if IsURL(path) {
+			body, err := c.fetch(ctx, path)
+			if err != nil {
+				return audit.Report{}, fmt.Errorf("anchors of %s: %w", path, err)
+			}
+			defer func() { _ = body.Close() }() // only read from
+			o.Anchors = append(o.Anchors, audit.AnchorFile{Name: path, R: body})
+			continue
+		}
 		f, err := os.Open(path) //nolint:gosec // the path is the operator's
 		if err != nil {
 			return audit.Report{}, fmt.Errorf("anchors: %w", err)
@@ -132,6 +147,29 @@ func VerifyAudit(ctx context.Context, c AuditCheck) (_ audit.Report, err error) 
 		return audit.Report{}, err
 	}
 	return v.End(head), nil
+}
+
+// IsURL reports whether anchors are at an endpoint and not in a file.
+func IsURL(place string) bool {
+	return strings.HasPrefix(place, "https://") || strings.HasPrefix(place, "http://")
+}
+
+// readTime bounds the reading of an endpoint's anchors, together with a chain.
+const readTime = 30 * time.Minute
+
+func (c AuditCheck) fetch(ctx context.Context, url string) (io.ReadCloser, error) {
+	e := anchor.Endpoint{URL: url}
+	if c.Token != nil {
+		token, err := c.Token(url)
+		if err != nil {
+			return nil, err
+		}
+		if token != "" {
+			e.Token = func() (string, error) { return token, nil }
+		}
+	}
+	client := &http.Client{Timeout: readTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return anchor.Fetch(ctx, client, e, false)
 }
 
 func publicKeys(paths []string) (audit.PublicKeys, error) {

@@ -34,6 +34,18 @@ func Line(r Record) ([]byte, error) {
 	return line, nil
 }
 
+// Fits refuses a record that no reader of an export would take.
+func Fits(r Record) error {
+	if len(r.Params)+len(r.Reason)+len(r.Outcome)+len(r.Target)+len(r.Actor) < maxRecordLine/16 {
+		return nil // also when every byte of it is escaped
+	}
+	line, err := Line(r)
+	if err == nil && len(line) > maxRecordLine {
+		err = fmt.Errorf("audit record %d has %d bytes; at most %d can be exported", r.Seq, len(line), maxRecordLine)
+	}
+	return err
+}
+
 // ParseLine reads what Line wrote, byte for byte: what two lines of the same
 // meaning would differ in, such as spaces and the case of a key, is refused. At
 // may have lost the zeros at its end, as in exports of earlier versions.

@@ -35,6 +35,9 @@ func (tx *Tx) AppendAudit(ctx context.Context, r audit.Record, personal ...strin
 	if r, err = audit.Apart(r, personal, newSalt); err == nil {
 		r, err = audit.Seal(head.Hash, r)
 	}
+	if err == nil {
+		err = audit.Fits(r)
+	}
 	if err != nil {
 		return fmt.Errorf("audit record %d: %w", r.Seq, err)
 	}

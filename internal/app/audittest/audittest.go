@@ -4,12 +4,15 @@
 package audittest
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,6 +73,46 @@ func Run(t *testing.T, dsn string, db *sql.DB) {
 				t.Errorf("ok %v, no %s %q in %+v", got.OK, tt.kind, tt.text, got.Findings)
 			}
 		})
+	}
+}
+
+// Elsewhere builds an audit, cuts database and anchors back to one place, as
+// whoever owns the machine may, and sees that an endpoint elsewhere tells.
+func Elsewhere(t *testing.T, dsn string, db *sql.DB) {
+	t.Helper()
+	w := &world{t: t, dsn: dsn, db: db, folder: t.TempDir()}
+	w.anchors, w.public = filepath.Join(w.folder, "anchors.jsonl"), filepath.Join(w.folder, "audit.pub")
+	w.fill()
+	kept := w.save().anchors
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer t0ken" {
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		http.ServeContent(rw, r, "anchors.jsonl", time.Time{}, bytes.NewReader(kept))
+	}))
+	t.Cleanup(server.Close)
+	w.cut(10)
+	lines := strings.SplitAfter(string(kept), "\n")
+	for i, line := range lines {
+		if a, err := audit.ParseAnchor([]byte(strings.TrimSuffix(line, "\n"))); err == nil && a.Seq > 10 {
+			w.keep(i)
+			break
+		}
+	}
+	here := app.AuditCheck{Anchors: []string{w.anchors}, PublicKeys: []string{w.public}, Options: audit.VerifyOptions{Now: minute(11)}}
+	if got := w.check(here); !got.OK {
+		t.Fatalf("the cut shows here already: %+v", got.Findings)
+	}
+	there := here
+	there.Anchors, there.Token = []string{server.URL}, func(string) (string, error) { return "t0ken", nil }
+	got := w.check(there)
+	if !slices.ContainsFunc(got.Findings, func(f audit.Finding) bool { return f.Kind == audit.KindTruncated && f.From == 11 && f.To == anchored }) {
+		t.Errorf("the endpoint tells nothing: %+v", got)
+	}
+	there.Token, there.Source.DSN = nil, dsn
+	if _, err := app.VerifyAudit(t.Context(), there); err == nil || !strings.Contains(err.Error(), "answered 401") {
+		t.Errorf("without a token: %v", err)
 	}
 }
 

@@ -18,6 +18,12 @@ func TestOnSQLite(t *testing.T) {
 	audittest.Run(t, "sqlite:"+path, db)
 }
 
+func TestElsewhereOnSQLite(t *testing.T) {
+	t.Parallel()
+	path, db := database(t)
+	audittest.Elsewhere(t, "sqlite:"+path, db)
+}
+
 // TestForgetOnSQLite: whom it erases is not in the bytes of the files either.
 func TestForgetOnSQLite(t *testing.T) {
 	t.Parallel()

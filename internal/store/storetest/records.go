@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ var records = map[string]func(*testing.T, Database){
 	"a change is recorded once":                     changes,
 	"the audit chain holds":                         auditChain,
 	"what people wrote is erased, the chain holds":  auditErase,
+	"a record that is too large is not written":     auditTooLarge,
 	"a name goes from a list of names too":          auditEraseOfTwo,
 	"a durable value is read back":                  keyValue,
 	"a view can't write":                            viewReadOnly,
@@ -471,6 +473,33 @@ func auditEraseOfTwo(t *testing.T, db Database) {
 		if _, there := r.Salts["params.approved_by"]; there != (i >= 3) || r.Salts["params.title"] == "" {
 			t.Errorf("%s: %s", lists[i], r.Params)
 		}
+	}
+}
+
+// auditTooLarge: what no export could be verified with is not recorded, and what
+// was to be done with it is not done.
+func auditTooLarge(t *testing.T, db Database) {
+	s := open(t, db)
+	for size, want := range map[int]bool{1 << 20: true, 5 << 20: false} {
+		err := s.Tx(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(
+				tx.Put(t.Context(), fmt.Sprint("done", size), 1),
+				tx.AppendAudit(t.Context(), audit.Record{Actor: "agent", Action: "x", Reason: strings.Repeat("x", size)}),
+			)
+		})
+		var done int
+		view(t, s, func(tx *store.Tx) error {
+			if err := tx.Get(t.Context(), fmt.Sprint("done", size), &done); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			return nil
+		})
+		if (err == nil) != want || (done == 1) != want {
+			t.Errorf("%d bytes: done %d, %v", size, done, err)
+		}
+	}
+	if err := chainHolds(auditOf(t, s)); err != nil {
+		t.Error(err)
 	}
 }
 
