@@ -194,7 +194,7 @@ name: more
 approved: true
 trigger: {services: [legder]}
 remediations:
-  - {name: restart, when: "true", treats: [unknown], action: process.restart, target: {service: example-api}, risk: low}
+  - {name: restart, when: "true", treats: [bad_deploy], action: process.restart, target: {service: example-api}, risk: low}
 `)
 	_, err := Open(filepath.Join(dir, FileName), noEnv)
 	var got []string
@@ -204,7 +204,7 @@ remediations:
 	want := []string{
 		`catalog/more.yaml:6:23: no metric source is called "prometeus"`,
 		`runbooks/more.yaml:4:22: unknown service "legder"`,
-		`runbooks/more.yaml:6:97: service "example-api" has no target of kind process`,
+		`runbooks/more.yaml:6:100: service "example-api" has no target of kind process`,
 		`catalog/more.yaml:7:24: repository nowhere is not a folder`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

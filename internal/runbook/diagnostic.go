@@ -229,6 +229,10 @@ func (c *checker) url(p place, raw string) {
 // query checks PromQL with its variables filled in.
 func (c *checker) query(p place, q string) {
 	c.holes(p, q, "service", "environment", "selector", "window")
+	if len(q) > maxPromQL { // before it is read: reading is slower than its length
+		c.problem(ruleLimit, p, "record what it computes by a rule, and ask for that", "query has %d bytes; at most %d are sent", len(q), maxPromQL)
+		return
+	}
 	e, err := c.promQL.ParseExpr(example(q))
 	if err != nil {
 		what, at := err.Error(), 0

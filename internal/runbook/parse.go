@@ -35,6 +35,7 @@ const (
 	maxVerify         = time.Hour
 	maxTextOfRunbook  = 4000
 	maxPatternOfQuery = 500
+	maxPromQL         = 4000
 )
 
 // compiled is what Parse prepared from the text.
