@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
@@ -91,32 +90,7 @@ func apply(ctx context.Context, ix *search.Index, base *knowledge.Base, all []la
 	if len(all) == 0 {
 		return nil
 	}
-	return ix.Apply(ctx, ahead(changes(base, all)))
-}
-
-// ahead yields what seq yields, and works on the next few meanwhile.
-func ahead[T any](seq iter.Seq[T]) iter.Seq[T] {
-	return func(yield func(T) bool) {
-		next, stop := make(chan T, 16), make(chan struct{})
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			defer close(next)
-			for v := range seq {
-				select {
-				case next <- v:
-				case <-stop:
-					return
-				}
-			}
-		})
-		defer wg.Wait()
-		defer close(stop)
-		for v := range next {
-			if !yield(v) {
-				return
-			}
-		}
-	}
+	return ix.Apply(ctx, changes(base, all))
 }
 
 // indexFile is a file in the cache folder for a set of named folders; "" = none.

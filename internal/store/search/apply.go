@@ -8,8 +8,6 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // sectionBits is how many bits of a row number count the rows of a document. What
@@ -50,9 +48,10 @@ func (ix *Index) known(ctx context.Context) (map[Key]string, error) {
 	return out, err
 }
 
-// Apply makes the changes, all or none, as they come: none is held longer than it
-// takes to write it. Of two changes of one file the later wins; a file whose hash is
-// known costs little. Another process waits meanwhile.
+// Apply makes the changes, all or none, as they come: few are held at once. Of two
+// changes of one file the later wins; a file whose hash is known costs little. Another
+// process waits meanwhile. changes runs in a goroutine that Apply waits for, so that
+// the next ones are made while some are written.
 func (ix *Index) Apply(ctx context.Context, changes iter.Seq[Change]) error {
 	return ix.write(ctx, func(tx *sql.Tx) (err error) {
 		w, err := newFiler(ctx, tx)
@@ -60,9 +59,11 @@ func (ix *Index) Apply(ctx context.Context, changes iter.Seq[Change]) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, w.close()) }()
-		for c := range changes {
-			if err := w.file(&c); err != nil {
-				return fmt.Errorf("index %s: %w", c.Path, err)
+		for some := range ahead(changes) {
+			for i := range some {
+				if err := w.file(&some[i]); err != nil {
+					return fmt.Errorf("index %s: %w", some[i].path, err)
+				}
 			}
 		}
 		return w.tidy()
@@ -89,11 +90,22 @@ type filer struct {
 	text  *sql.Stmt
 	link  *sql.Stmt
 	known *sql.Stmt
+	add   *sql.Stmt
+	hash  *sql.Stmt
+
+	empty bool            // the index was, at first
+	made  map[Key]written // files that this filer wrote
+}
+
+// written is where a file's rows are: its documents have ids that follow each other.
+type written struct {
+	file, first int64
+	docs        int
 }
 
 func newFiler(ctx context.Context, tx *sql.Tx) (*filer, error) {
-	w := &filer{ctx: ctx, tx: tx}
-	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) + 1 FROM docs").Scan(&w.next); err != nil {
+	w := &filer{ctx: ctx, tx: tx, made: map[Key]written{}}
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) + 1, NOT EXISTS (SELECT 1 FROM files) FROM docs").Scan(&w.next, &w.empty); err != nil {
 		return nil, err
 	}
 	for _, s := range []struct {
@@ -101,6 +113,8 @@ func newFiler(ctx context.Context, tx *sql.Tx) (*filer, error) {
 		sql  string
 	}{
 		{&w.known, "SELECT id, hash FROM files WHERE repo = $1 AND path = $2"},
+		{&w.add, "INSERT INTO files(repo, path, hash) VALUES($1, $2, $3)"},
+		{&w.hash, "UPDATE files SET hash = $1 WHERE id = $2"},
 		{&w.doc, `INSERT INTO docs(id, file, repo, path, artefact, key, kind, title, status, day, labels, folded)
 			VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`},
 		{&w.text, `INSERT INTO text(rowid, artefact, title, heading, body, number, anchor, line, first)
@@ -117,7 +131,7 @@ func newFiler(ctx context.Context, tx *sql.Tx) (*filer, error) {
 }
 
 func (w *filer) close() (err error) {
-	for _, s := range []*sql.Stmt{w.known, w.doc, w.text, w.link} {
+	for _, s := range []*sql.Stmt{w.known, w.add, w.hash, w.doc, w.text, w.link} {
 		if s != nil {
 			err = errors.Join(err, s.Close())
 		}
@@ -126,39 +140,67 @@ func (w *filer) close() (err error) {
 }
 
 // file makes one change.
-func (w *filer) file(c *Change) error {
-	var id int64
-	var hash string
-	err := w.known.QueryRowContext(w.ctx, clean(c.Repo), clean(c.Path)).Scan(&id, &hash)
-	switch {
-	case errors.Is(err, sql.ErrNoRows) && c.Remove:
-		return nil
-	case errors.Is(err, sql.ErrNoRows):
+func (w *filer) file(r *rows) error {
+	if r.linked {
+		return w.relink(r)
+	}
+	id, hash, err := w.find(r)
+	switch known := id != 0; {
 	case err != nil:
 		return err
-	case !c.Remove && c.Hash != "" && hash == clean(c.Hash):
+	case known && !r.remove && r.hash != "" && hash == r.hash:
 		return nil
-	default:
+	case known:
 		if err := w.forget(id); err != nil {
 			return err
 		}
-		if c.Remove {
-			return nil
-		}
+		delete(w.made, r.key())
 	}
-	res, err := w.tx.ExecContext(w.ctx, "INSERT INTO files(repo, path, hash) VALUES($1, $2, $3)", clean(c.Repo), clean(c.Path), clean(c.Hash))
+	if r.remove {
+		return nil
+	}
+	res, err := w.add.ExecContext(w.ctx, r.repo, r.path, r.hash)
 	if err != nil {
 		return err
 	}
 	if id, err = res.LastInsertId(); err != nil {
 		return err
 	}
-	for i := range c.Documents {
-		if err := w.document(id, c.Key, &c.Documents[i]); err != nil {
+	w.made[r.key()] = written{file: id, first: w.next, docs: len(r.docs)}
+	for i := range r.docs {
+		if err := w.document(id, r, &r.docs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// find is the id of a file, and its hash; 0 = the index has none.
+func (w *filer) find(r *rows) (id int64, hash string, err error) {
+	if _, made := w.made[r.key()]; w.empty && !made {
+		return 0, "", nil
+	}
+	err = w.known.QueryRowContext(w.ctx, r.repo, r.path).Scan(&id, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, "", nil
+	}
+	return id, hash, err
+}
+
+// relink gives the documents of a file that this filer wrote their links, and the file
+// its hash.
+func (w *filer) relink(r *rows) error {
+	at, ok := w.made[r.key()]
+	if !ok || at.docs != len(r.docs) {
+		return errors.New("links of a file that was not brought before")
+	}
+	for i := range r.docs {
+		if err := w.links(at.first+int64(i), r.docs[i].links); err != nil {
+			return err
+		}
+	}
+	_, err := w.hash.ExecContext(w.ctx, r.hash, at.file)
+	return err
 }
 
 // forget removes a file and all that came from it.
@@ -182,176 +224,27 @@ func (w *filer) forget(file int64) error {
 	return err
 }
 
-func (w *filer) document(file int64, k Key, d *Document) error {
+func (w *filer) document(file int64, r *rows, d *docRow) error {
 	id := w.next
 	w.next++
-	day := ""
-	if !d.Date.IsZero() {
-		day = d.Date.UTC().Format(dayForm)
-	}
-	artefact, title := clean(d.ID), oneLine(d.Title)
-	if _, err := w.doc.ExecContext(w.ctx, id, file, clean(k.Repo), clean(k.Path), artefact, idKey(artefact), clean(d.Kind), title,
-		clean(d.Status), day, labels(k, d), fold("/"+k.Path)); err != nil {
+	if _, err := w.doc.ExecContext(w.ctx, id, file, r.repo, r.path, d.artefact, d.key, d.kind, d.title, d.status, d.day, d.labels, r.folded); err != nil {
 		return err
 	}
-	for i, s := range fit(d.Sections) {
-		first := s.TextLine
-		if first == 0 {
-			first = s.Line + 1
-		}
-		if _, err := w.text.ExecContext(w.ctx, id<<sectionBits|int64(i), artefact, title, oneLine(s.Heading), clean(s.Text),
-			clean(s.Number), clean(s.Anchor), s.Line, first); err != nil {
+	for i, t := range d.text {
+		if _, err := w.text.ExecContext(w.ctx, id<<sectionBits|int64(i), d.artefact, d.title, t.heading, t.body, t.number, t.anchor, t.line, t.first); err != nil {
 			return err
 		}
 	}
-	for _, l := range d.Links {
-		if idKey(clean(l.To)) == "" {
-			continue
-		}
-		if _, err := w.link.ExecContext(w.ctx, id, clean(l.To), idKey(clean(l.To)), clean(l.Label), clean(l.Section), l.Line); err != nil {
+	return w.links(id, d.links)
+}
+
+func (w *filer) links(doc int64, links []linkRow) error {
+	for _, l := range links {
+		if _, err := w.link.ExecContext(w.ctx, doc, l.target, l.key, l.label, l.section, l.line); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// maxText bounds the text of one row, in bytes: to mark the words that were found
-// costs the square of their number. A longer section takes several rows.
-const maxText = 32 << 10
-
-// fit returns the rows of a document: at least one, so that a title alone is found,
-// and at most maxSections.
-func fit(sections []Section) []Section {
-	if len(sections) == 0 {
-		return []Section{{Line: 1}}
-	}
-	out := make([]Section, 0, len(sections))
-	for _, s := range sections {
-		for len(s.Text) > maxText {
-			n := cutAt(s.Text, maxText)
-			piece, line := s, s.TextLine
-			if line == 0 {
-				line = s.Line + 1
-			}
-			piece.Text, piece.TextLine = s.Text[:n], line
-			s.TextLine, s.Text = line+strings.Count(piece.Text, "\n"), s.Text[n:]
-			out = append(out, piece)
-		}
-		out = append(out, s)
-	}
-	if len(out) <= maxSections {
-		return out
-	}
-	last := out[maxSections-1]
-	var b strings.Builder
-	b.WriteString(last.Text)
-	for _, s := range out[maxSections:] {
-		if b.Len()+len(s.Heading)+len(s.Text) > maxText {
-			break
-		}
-		b.WriteString("\n" + s.Heading + "\n" + s.Text)
-	}
-	last.Text = b.String()
-	return append(out[:maxSections-1:maxSections-1], last)
-}
-
-// cutAt is where text is cut to at most n bytes: behind a line, or a word, or at
-// least a character.
-func cutAt(s string, n int) int {
-	for _, end := range []string{"\n", " "} {
-		if i := strings.LastIndex(s[:n], end); i > n/2 {
-			return i + 1
-		}
-	}
-	for i := n; i > n-utf8.UTFMax; i-- {
-		if utf8.RuneStart(s[i]) {
-			return i
-		}
-	}
-	return n
-}
-
-// separator stands around each label. clean keeps it, and the marks of
-// snippets, out of all text.
-const separator = "\x1f"
-
-// labels are what fields compare: "kind:adr", "status:accepted".
-func labels(k Key, d *Document) string {
-	var b strings.Builder
-	add := func(name, value string) {
-		if value = fold(value); value != "" {
-			b.WriteString(separator + name + ":" + value)
-		}
-	}
-	add("repo", k.Repo)
-	add("kind", d.Kind)
-	add("id", d.ID)
-	add("id", idKey(d.ID))
-	add("status", d.Status)
-	for _, word := range words(d.Status) {
-		add("status", word)
-	}
-	for _, s := range d.Services {
-		add("service", s)
-	}
-	for _, t := range d.Tags {
-		add("tag", t)
-	}
-	return b.String() + separator
-}
-
-// fold makes values comparable.
-func fold(s string) string { return strings.ToLower(strings.TrimSpace(oneLine(s))) }
-
-// idKey is an ID without what people write in two ways: ADR-23 is ADR-023.
-func idKey(id string) string {
-	var b strings.Builder
-	number := false // inside one
-	for i := 0; i < len(id); i++ {
-		c := id[i]
-		if c == '0' && !number && i+1 < len(id) && id[i+1] >= '0' && id[i+1] <= '9' {
-			continue // a leading zero
-		}
-		number = c >= '0' && c <= '9'
-		b.WriteByte(c)
-	}
-	return strings.ToUpper(strings.TrimSpace(b.String()))
-}
-
-// clean makes text valid UTF-8 without control characters; tabs and line breaks
-// stay.
-func clean(s string) string {
-	plain := true
-	for i := 0; i < len(s) && plain; i++ {
-		plain = s[i] >= ' ' || s[i] == '\n' || s[i] == '\t'
-	}
-	if plain && utf8.ValidString(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
-// oneLine is clean text without breaks.
-func oneLine(s string) string {
-	s = clean(s)
-	if !strings.ContainsAny(s, "\n\t") {
-		return s
-	}
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(s)
-}
-
-// words splits text as the index does.
-func words(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return !wordly(r) })
-}
-
-func wordly(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r)
 }
 
 // int64s reads a column of integers. SQLite joins them to one text, which costs

@@ -32,6 +32,10 @@ type Change struct {
 	// change. Known returns it.
 	Hash   string
 	Remove bool
+	// Linked: an earlier Change of the same Apply brought the file, and this one its
+	// Hash and the Links of its Documents, of which nothing else is looked at. The
+	// earlier one has none of both.
+	Linked bool
 	// Documents of the file; mostly one. None: the file is known and holds
 	// nothing to find.
 	Documents []Document
