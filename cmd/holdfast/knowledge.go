@@ -33,12 +33,25 @@ type repository struct {
 
 // open reads the folders.
 func (r *repository) open(e *env) (*app.Knowledge, error) {
+	return r.openBy(e, app.OpenKnowledge, app.ConfiguredKnowledge)
+}
+
+// openIndexed reads the folders for who will search them.
+func (r *repository) openIndexed(e *env) (*app.Knowledge, error) {
+	return r.openBy(e, func(dirs []string, s knowledge.Scheme, cache string) (*app.Knowledge, error) {
+		return app.OpenIndexed(e.ctx, dirs, s, cache)
+	}, func(f config.Folder, cache string) (*app.Knowledge, error) {
+		return app.ConfiguredIndexed(e.ctx, f, cache)
+	})
+}
+
+func (r *repository) openBy(e *env, given func([]string, knowledge.Scheme, string) (*app.Knowledge, error), configured func(config.Folder, string) (*app.Knowledge, error)) (*app.Knowledge, error) {
 	if len(r.Repo) > 0 {
 		scheme, err := r.scheme()
 		if err != nil {
 			return nil, usage(err)
 		}
-		k, err := app.OpenKnowledge(r.Repo, scheme, cacheFolder(e))
+		k, err := given(r.Repo, scheme, cacheFolder(e))
 		if err != nil {
 			return nil, usage(err)
 		}
@@ -48,7 +61,7 @@ func (r *repository) open(e *env) (*app.Knowledge, error) {
 	if err != nil {
 		return nil, usage(errors.Join(err, problem.Hinted(errors.New("no knowledge repository"), "give --repo DIR, or --config FILE")))
 	}
-	k, err := app.ConfiguredKnowledge(folder, cacheFolder(e))
+	k, err := configured(folder, cacheFolder(e))
 	if err != nil {
 		return nil, usage(err)
 	}

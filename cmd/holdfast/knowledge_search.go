@@ -70,7 +70,7 @@ func (c *knowledgeSearchCmd) Run(e *env) error {
 	if c.Limit < 1 || c.Limit > maxHits {
 		return usage(fmt.Errorf("--limit %d: use 1 to %d", c.Limit, maxHits))
 	}
-	k, err := c.open(e)
+	k, err := c.openIndexed(e)
 	if err != nil {
 		return err
 	}

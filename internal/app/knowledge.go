@@ -20,6 +20,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/knowledge"
 	"github.com/holdfast-sre/holdfast/internal/problem"
 	"github.com/holdfast-sre/holdfast/internal/source/git"
+	"github.com/holdfast-sre/holdfast/internal/store/search"
 )
 
 // Knowledge is what the knowledge commands look into: the artefacts of some
@@ -31,6 +32,7 @@ type Knowledge struct {
 	git   *git.Source
 	cache string
 	done  func()
+	index *search.Index // made while the folders were read; Index gives it away
 
 	scheme     knowledge.Scheme
 	shelf      shelf              // of the latest drafts
@@ -51,7 +53,17 @@ type code struct {
 // OpenKnowledge reads folders; each may hold artefacts, code, or both. One that is
 // in a git work tree has history, whose index is kept in the folder cache.
 func OpenKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge, error) {
-	k, err := readKnowledge(dirs, s, cache)
+	return openKnowledge(dirs, s, cache, readOnly)
+}
+
+// OpenIndexed is OpenKnowledge for who will ask for the Index: when there is none, it
+// is made while the folders are read.
+func OpenIndexed(ctx context.Context, dirs []string, s knowledge.Scheme, cache string) (*Knowledge, error) {
+	return openKnowledge(dirs, s, cache, indexer(ctx))
+}
+
+func openKnowledge(dirs []string, s knowledge.Scheme, cache string, by reading) (*Knowledge, error) {
+	k, err := readKnowledge(dirs, s, cache, by)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +81,19 @@ func OpenKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge,
 // ConfiguredKnowledge reads the folders of a configuration, and the repositories
 // of its services.
 func ConfiguredKnowledge(f config.Folder, cache string) (*Knowledge, error) {
+	return configuredKnowledge(f, cache, readOnly)
+}
+
+// ConfiguredIndexed is ConfiguredKnowledge for who will ask for the Index.
+func ConfiguredIndexed(ctx context.Context, f config.Folder, cache string) (*Knowledge, error) {
+	return configuredKnowledge(f, cache, indexer(ctx))
+}
+
+func configuredKnowledge(f config.Folder, cache string, by reading) (*Knowledge, error) {
 	if len(f.Config.Knowledge) == 0 {
 		return nil, problem.Hinted(errors.New("the configuration names no knowledge folder"), "add one under knowledge:, or give --repo DIR")
 	}
-	k, err := readKnowledge(f.Config.Knowledge, f.Config.Artefacts.Scheme(), cache)
+	k, err := readKnowledge(f.Config.Knowledge, f.Config.Artefacts.Scheme(), cache, by)
 	if err != nil {
 		return nil, err
 	}
@@ -87,33 +108,56 @@ func ConfiguredKnowledge(f config.Folder, cache string) (*Knowledge, error) {
 	return k, nil
 }
 
-func readKnowledge(dirs []string, s knowledge.Scheme, cache string) (*Knowledge, error) {
+// reading is a way to read folders, for which the index would be in a file.
+type reading func(file string, read folderReader) (*knowledge.Base, *search.Index, error)
+
+func readOnly(_ string, read folderReader) (*knowledge.Base, *search.Index, error) {
+	base, err := read(nil)
+	return base, nil, err
+}
+
+func indexer(ctx context.Context) reading {
+	return func(file string, read folderReader) (*knowledge.Base, *search.Index, error) {
+		return readIndexing(ctx, file, read)
+	}
+}
+
+func readKnowledge(dirs []string, s knowledge.Scheme, cache string, by reading) (*Knowledge, error) {
 	folders, done, err := openFolders(dirs, openDir)
 	if err != nil {
 		done()
 		return nil, problem.Hinted(err, "name a folder that holds Markdown files")
 	}
-	base, err := readKept(knowledge.NewReader(s), folders, keptFile(cache, dirs))
+	k := &Knowledge{Dirs: map[string]string{}, cache: cache, done: done, folders: folders, scheme: s}
+	for i, f := range folders {
+		k.Dirs[f.Name] = dirs[i]
+	}
+	k.Base, k.index, err = by(indexFile(cache, k.Dirs), func(each func(knowledge.File)) (*knowledge.Base, error) {
+		return readKept(knowledge.NewReader(s), folders, keptFile(cache, dirs), each)
+	})
 	if err != nil {
 		done()
 		return nil, fmt.Errorf("knowledge: %w", err)
 	}
-	g, err := git.New(git.Options{Name: "git", Cache: gitCache(cache)})
-	if err != nil {
+	if k.git, err = git.New(git.Options{Name: "git", Cache: gitCache(cache)}); err != nil {
 		done()
-		return nil, err
-	}
-	k := &Knowledge{Base: base, Dirs: map[string]string{}, cache: cache, git: g, done: done, folders: folders, scheme: s}
-	for i, f := range folders {
-		k.Dirs[f.Name] = dirs[i]
+		return nil, errors.Join(err, k.closeIndex())
 	}
 	return k, nil
+}
+
+// closeIndex closes an index that nobody asked for.
+func (k *Knowledge) closeIndex() error {
+	if k.index == nil {
+		return nil
+	}
+	return k.index.Close()
 }
 
 // Close lets the folders go.
 func (k *Knowledge) Close() error {
 	k.done()
-	return k.git.Close()
+	return errors.Join(k.git.Close(), k.closeIndex())
 }
 
 // codeIn is the code of a folder: with history when it is in a git work tree.

@@ -20,8 +20,9 @@ const maxKept = 1 << 30
 
 // readKept reads folders with the help of what an earlier process kept in a file,
 // and keeps it again when more than a hundredth of the files had to be parsed; "" =
-// keep nothing. It is a cache: what fails with it costs time only.
-func readKept(r *knowledge.Reader, folders []knowledge.Folder, file string) (*knowledge.Base, error) {
+// keep nothing. It is a cache: what fails with it costs time only. each is given the files
+// as Reader.ReadEach does.
+func readKept(r *knowledge.Reader, folders []knowledge.Folder, file string, each func(knowledge.File)) (*knowledge.Base, error) {
 	key := ""
 	if file != "" {
 		key = build()
@@ -30,7 +31,7 @@ func readKept(r *knowledge.Reader, folders []knowledge.Folder, file string) (*kn
 		r.Recall(key, text)
 	}
 	begun := time.Now()
-	base, err := r.Read(folders...)
+	base, err := r.ReadEach(each, folders...)
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}

@@ -23,6 +23,9 @@ import (
 // not change since the last time is not indexed again. Without a cache folder, or
 // with one that is of no use, which note tells, it is made anew in memory. Close it.
 func (k *Knowledge) Index(ctx context.Context) (ix *search.Index, note string, err error) {
+	if ix, k.index = k.index, nil; ix != nil {
+		return ix, "", nil
+	}
 	ix, instead, err := openIndex(ctx, indexFile(k.cache, k.Dirs), k.Base)
 	if instead != nil {
 		note = "the index is not kept: " + instead.Error()
@@ -65,6 +68,76 @@ func openedIndex(ctx context.Context, file string, base *knowledge.Base) (*searc
 		return nil, errors.Join(fmt.Errorf("index: %w", err), ix.Close())
 	}
 	return ix, nil
+}
+
+// folderReader reads folders and gives each file to who asks, as
+// knowledge.Reader.ReadEach does.
+type folderReader func(each func(knowledge.File)) (*knowledge.Base, error)
+
+// readIndexing reads folders and makes their index meanwhile when there is none yet:
+// text is indexed as it is read, and links, whose meaning all files tell, at the end.
+// The index is nil when there is one, or it could not be made: Index does that.
+func readIndexing(ctx context.Context, file string, read folderReader) (*knowledge.Base, *search.Index, error) {
+	ix, err := search.Open(ctx, file)
+	if err != nil {
+		return readOnly(file, read) // Index tells why
+	}
+	if known, err := ix.Known(ctx); err == nil && len(known) == 0 {
+		base, filled, err := fill(ctx, ix, read)
+		switch {
+		case filled:
+			return base, ix, nil
+		case base != nil || err != nil:
+			return base, nil, errors.Join(err, ix.Close())
+		}
+	}
+	if err := ix.Close(); err != nil {
+		return nil, nil, fmt.Errorf("index: %w", err)
+	}
+	return readOnly(file, read)
+}
+
+// fill reads folders and writes what is read to an empty index, all or nothing.
+func fill(ctx context.Context, ix *search.Index, read folderReader) (base *knowledge.Base, filled bool, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	wrote := ix.Apply(ctx, func(yield func(search.Change) bool) {
+		going := true
+		base, err = read(func(f knowledge.File) { going = going && yield(textOf(f)) })
+		if err != nil {
+			stop() // and nothing is written
+			return
+		}
+		for _, f := range base.Files() {
+			if going = going && yield(linksOf(base, f)); !going {
+				return
+			}
+		}
+	})
+	return base, wrote == nil && err == nil, err
+}
+
+// textOf is a file without what other files tell of it.
+func textOf(f knowledge.File) search.Change {
+	c := search.Change{Key: search.Key{Repo: f.Repo, Path: f.Path}}
+	for _, a := range f.Artefacts {
+		c.Documents = append(c.Documents, described(a))
+	}
+	return c
+}
+
+// linksOf is the rest of it: all of the file when an ID is another than it says.
+func linksOf(base *knowledge.Base, f knowledge.File) search.Change {
+	c := search.Change{Key: search.Key{Repo: f.Repo, Path: f.Path}, Hash: indexed(base, f)}
+	c.Linked = !slices.ContainsFunc(f.Artefacts, func(a knowledge.Artefact) bool { return base.IDIn(f.Repo, a.Path, a.ID) != a.ID })
+	for _, a := range f.Artefacts {
+		if c.Linked {
+			c.Documents = append(c.Documents, search.Document{Links: links(base, f.Repo, a)})
+		} else {
+			c.Documents = append(c.Documents, searchable(base, f.Repo, a))
+		}
+	}
+	return c
 }
 
 // bring makes the index that of the base, also when it is found damaged on the way.
@@ -198,14 +271,16 @@ func indexed(base *knowledge.Base, f knowledge.File) string {
 
 // searchable is an artefact as the index takes it.
 func searchable(base *knowledge.Base, repo string, a knowledge.Artefact) search.Document {
+	d := described(a)
+	d.ID, d.Links = base.IDIn(repo, a.Path, a.ID), links(base, repo, a)
+	return d
+}
+
+// described is what its file alone tells of an artefact.
+func described(a knowledge.Artefact) search.Document {
 	d := search.Document{
-		ID: base.IDIn(repo, a.Path, a.ID), Kind: string(a.Kind), Title: a.Title, Status: a.Status, Date: dateOf(a),
+		ID: a.ID, Kind: string(a.Kind), Title: a.Title, Status: a.Status, Date: dateOf(a),
 		Services: list(a.Field("service", "services", "component", "components")), Tags: list(a.Field("tags", "tag", "labels", "keywords")),
-	}
-	for _, l := range a.Links {
-		if to, ok := base.Resolve(repo, a.Path, l); ok {
-			d.Links = append(d.Links, search.Link{To: to.To, Label: l.Label, Section: l.Section, Line: l.Line})
-		}
 	}
 	for _, s := range a.Sections {
 		text, line := wholeText(s)
@@ -214,6 +289,16 @@ func searchable(base *knowledge.Base, repo string, a knowledge.Artefact) search.
 		})
 	}
 	return d
+}
+
+func links(base *knowledge.Base, repo string, a knowledge.Artefact) []search.Link {
+	var out []search.Link
+	for _, l := range a.Links {
+		if to, ok := base.Resolve(repo, a.Path, l); ok {
+			out = append(out, search.Link{To: to.To, Label: l.Label, Section: l.Section, Line: l.Line})
+		}
+	}
+	return out
 }
 
 // wholeText is the prose and the code of a section, each on its line of the file,

@@ -98,6 +98,12 @@ func Texts(s Scheme, texts map[string][]byte) *Base {
 // are left out. Files that can't be read or understood are listed in
 // Base.Problems; the error is for a folder that can't be read at all.
 func (r *Reader) Read(folders ...Folder) (*Base, error) {
+	return r.ReadEach(nil, folders...)
+}
+
+// ReadEach is Read, and hands over each file as soon as it and those before it were
+// read, in the order of Base.Files; reading goes on meanwhile, some files ahead.
+func (r *Reader) ReadEach(each func(File), folders ...Folder) (*Base, error) {
 	b := newBase(r.naming)
 	var all []*listed
 	for _, f := range folders {
@@ -107,7 +113,7 @@ func (r *Reader) Read(folders ...Folder) (*Base, error) {
 		}
 		all = append(all, files...)
 	}
-	r.parse(all)
+	r.parse(all, each)
 	listed := slices.Clone(b.problems)
 	b = r.know(b, listed, all)
 	r.files = make(map[fileKey]fileRead, len(all))
@@ -142,29 +148,67 @@ func (r *Reader) know(b *Base, listed []problem.Problem, all []*listed) *Base {
 	return b
 }
 
-// parse fills in the documents: of files that did not change as they were, the
-// others on all cores.
-func (r *Reader) parse(all []*listed) {
-	work := make(chan *listed)
+// Files are parsed some at a time, and no more than a number of such parts are ahead
+// of the one that is handed over.
+const (
+	partFiles  = 16
+	partsAhead = 16
+)
+
+// part is some files, and tells when they are parsed.
+type part struct {
+	files  []*listed
+	parsed chan struct{}
+}
+
+// parse fills in the documents, and hands over the files: those that did not change
+// are as they were, the others are parsed on all cores.
+func (r *Reader) parse(all []*listed, each func(File)) {
+	work, order := make(chan part), make(chan part, partsAhead)
 	r.parsed = 0
 	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	cores := runtime.GOMAXPROCS(0)
+	if each != nil {
+		cores = max(1, cores-1) // who is handed the files has work of its own
+	}
+	for range cores {
 		wg.Go(func() {
-			for f := range work {
-				f.doc = r.document(f.folder.FS, f.path)
+			for p := range work {
+				for _, f := range p.files {
+					if f.parsed {
+						f.doc = r.document(f.folder.FS, f.path)
+					}
+				}
+				close(p.parsed)
 			}
 		})
 	}
 	for _, f := range all {
 		old, known := r.files[f.key()]
-		if known && f.same(old) {
+		if f.parsed = !known || !f.same(old); f.parsed {
+			r.parsed++
+		} else {
 			f.doc = old.doc
-			continue
 		}
-		r.parsed++
-		f.parsed = true
-		work <- f
 	}
-	close(work)
+	wg.Go(func() {
+		defer close(work)
+		defer close(order)
+		for files := range slices.Chunk(all, partFiles) {
+			p := part{files, make(chan struct{})}
+			order <- p
+			if slices.ContainsFunc(files, func(f *listed) bool { return f.parsed }) {
+				work <- p
+			} else {
+				close(p.parsed)
+			}
+		}
+	})
+	for p := range order {
+		<-p.parsed
+		for i := 0; each != nil && i < len(p.files); i++ {
+			each(p.files[i].file())
+		}
+	}
 	wg.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -154,4 +155,24 @@ func FuzzRead(f *testing.F) {
 			knowledge.Unspecified(a, "resource_exhaustion.connection_pool")
 		}
 	})
+}
+
+// Files are handed over in their order while others are read, and are those of the Base.
+func TestReadHandsOverEachFile(t *testing.T) {
+	t.Parallel()
+	fsys := generated(100, time.Unix(1000, 0))
+	r := knowledge.NewReader(knowledge.DefaultScheme())
+	for _, what := range []string{"all are new", "one is", "none is"} {
+		var got []knowledge.File
+		b, err := r.ReadEach(func(f knowledge.File) { got = append(got, f) }, knowledge.Folder{Name: "shop", FS: fsys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(b.Files(), got); diff != "" || len(got) < 100 {
+			t.Errorf("%s: %d files (-base +handed over):\n%s", what, len(got), diff)
+		}
+		if what == "all are new" {
+			fsys["a.md"] = &fstest.MapFile{Data: []byte("# ADR-900: New\n"), ModTime: time.Unix(2000, 0)}
+		}
+	}
 }

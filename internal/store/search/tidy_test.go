@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/holdfast-sre/holdfast/internal/store/search"
@@ -37,5 +39,19 @@ func TestManyChangesLeaveFewParts(t *testing.T) {
 	}
 	if got := ids(find(t, ix, "word198").Hits); len(got) != 0 {
 		t.Errorf("what was replaced was found %d times", len(got))
+	}
+}
+
+// Links can be brought behind the text only of a file that was brought before.
+func TestLinksOfAnUnknownFileAreRefused(t *testing.T) {
+	t.Parallel()
+	ix := open(t, "")
+	a := search.Change{Key: search.Key{Path: "a.md"}, Documents: []search.Document{{ID: "ADR-1", Title: "Zebra"}}}
+	linked := search.Change{Key: search.Key{Path: "b.md"}, Hash: "1", Linked: true, Documents: []search.Document{{Links: []search.Link{{To: "ADR-1"}}}}}
+	if err := ix.Apply(t.Context(), slices.Values([]search.Change{a, linked})); err == nil || !strings.Contains(err.Error(), "index b.md: ") {
+		t.Errorf("error %v", err)
+	}
+	if got := find(t, ix, "zebra").Hits; len(got) != 0 {
+		t.Errorf("part of it was written: %v", got)
 	}
 }
