@@ -180,7 +180,7 @@ func TestMoreFactsNeverTurnAnAnswerRound(t *testing.T) {
 				return "(" + write(depth-1) + map[int]string{3: " && ", 4: " || "}[kind] + write(depth-1) + ")"
 			}
 		}
-		when := write(3)
+		when := write(2)
 		r, err := runbook.Parse("x.yaml", []byte("name: x\napproved: false\ntrigger: {services: [booking-api]}\n"+strings.Replace(fmt.Sprintf(unknowns, when), fmt.Sprintf("preconditions:\n  - when: %q\n", when), "", 1)))
 		if err != nil {
 			t.Skip(err) // it can never hold

@@ -42,13 +42,20 @@ var signs = []string{
 }
 
 var (
-	wordRE   = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*`)
 	numberRE = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)`)
 	unitRE   = regexp.MustCompile(`^[a-zA-Zµμ0-9.]+`)
 	flagRE   = regexp.MustCompile(`^--[a-zA-Z]+(?:-[a-zA-Z]+)*`)
 	octalRE  = regexp.MustCompile(`^0[0-9_]*[89][0-9_]*$`) // begins like an octal number and is none
 	sizeRE   = regexp.MustCompile(`^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:B|[kKMGT]i?B?)$`)
 )
+
+// longestNumber bounds what a number or a flag is looked for in: an expression
+// over the whole rest would cost its length for each token.
+const longestNumber = 200
+
+func wordByte(c byte, digits bool) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || digits && c >= '0' && c <= '9'
+}
 
 // lex splits a query into tokens; the last is end.
 func lex(q string) ([]token, *Error) {
@@ -91,11 +98,15 @@ func one(s string) (token, int, *Error) {
 	case c >= '0' && c <= '9' || c == '.' && len(s) > 1 && s[1] >= '0' && s[1] <= '9':
 		return numeric(s)
 	}
-	if m := flagRE.FindString(s); m != "" {
+	if m := flagRE.FindString(s[:min(len(s), longestNumber)]); m != "" {
 		return token{kind: flag, text: m}, len(m), nil
 	}
-	if m := wordRE.FindString(s); m != "" {
-		return token{kind: word, text: m}, len(m), nil
+	n := 0
+	for n < len(s) && wordByte(s[n], n > 0) {
+		n++
+	}
+	if n > 0 {
+		return token{kind: word, text: s[:n]}, n, nil
 	}
 	for _, op := range signs {
 		if strings.HasPrefix(s, op) {
@@ -138,6 +149,7 @@ func bracketed(s string) (token, int, *Error) {
 
 // numeric is a number, a duration or a size.
 func numeric(s string) (token, int, *Error) {
+	s = s[:min(len(s), longestNumber)]
 	m := numberRE.FindString(s)
 	whole := unitRE.FindString(s)
 	if len(whole) > len(m) || m == "" {
