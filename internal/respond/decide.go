@@ -245,7 +245,7 @@ func (r *Responder) proposal(s snapshot, p plan, v decide.Verdict) incident.Prop
 		prop.Executable = false
 		prop.Cons = strings.TrimSpace(prop.Cons + " (runbook " + p.Runbook + " is in stage shadow on " + p.Action.Service + ": Holdfast shows what it would do and does nothing)")
 	}
-	if s.progress.Run != nil {
+	if s.progress.Run != nil && s.progress.Run.Runbook == p.Runbook {
 		prop.Facts = s.progress.Run.Facts
 	}
 	return prop

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/catalog"
@@ -25,10 +26,10 @@ type findings struct {
 	took     time.Duration
 	diagnose diagnose.Diagnosis
 	measured []diagnose.Measured
-	run      *runbook.Run // nil = no runbook is for these signals
+	run      *runbook.Run // of the plan, or of the first; nil = no runbook is for these signals
 	plan     *plan        // what the facts call for; nil = nothing
 	options  []plan       // everything that people may choose, the plan first
-	hits     []string     // conditions of escalate_when that hold
+	hits     []string     // conditions of escalate_when that hold, of any runbook asked
 	budget   catalog.Flag
 	trace    []incident.TraceStep
 	similar  []incident.Like
@@ -36,7 +37,7 @@ type findings struct {
 	tracedFrom string // service whose code the trace starts from
 }
 
-// investigate gathers evidence, ranks causes, asks the runbook's diagnostics,
+// investigate gathers evidence, ranks causes, asks the runbooks' diagnostics,
 // ranks again, and enqueues the verdict. It is done again while the cause is
 // not sure and after whatever changes what is known.
 func (r *Responder) investigate(ctx context.Context, j jobs.Job) (commit, error) {
@@ -76,7 +77,7 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 		FirstSignal: s.inc.StartedAt, Now: s.now, Items: f.items, Signals: s.signals,
 	}
 	f.diagnose = r.Engine.Diagnose(in)
-	r.askRunbook(ctx, s, &in, &f)
+	r.askRunbooks(ctx, s, &in, &f)
 	f.took = time.Since(began)
 	r.metrics.investigations.Observe(f.took.Seconds())
 	r.metrics.saw(f.items)
@@ -87,28 +88,64 @@ func (r *Responder) look(ctx context.Context, s snapshot) findings {
 	return f
 }
 
-// askRunbook runs the diagnostics of the first runbook that is for the
-// incident and diagnoses again with what they prove.
-func (r *Responder) askRunbook(ctx context.Context, s snapshot, in *diagnose.Input, f *findings) {
+// maxRunbooks bounds how many runbooks one look asks.
+const maxRunbooks = 3
+
+// asked is a runbook that is for the incident, with what it was answered.
+type asked struct {
+	runbook.Match
+	run  runbook.Run
+	vars runbook.Vars
+}
+
+// askRunbooks runs the diagnostics of the runbooks that are for the incident, the
+// most specific ones, and diagnoses again with what all of them prove. The plan is
+// that of the first whose facts call for one; a condition of any that asks for
+// people holds.
+func (r *Responder) askRunbooks(ctx context.Context, s snapshot, in *diagnose.Input, f *findings) {
 	matches := r.Runbooks.Match(s.firing())
 	if len(matches) == 0 {
 		return
 	}
-	m := matches[0]
-	v := r.vars(s, m.Service)
-	ports := r.Diagnostics(s.inc.Environment)
-	run := m.Runbook.Ask(ctx, ports, v).Redacted(r.Redactor)
-	f.run = &run
-	f.items = append(f.items, run.Items...)
-	in.Items, in.Findings = f.items, m.Runbook.Prove(run, v)
+	all := r.ask(ctx, s, matches[:min(len(matches), maxRunbooks)])
+	in.Findings = nil
+	for _, a := range all {
+		f.items = append(f.items, a.run.Items...)
+		in.Findings = append(in.Findings, a.Runbook.Prove(a.run, a.vars)...)
+		for _, c := range a.Runbook.Escalations(a.run, a.vars) {
+			f.hits = append(f.hits, c.Name)
+		}
+	}
+	in.Items = f.items
 	f.diagnose = r.Engine.Diagnose(*in)
-	for _, c := range m.Runbook.Escalations(run, v) {
-		f.hits = append(f.hits, c.Name)
+	f.run = &all[0].run
+	for _, a := range all {
+		options, chosen := r.plans(ctx, s, a.Runbook, a.run, a.vars, f)
+		if chosen == nil || f.plan != nil {
+			f.options = append(f.options, options...)
+			continue
+		}
+		f.plan, f.run = chosen, &a.run
+		f.options = append(options, f.options...)
 	}
-	f.options, f.plan = r.plans(ctx, s, m.Runbook, run, v, f)
 	if f.plan != nil {
-		f.budget = r.budgetSpent(ctx, ports.Metrics, s, f.plan.Action.Service)
+		f.budget = r.budgetSpent(ctx, r.Diagnostics(s.inc.Environment).Metrics, s, f.plan.Action.Service)
 	}
+}
+
+// ask runs the diagnostics of runbooks at once; the answers have their order.
+func (r *Responder) ask(ctx context.Context, s snapshot, matches []runbook.Match) []asked {
+	out := make([]asked, len(matches))
+	ports := r.Diagnostics(s.inc.Environment)
+	var wg sync.WaitGroup
+	for i, m := range matches {
+		wg.Go(func() {
+			v := r.vars(s, m.Service)
+			out[i] = asked{Match: m, vars: v, run: m.Runbook.Ask(ctx, ports, v).Redacted(r.Redactor)}
+		})
+	}
+	wg.Wait()
+	return out
 }
 
 // vars is what a runbook's conditions know about the incident.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -90,6 +91,7 @@ type world struct {
 	pause      decide.Pause
 	executor   action.Executor
 	book       string
+	more       []string // further runbooks
 	declaredBy string
 	process    string // that the worker runs as; worker when empty
 	left       string // who is no approver any more
@@ -252,11 +254,15 @@ func (w *world) catalog() *catalog.Catalog {
 }
 
 func (w *world) responder(st *store.Store, step func(string)) *respond.Responder {
-	rb, err := runbook.Parse("worker.yaml", []byte(w.book))
-	if err != nil {
-		w.t.Fatal(err)
+	var books []*runbook.Runbook
+	for i, text := range append([]string{w.book}, w.more...) {
+		rb, err := runbook.Parse(fmt.Sprintf("worker-%d.yaml", i), []byte(text))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		books = append(books, rb)
 	}
-	set, err := runbook.NewSet(rb)
+	set, err := runbook.NewSet(books...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
