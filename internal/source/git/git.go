@@ -80,7 +80,7 @@ type Commit struct {
 
 // New checks the options; it runs nothing.
 func New(o Options) (*Source, error) {
-	if o.Timeout < 0 || o.Since < 0 || o.Fetch.Every < 0 || o.Fetch.Timeout < 0 {
+	if o.Timeout < 0 || o.Since < 0 || o.Fetch.Every < 0 || o.Fetch.Timeout < 0 || o.Fetch.Answer < 0 {
 		return nil, fmt.Errorf("git %s: timeouts, since and the time between fetches must not be negative", o.Name)
 	}
 	if o.Cache != "" {
@@ -94,6 +94,7 @@ func New(o Options) (*Source, error) {
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	o.Since = cmp.Or(o.Since, defaultSince)
 	o.Fetch.Timeout = cmp.Or(o.Fetch.Timeout, defaultFetchTimeout)
+	o.Fetch.Answer = min(cmp.Or(o.Fetch.Answer, defaultAnswer), o.Fetch.Timeout)
 	return &Source{o: o, cache: o.Cache}, nil
 }
 

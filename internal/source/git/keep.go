@@ -30,7 +30,7 @@ const (
 func (s *Source) Keep(ctx context.Context, repos []string, log *slog.Logger, changed func(repo string)) error {
 	repos = slices.Compact(slices.Sorted(slices.Values(repos)))
 	var g errgroup.Group
-	slots := make(chan struct{}, atOnce)
+	slots := newSlots()
 	for _, repo := range repos {
 		k := &keeper{source: s, repo: repo, log: log, slots: slots, asked: s.door(repo), changed: changed}
 		g.Go(func() error {
@@ -84,25 +84,57 @@ type keeper struct {
 	source  *Source
 	repo    string
 	log     *slog.Logger
-	slots   chan struct{}
+	slots   slots
 	asked   chan struct{}
 	changed func(string)
 
-	said  []string
-	stamp string
+	said    []string
+	stamp   string
+	failing bool // the last fetch failed
+}
+
+// slots are the refreshes that may run at once. The clones whose last fetch failed have
+// one less: they wait for a remote, and the others not for them.
+type slots struct{ all, failing chan struct{} }
+
+func newSlots() slots {
+	return slots{make(chan struct{}, atOnce), make(chan struct{}, atOnce-1)}
+}
+
+// take waits for a slot; ok is false when ctx ends before. Call leave afterwards.
+func (s slots) take(ctx context.Context, failing bool) (leave func(), ok bool) {
+	var taken []chan struct{}
+	leave = func() {
+		for _, c := range taken {
+			<-c
+		}
+	}
+	wanted := []chan struct{}{s.all}
+	if failing {
+		wanted = []chan struct{}{s.failing, s.all}
+	}
+	for _, c := range wanted {
+		select {
+		case c <- struct{}{}:
+			taken = append(taken, c)
+		case <-ctx.Done():
+			leave()
+			return nil, false
+		}
+	}
+	return leave, true
 }
 
 func (k *keeper) run(ctx context.Context) {
 	every := k.every()
 	asked := false
 	for {
-		select {
-		case k.slots <- struct{}{}:
-		case <-ctx.Done():
+		leave, ok := k.slots.take(ctx, k.failing)
+		if !ok {
 			return
 		}
 		k.once(ctx, asked)
-		<-k.slots
+		leave()
 		pause := time.NewTimer(askedEvery)
 		select {
 		case <-pause.C:
@@ -142,6 +174,7 @@ func (k *keeper) once(ctx context.Context, asked bool) {
 	if ctx.Err() != nil {
 		return
 	}
+	k.failing = st.unfetched
 	findings := st.Findings()
 	if err != nil {
 		findings = []string{err.Error()}

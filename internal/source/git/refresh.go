@@ -16,6 +16,9 @@ import (
 type Fetch struct {
 	Every   time.Duration // of clones that Remotes does not name; 0 = never
 	Timeout time.Duration // of one fetch; 0 = 1 min
+	// Answer is how long a remote has to tell its branches when the last fetch failed,
+	// or none ever worked; 0 = 30 s. The fetch comes after that.
+	Answer time.Duration
 	// Remotes says how single clones are fetched, by folder with links resolved.
 	Remotes map[string]Remote
 	// Env is what git and ssh may know of the user: HOME, PATH, SSH_AUTH_SOCK,
@@ -44,6 +47,7 @@ func (s *Source) remote(m *clone) (r Remote, ok bool) {
 
 const (
 	defaultFetchTimeout = time.Minute
+	defaultAnswer       = 30 * time.Second
 	// graphTimeout bounds the index of a history: some 4 s for 50,000 commits.
 	graphTimeout = 2 * time.Minute
 	// staleLock is how old a lock of git must be to be one left behind.
@@ -64,7 +68,8 @@ type State struct {
 	// Failed is what could not be done; older data is used.
 	Failed []string
 
-	stamp string // of the references; changes when one does
+	stamp     string // of the references; changes when one does
+	unfetched bool   // the last fetch failed
 }
 
 // Forced is a branch of the remote that no longer holds what it held.
@@ -113,7 +118,7 @@ func (s *Source) refresh(ctx context.Context, repo string, now time.Time, asked 
 	if err := s.fetch(ctx, m, &mem, now, asked); err != nil {
 		mem.Failed = err.Error()
 	}
-	if mem.Failed != "" {
+	if st.unfetched = mem.Failed != ""; st.unfetched {
 		st.Failed = append(st.Failed, "the remote was not fetched, what the clone holds is used: "+mem.Failed)
 	} else if !mem.Tried.IsZero() {
 		if m, err = s.open(ctx, repo); err != nil {
@@ -206,6 +211,11 @@ func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time
 		return err
 	}
 	mem.Tried = now
+	if mem.Fetched.IsZero() || mem.Failed != "" {
+		if err := s.answers(ctx, m, url, env); err != nil {
+			return err
+		}
+	}
 	_, err = s.git(ctx, m, call{
 		timeout: s.o.Fetch.Timeout,
 		args: []string{
@@ -219,7 +229,7 @@ func (s *Source) fetch(ctx context.Context, m *clone, mem *memory, now time.Time
 	delete(m.written, "shallow")
 	m.mu.Unlock()
 	if err != nil {
-		return s.unfetched(ctx, url, env, err)
+		return s.unfetched(ctx, url, env, "end", s.o.Fetch.Timeout, err)
 	}
 	mem.Fetched, mem.Failed = now, ""
 	return nil
@@ -240,9 +250,15 @@ func (s *Source) Reach(ctx context.Context, repo string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.git(ctx, m, call{timeout: s.o.Fetch.Timeout, args: []string{"-c", "protocol.allow=always", "ls-remote", "--heads", "--", url}, env: env})
+	return s.answers(ctx, m, url, env)
+}
+
+// answers asks a remote for its branches. One that is away is told from one that has
+// much to send: it does not take the time of a fetch.
+func (s *Source) answers(ctx context.Context, m *clone, url string, env []string) error {
+	_, err := s.git(ctx, m, call{timeout: s.o.Fetch.Answer, args: []string{"-c", "protocol.allow=always", "ls-remote", "--heads", "--", url}, env: env})
 	if err != nil {
-		return s.unfetched(ctx, url, env, err)
+		return s.unfetched(ctx, url, env, "answer", s.o.Fetch.Answer, err)
 	}
 	return nil
 }
@@ -309,13 +325,14 @@ func (s *Source) reach(ctx context.Context, m *clone, r Remote) (url string, env
 	return url, env, nil
 }
 
-// unfetched says why a remote did not answer, without the secrets of its URL.
-func (s *Source) unfetched(ctx context.Context, url string, env []string, err error) error {
+// unfetched says why a remote did not do what it was asked for, without the secrets of
+// its URL.
+func (s *Source) unfetched(ctx context.Context, url string, env []string, what string, within time.Duration, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("fetch %s: it did not end within %s", redactURL(url), s.o.Fetch.Timeout)
+		return fmt.Errorf("fetch %s: it did not %s within %s", redactURL(url), what, within)
 	}
 	text := strings.ReplaceAll(err.Error(), url, redactURL(url))
 	for _, e := range env {
