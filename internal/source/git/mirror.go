@@ -291,6 +291,7 @@ type memory struct {
 	Fetched  time.Time         `json:"fetched"`            // last success
 	Tried    time.Time         `json:"tried"`
 	Failed   string            `json:"failed,omitempty"` // why the last try was none
+	Packed   time.Time         `json:"packed,omitzero"`  // when what was fetched was last joined, or that was tried
 	Graph    string            `json:"graph,omitempty"`  // the references that the commit-graph was written for
 }
 

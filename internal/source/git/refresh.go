@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -135,6 +134,9 @@ func (s *Source) refresh(ctx context.Context, repo string, now time.Time, asked 
 	if err := s.writeGraph(ctx, m, &mem); err != nil {
 		st.Failed = append(st.Failed, "the index of the history could not be written, blame is slower: "+err.Error())
 	}
+	if err := s.pack(ctx, m, &mem, now); err != nil {
+		st.Failed = append(st.Failed, "what was fetched could not be joined, it takes more space and time: "+err.Error())
+	}
 	if err := m.keep(mem); err != nil {
 		st.Failed = append(st.Failed, err.Error())
 	}
@@ -180,13 +182,8 @@ func (s *Source) writeGraph(ctx context.Context, m *clone, mem *memory) error {
 		return nil
 	}
 	info := filepath.Join(m.dir, "objects", "info")
-	for _, lock := range []string{"commit-graph.lock", "commit-graphs/commit-graph-chain.lock"} {
-		path := filepath.Join(info, filepath.FromSlash(lock))
-		if fi, err := os.Lstat(path); err == nil && time.Since(fi.ModTime()) > staleLock {
-			if err := os.Remove(path); err != nil {
-				return fmt.Errorf("lock left behind: %w", err)
-			}
-		}
+	if err := unlock(filepath.Join(info, "commit-graph.lock"), filepath.Join(info, "commit-graphs", "commit-graph-chain.lock")); err != nil {
+		return err
 	}
 	_, err := s.git(ctx, m, call{timeout: graphTimeout, args: []string{
 		"commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress",

@@ -31,11 +31,23 @@ func (w *world) git(args ...string) string {
 
 func runIn(t *testing.T, dir string, at time.Time, args ...string) string {
 	t.Helper()
+	return run(t, dir, "", at, args...)
+}
+
+// runWith runs a command that reads a text.
+func runWith(t *testing.T, dir, stdin string, args ...string) string {
+	t.Helper()
+	return run(t, dir, stdin, noon, args...)
+}
+
+func run(t *testing.T, dir, stdin string, at time.Time, args ...string) string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir}, args...)...)
 	stamp := at.Format(time.RFC3339)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_ALLOW_PROTOCOL=file",
 		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=a@x", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=a@x",
 		"GIT_AUTHOR_DATE="+stamp, "GIT_COMMITTER_DATE="+stamp)
+	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
