@@ -47,13 +47,7 @@ func main() {
 func run(e *env, args []string) int {
 	var c cli
 	exited, exitCode := false, exitOK
-	p, err := kong.New(&c,
-		kong.Name("holdfast"),
-		kong.Description("Takes an alert, finds the cause, repairs what it may, and hands people the rest with the full context."),
-		kong.Writers(e.stdout, e.stderr),
-		kong.Exit(func(code int) { exited, exitCode = true, code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	p, err := parser(&c, e, func(code int) { exited, exitCode = true, code })
 	if err != nil {
 		return report(e.stderr, err)
 	}
@@ -65,4 +59,15 @@ func run(e *env, args []string) int {
 		return report(e.stderr, usage(err))
 	}
 	return report(e.stderr, k.Run(e))
+}
+
+// parser reads the command line into c.
+func parser(c *cli, e *env, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("holdfast"),
+		kong.Description("Takes an alert, finds the cause, repairs what it may, and hands people the rest with the full context."),
+		kong.Writers(e.stdout, e.stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
 }
