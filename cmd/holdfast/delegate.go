@@ -73,7 +73,7 @@ func (c *delegateCmd) Run(e *env) error {
 	if err := c.echo(e, &plan, raw); err != nil {
 		return err
 	}
-	if sure, err := c.sure(e, plan.PlanSHA256); err != nil || !sure {
+	if sure, err := c.sure(e, &plan); err != nil || !sure {
 		return err
 	}
 	body["confirm"], body["plan_sha256"] = true, plan.PlanSHA256
@@ -148,15 +148,18 @@ func (c *delegateCmd) echo(e *env, p *incident.DelegationPlan, raw []byte) error
 }
 
 // sure asks whether the plan is meant. Where nobody can answer, the plan was
-// shown and waits for somebody who confirms it.
-func (c *delegateCmd) sure(e *env, sha string) (bool, error) {
+// shown and waits for somebody who confirms it. One that is refused has nothing
+// to confirm.
+func (c *delegateCmd) sure(e *env, p *incident.DelegationPlan) (bool, error) {
 	switch {
-	case c.Plan != "" && !strings.HasPrefix(sha, strings.ToLower(c.Plan)):
-		return false, problem.Hinted(errors.New("not confirmed: the plan is another one by now"), "read it again; it is "+sha)
+	case c.Plan != "" && !strings.HasPrefix(p.PlanSHA256, strings.ToLower(c.Plan)):
+		return false, problem.Hinted(errors.New("not confirmed: the plan is another one by now"), "read it again; it is "+p.PlanSHA256)
 	case c.Plan != "" || c.Yes:
-		return true, nil
+		return true, nil // a plan that is refused goes on record as that
+	case p.Action != "" && p.Why != "":
+		return false, refusedPlan(p)
 	case c.JSON == "json" || !isTerminalReader(e.stdin):
-		return false, &exitError{code: exitWaiting, err: problem.Hinted(errors.New("nothing was done: the plan is not confirmed"), "confirm it with: --plan "+sha[:min(len(sha), 12)])}
+		return false, &exitError{code: exitWaiting, err: problem.Hinted(errors.New("nothing was done: the plan is not confirmed"), "confirm it with: --plan "+p.PlanSHA256[:min(len(p.PlanSHA256), 12)])}
 	}
 	if _, err := fmt.Fprint(e.stdout, "Do it? Type yes: "); err != nil {
 		return false, err
@@ -166,6 +169,13 @@ func (c *delegateCmd) sure(e *env, sha string) (bool, error) {
 		return false, errors.New("not confirmed: nothing was done")
 	}
 	return true, nil
+}
+
+// refusedPlan is the end of a plan that nobody's yes lets run.
+func refusedPlan(p *incident.DelegationPlan) error {
+	explain := "holdfast boundaries explain --action " + plain(p.Action) + " --service " + plain(p.Service)
+	return problem.Hinted(errors.New("refused: "+plain(p.Why)),
+		"do it by hand, or let Holdfast: "+explain+" says what the rules want, actions: in holdfast.yaml names what acts")
 }
 
 // follow says what became of a task that was confirmed, and waits for its

@@ -44,8 +44,8 @@ docs/delegation.md. Ctrl-C stops watching, not the run.
 With --dry-run it asks the sources of a configuration from here, read-only, stores
 nothing and never acts. Changes that were reported to a server are not known then.
 
-Exit codes: 0 repaired, or nothing was called for; 1 failed, or no answer; 2 bad
-input, or refused; 3 waits for people: to confirm, to approve, or to do it.
+Exit codes: 0 repaired, or nothing was called for; 1 failed, refused, or no
+answer; 2 bad input; 3 waits for people: to confirm, to approve, or to do it.
 
 Examples:
   holdfast runbook run queue-backlog --service outbox-relay

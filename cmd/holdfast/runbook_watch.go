@@ -364,7 +364,10 @@ func (w *runWatch) end(outcome, why string) error {
 	case outcomeRepaired, outcomeResolved, outcomeNothing:
 		return nil
 	case outcomeRefused:
-		return &exitError{code: exitUsage, err: errors.New("refused: " + plain(why))}
+		if w.rec.Plan.Delegation == "" { // refused as it was planned
+			return refusedPlan(&w.rec.Plan)
+		}
+		return problem.Hinted(errors.New("refused: "+plain(why)), "see: holdfast incident show "+plain(w.rec.Incident))
 	case outcomePlanned:
 		return &exitError{code: exitWaiting, err: problem.Hinted(errors.New("nothing was done: the plan is not confirmed"), why)}
 	case outcomeLeft:
