@@ -88,7 +88,7 @@ func (r *Responder) outdated(p incident.Proposal) string {
 	if !r.sameTarget(p.Action) {
 		return anotherTarget
 	}
-	if p.Runbook == "" {
+	if p.Runbook == "" || p.IsUndo { // what takes an action back was fixed with it
 		return ""
 	}
 	if rb, ok := r.Runbooks.Runbook(p.Runbook); !ok || rb.SHA256() != p.RunbookSHA {

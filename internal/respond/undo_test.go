@@ -51,7 +51,7 @@ func TestWhatMadeItWorseIsTakenBackByPeople(t *testing.T) {
 	w.book = before + strings.TrimPrefix(valveYAML, "\n") + "    safety:" + safety
 	st := w.openStore("")
 	r := w.responder(st, nil)
-	w.run(st, r)
+	stop := w.run(st, r)
 	id := w.open(st, severity.SEV2)
 	_, _, props := w.until(st, id, "paged", waiting)
 	if err := r.Approve(t.Context(), "ana", id, props[0].ID, props[0].PlanSHA); err != nil {
@@ -70,6 +70,8 @@ func TestWhatMadeItWorseIsTakenBackByPeople(t *testing.T) {
 	if !undo.Executable || undo.Approvers != 2 {
 		t.Fatalf("the undo is %+v; want it to wait for two people", undo)
 	}
+	w.book += "# whoever repairs the runbook first is not kept from taking back what it did\n"
+	r = w.restarted(st, stop)
 	for _, who := range []string{"ana", "bo"} {
 		if err := r.Approve(t.Context(), who, id, undo.ID, undo.PlanSHA); err != nil {
 			t.Fatal(err)
