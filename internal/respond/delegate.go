@@ -403,7 +403,7 @@ func (r *Responder) takeAction(ctx context.Context, tx *store.Tx, s *snapshot, d
 	if err := r.tellDelegated(ctx, tx, *s, d, "delegated"); err != nil {
 		return err
 	}
-	if err := r.store(ctx, tx, s, delegationJob(s.inc.ID, d.ID, "expiry", prop.ExpiresAt)); err != nil {
+	if err := r.store(ctx, tx, s, delegationJob(s.inc.ID, d.ID, stepExpiry, prop.ExpiresAt)); err != nil {
 		return err
 	}
 	e.State = incident.DelegationWaiting

@@ -22,8 +22,12 @@ const maxWaiting = 5
 // a third of an approval's life where that is shorter.
 const remindBefore = 5 * time.Minute
 
-// stepRemind is the step of a task's job that asks its approvers again.
-const stepRemind = "remind"
+// The steps of a task's jobs that ask its approvers again, and withdraw it when
+// they did not approve in time.
+const (
+	stepRemind = "remind"
+	stepExpiry = "expiry"
+)
 
 // remindAt is when the approvers of a task are asked again.
 func (r *Responder) remindAt(p incident.Proposal) time.Time {

@@ -155,3 +155,28 @@ func TestAskingSurvivesTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A first approval gives a task more time; before that ends too, those who have
+// not agreed are asked once more.
+func TestApproversAreAskedAgainAfterAFirstApproval(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.book = strings.Replace(w.book, "lasting: transient", "lasting: lasting", 1)
+	st := w.openStore("")
+	r := w.responder(st, nil)
+	r.Windows.Approval = 1500 * time.Millisecond
+	w.run(st, r)
+	id := w.open(st, severity.SEV2)
+	w.until(st, id, "paged", waiting)
+	e, err := confirm(t, r, eve, id, "restart worker")
+	if err != nil || e.Approvers != 2 {
+		t.Fatalf("confirmed: %+v, %v", e, err)
+	}
+	if err := r.Approve(t.Context(), "ana", id, e.Proposal, e.PlanSHA256); err != nil {
+		t.Fatal(err)
+	}
+	w.comes(st, id, incident.DelegationRefused)
+	if got := w.asked(); len(got) != 2 || !strings.HasSuffix(got[1].Key, "/last") || !strings.Contains(got[1].Body, "Approvals: 1 of 2 given (ana)") {
+		t.Errorf("asked %+v; want once, and once more before it ran out", got)
+	}
+}

@@ -3,7 +3,6 @@ package respond
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +19,11 @@ type delegationArgs struct {
 	Incident   string `json:"incident"`
 	Delegation string `json:"delegation"`
 	Step       string `json:"step,omitempty"`
+}
+
+// asks reports whether a job is about the approval of a task alone.
+func (a delegationArgs) asks() bool {
+	return a.Step == stepRemind || strings.HasPrefix(a.Step, stepExpiry)
 }
 
 func delegationJob(incidentID, delegationID, step string, at time.Time) jobs.Job {
@@ -45,8 +49,12 @@ func (r *Responder) delegation(ctx context.Context, j jobs.Job) (commit, error) 
 	if d == nil {
 		return nil, jobs.Cancel(fmt.Errorf("no task %s in %s", args.Delegation, args.Incident))
 	}
-	if state, _ := d.Progress(s.proposals, s.intents, s.events); state == incident.DelegationWaiting {
+	state, _ := d.Progress(s.proposals, s.intents, s.events)
+	switch {
+	case state == incident.DelegationWaiting:
 		return r.withdrawDelegation(args), nil
+	case args.asks():
+		return nil, nil // another job watches
 	}
 	in, ok := s.intentOf(d.ProposalID)
 	if !ok || in.FinishedAt.IsZero() || in.State == action.Cancelled || d.ReportedAt != nil {
@@ -143,7 +151,7 @@ func (r *Responder) withdrawDelegation(args delegationArgs) commit {
 				return err
 			}
 			if s.proposals[i].State == incident.Waiting { // its first approval gave it more time
-				return enqueue(ctx, tx, delegationJob(args.Incident, args.Delegation, "expiry "+p.ExpiresAt.UTC().Format(time.RFC3339Nano), p.ExpiresAt))
+				return enqueue(ctx, tx, delegationJob(args.Incident, args.Delegation, stepExpiry+" "+p.ExpiresAt.UTC().Format(time.RFC3339Nano), p.ExpiresAt))
 			}
 		}
 		return nil
@@ -245,8 +253,11 @@ func (r *Responder) delegationGaveUp(ctx context.Context, tx *store.Tx, j jobs.J
 		return nil
 	}
 	in, ok := s.intentOf(d.ProposalID)
-	if !ok {
-		return errors.Join(r.withdrawDelegation(args)(ctx, tx))
+	switch {
+	case !ok:
+		return r.withdrawDelegation(args)(ctx, tx)
+	case args.asks():
+		return nil // its report is another job's
 	}
 	at := s.now
 	d.Report, d.ReportedAt = fmt.Sprintf("%s: %s; the report could not be made: %v", describe(in.Action), in.State, cause), &at

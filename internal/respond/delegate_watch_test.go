@@ -1,6 +1,7 @@
 package respond_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/action"
 	"github.com/holdfast-sre/holdfast/internal/incident"
 	"github.com/holdfast-sre/holdfast/internal/severity"
+	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
 const watchedTask = "restart worker and watch for 1s"
@@ -153,4 +155,47 @@ func TestWatchChild(t *testing.T) {
 		}
 	}
 	fmt.Println("reported " + w.comes(st, id, incident.DelegationReported).Report)
+}
+
+// The time in which a task could have been approved ends during its watch, which
+// is another job's: two would take one bad moment for two looks.
+func TestOneJobWatches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st, r, id := w.paged(t)
+	e, err := confirm(t, r, ana, id, "restart worker and watch for 10m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.comes(st, id, incident.DelegationWatching)
+	for _, step := range []string{"remind", "expiry", "expiry 2026-01-02T03:04:05Z"} {
+		if err := r.TaskJob(t.Context(), id, e.Delegation, step); err != nil {
+			t.Errorf("its %s job goes on: %v", step, err)
+		}
+	}
+	if err := r.TaskJob(t.Context(), id, e.Delegation, "report"); err == nil {
+		t.Error("the watch does not go on")
+	}
+}
+
+// A reminder that could not be sent says nothing about the watch.
+func TestAReminderThatFailsEndsNoWatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st, r, id := w.paged(t)
+	e, err := confirm(t, r, ana, id, "restart worker and watch for 10m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.comes(st, id, incident.DelegationWatching)
+	for _, step := range []string{"remind", "expiry"} {
+		if err := st.Tx(t.Context(), func(tx *store.Tx) error {
+			return r.TaskJobFails(t.Context(), tx, id, e.Delegation, step, errors.New("no route"))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if v := w.task(st, id); v.State != incident.DelegationWatching {
+			t.Errorf("after its %s job the task is %+v", step, v)
+		}
+	}
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/decide"
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
 	"github.com/holdfast-sre/holdfast/internal/incident"
+	"github.com/holdfast-sre/holdfast/internal/jobs"
 	"github.com/holdfast-sre/holdfast/internal/signal"
+	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
 // VerdictOn is the verdict on an incident that fires and whose cause is proved,
@@ -34,4 +36,15 @@ func (r *Responder) VerdictOn(ctx context.Context, inc incident.Incident, book, 
 		break
 	}
 	return decide.Decide(r.input(s, decide.Running, ""))
+}
+
+// TaskJobFails is what follows when a job of a task is given up.
+func (r *Responder) TaskJobFails(ctx context.Context, tx *store.Tx, incidentID, delegationID, step string, cause error) error {
+	return r.delegationGaveUp(ctx, tx, jobs.Job{Args: delegationJob(incidentID, delegationID, step, time.Time{}).Args}, cause)
+}
+
+// TaskJob is what a job of a task comes to; an error = it comes again.
+func (r *Responder) TaskJob(ctx context.Context, incidentID, delegationID, step string) error {
+	_, err := r.delegation(ctx, jobs.Job{Args: delegationJob(incidentID, delegationID, step, time.Time{}).Args})
+	return err
 }
