@@ -621,3 +621,52 @@ func publicOf(t *testing.T, seed byte) audit.PublicKeys {
 	}
 	return keys
 }
+
+// TestStandsByFromTheStart: replicas start together, and the one that anchors has
+// not written its first line yet.
+func TestStandsByFromTheStart(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	if err := d.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.add(t, noon, "a")
+	replica := &desk{book: d.book, key: d.key, now: noon, file: d.file}
+	replica.restart(nil)
+	replica.Anchor(t.Context(), audit.WhyStart)
+	if err := replica.Healthy(t.Context()); err != nil {
+		t.Errorf("at the start: %v", err)
+	}
+	if got := testutil.ToFloat64(replica.seq); got != 0 {
+		t.Errorf("record %v counts as anchored, and nothing is", got)
+	}
+	replica.now = noon.Add(18 * time.Minute)
+	replica.Anchor(t.Context(), audit.WhyNew)
+	if err := replica.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "not anchored for 18m0s") {
+		t.Errorf("18 minutes later: %v", err)
+	}
+	d.now = replica.now
+	d.Anchor(t.Context(), audit.WhyNew)
+	replica.add(t, replica.now, "b")
+	replica.Anchor(t.Context(), audit.WhyNew)
+	if got := testutil.ToFloat64(replica.seq); got != 1 || replica.Healthy(t.Context()) != nil {
+		t.Errorf("record %v counts as anchored, %v; want the first", got, replica.Healthy(t.Context()))
+	}
+}
+
+// TestEmptyEndpoint: of nothing there is no end, which some servers tell so.
+func TestEmptyEndpoint(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		}
+	}))
+	t.Cleanup(server.Close)
+	d := newDesk(t, func(o *Options) { o.Endpoints, o.Public = []Endpoint{{URL: server.URL}}, publicOf(t, 1) })
+	d.add(t, noon, "a")
+	d.Anchor(t.Context(), audit.WhyStart)
+	if err := d.Healthy(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

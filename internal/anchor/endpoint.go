@@ -69,10 +69,12 @@ func Fetch(ctx context.Context, client *http.Client, e Endpoint, tail bool) (io.
 	if err != nil {
 		return nil, err
 	}
-	switch resp.StatusCode {
-	case http.StatusOK, http.StatusPartialContent:
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK, code == http.StatusPartialContent:
 		return resp.Body, nil
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+	case code == http.StatusRequestedRangeNotSatisfiable && tail: // of nothing there is no end
+		return http.NoBody, resp.Body.Close()
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented:
 		err = ErrNotReadable
 	default:
 		err = fmt.Errorf("answered %d", resp.StatusCode)

@@ -55,7 +55,7 @@ type Keeper struct {
 
 	// Of Anchor alone.
 	tampered bool       // stays: the next anchor would find its own head again
-	stands   bool       // another process anchors, which was told
+	stands   time.Time  // since when another process anchors, which was told
 	held     audit.Head // last that was written: also the files may have been cut back
 
 	mu     sync.Mutex
@@ -193,6 +193,7 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 	}
 	now := k.o.Now()
 	var errs []error
+	every := audit.Anchor{Head: head, At: now} // what every file has
 	intact, err := k.holds(ctx, k.held)
 	if err != nil {
 		intact, errs = true, append(errs, fmt.Errorf("read what was anchored last: %w", err))
@@ -200,7 +201,10 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 	for _, f := range k.files {
 		mine, err := f.take()
 		if err == nil && !mine {
-			err = k.follow(ctx, f, now)
+			var last audit.Anchor
+			if last, err = k.follow(ctx, f, now); last.Seq < every.Seq {
+				every = last
+			}
 		}
 		if err != nil {
 			k.anchored.WithLabelValues("file", "failed").Inc()
@@ -215,9 +219,9 @@ func (k *Keeper) Anchor(ctx context.Context, why audit.Why) {
 		}
 		intact = intact && same
 	}
-	if len(errs) == 0 {
-		k.seq.Set(float64(head.Seq))
-		k.at.Set(float64(now.Unix()))
+	if len(errs) == 0 && !every.At.IsZero() {
+		k.seq.Set(float64(every.Seq))
+		k.at.Set(float64(every.At.Unix()))
 	}
 	for _, e := range k.endpoints {
 		same, err := k.compare(ctx, e)
@@ -267,20 +271,25 @@ func (k *Keeper) compare(ctx context.Context, e *endpoint) (same bool, err error
 	return same, nil
 }
 
-// follow sees that another process anchors as it should in a file.
-func (k *Keeper) follow(ctx context.Context, f *file, now time.Time) error {
+// follow sees that another process anchors as it should in a file, and returns
+// the last that it wrote.
+func (k *Keeper) follow(ctx context.Context, f *file, now time.Time) (audit.Anchor, error) {
 	last, err := k.standBy(ctx, f)
 	if err != nil {
-		return err
+		return last, err
 	}
-	if !k.stands {
-		k.stands = true
+	if k.stands.IsZero() {
+		k.stands = now
 		k.o.Log.InfoContext(ctx, "another process anchors the audit; this one stands by", "file", f.path)
 	}
-	if late := now.Sub(last.At); late > k.o.Heartbeat+2*k.o.Interval {
-		return fmt.Errorf("another process holds it and has not anchored for %s", late.Round(time.Second))
+	since := last.At
+	if since.IsZero() { // it has only just begun the file
+		since = k.stands
 	}
-	return nil
+	if late := now.Sub(since); late > k.o.Heartbeat+2*k.o.Interval {
+		err = fmt.Errorf("another process holds it and has not anchored for %s", late.Round(time.Second))
+	}
+	return last, err
 }
 
 func (k *Keeper) head(ctx context.Context) (audit.Head, error) {
