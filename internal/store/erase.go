@@ -397,7 +397,8 @@ type rewritten struct {
 	body string
 }
 
-// forgotten returns the rows that name a person, without it.
+// forgotten returns the rows that name a person, without it. A writer holds what
+// it looks at: nothing written meanwhile may be put back.
 func (tx *Tx) forgotten(ctx context.Context, who *audit.Person, k kept, where string, args ...any) (out []rewritten, err error) {
 	err = tx.each(ctx, func(rows *sql.Rows) error {
 		var r rewritten
@@ -416,7 +417,7 @@ func (tx *Tx) forgotten(ctx context.Context, who *audit.Person, k kept, where st
 			out = append(out, r)
 		}
 		return nil
-	}, `SELECT `+k.key+`, `+k.body+` FROM `+k.table+` WHERE `+where, args...)
+	}, `SELECT `+k.key+`, `+k.body+` FROM `+k.table+` WHERE `+where+tx.lock(), args...)
 	return out, err
 }
 
