@@ -246,11 +246,11 @@ func (p *page) options(v *incident.View) {
 		p.heading("What you can do")
 	}
 	for n, o := range v.Proposals {
-		what := fmt.Sprintf("%s %s: %s risk, %s; %s", o.Action, o.Target, o.Risk, o.Lasting, o.State)
-		if o.Recommended {
-			what += ", recommended"
-		}
+		what := offer(&o)
 		more := []string{o.ID}
+		for _, c := range o.Commands {
+			more = append(more, "by hand: "+c)
+		}
 		if o.State == incident.Waiting {
 			for _, c := range o.Changes {
 				more = append(more, c.What+": "+c.Before+" → "+c.After)
@@ -268,6 +268,20 @@ func (p *page) options(v *incident.View) {
 		}
 		p.item(strconv.Itoa(n+1), what, more...)
 	}
+}
+
+// offer is what a proposal comes to, in one line; one without an action is done
+// by hand.
+func offer(o *incident.ProposalView) string {
+	what := fmt.Sprintf("%s %s", o.Action, o.Target)
+	if o.Action == "" {
+		what = o.Title
+	}
+	what += fmt.Sprintf(": %s risk, %s; %s", o.Risk, o.Lasting, o.State)
+	if o.Recommended {
+		what += ", recommended"
+	}
+	return what
 }
 
 // item prints one entry: a short lead, what it says, and lines below it.

@@ -285,8 +285,8 @@ func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot,
 			}
 		}
 	}
-	if top := ranking(f.diagnose.Hypotheses); top != ranking(s.progress.Hypotheses) {
-		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, top, "investigation", s.now).
+	if !slices.EqualFunc(told(f.diagnose.Hypotheses), told(s.progress.Hypotheses), asRanked) {
+		events = append(events, incident.NewEvent(incident.EventDiagnosis, incident.ActorAgent, ranking(f.diagnose.Hypotheses), "investigation", s.now).
 			With("hypotheses", brief(f.diagnose.Hypotheses)))
 	}
 	if chain := traceText(f.trace); chain != "" && chain != traceText(s.inc.Trace) {
@@ -298,6 +298,19 @@ func (r *Responder) tellFindings(ctx context.Context, tx *store.Tx, s *snapshot,
 	return r.record(ctx, tx, *s, events...)
 }
 
+// told are the hypotheses that the timeline tells: the leader, and what is not
+// negligible.
+func told(hs []diagnose.Hypothesis) []diagnose.Hypothesis {
+	out := slices.Clone(hs)
+	return append(out[:min(1, len(out))], slices.DeleteFunc(out[min(1, len(out)):], func(h diagnose.Hypothesis) bool { return h.Probability < 0.005 })...)
+}
+
+// asRanked reports whether two hypotheses read the same but for what a mechanism
+// measured: its numbers and times differ at every look.
+func asRanked(a, b diagnose.Hypothesis) bool {
+	return a.CauseClass == b.CauseClass && a.Component == b.Component && decide.Probability(a.Probability) == decide.Probability(b.Probability)
+}
+
 // ranking is the diagnosis in one line: the leader in words, the rest short.
 func ranking(hs []diagnose.Hypothesis) string {
 	if len(hs) == 0 {
@@ -307,10 +320,7 @@ func ranking(hs []diagnose.Hypothesis) string {
 		return "the evidence supports no cause"
 	}
 	var rest []string
-	for _, h := range hs[1:] {
-		if h.Probability < 0.005 {
-			continue
-		}
+	for _, h := range told(hs)[1:] {
 		what := strings.ReplaceAll(string(h.CauseClass), "_", " ")
 		if h.Component != "" {
 			what += " of " + h.Component

@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/holdfast-sre/holdfast/internal/diagnose"
@@ -61,5 +62,38 @@ func TestSignsFadeWithTheSignalsOfTheComponentAtFault(t *testing.T) {
 		if got := s.fading(); got != tc.want {
 			t.Errorf("%s: got %v, want %v", name, got, tc.want)
 		}
+	}
+}
+
+// TestALookThatRanksTheSameIsNotTold: a mechanism says what was measured, so its
+// numbers and times differ at every look.
+func TestALookThatRanksTheSameIsNotTold(t *testing.T) {
+	t.Parallel()
+	one := []diagnose.Hypothesis{
+		{CauseClass: diagnose.BadDeploy, Component: "a", Probability: .9, Mechanism: "since 18:00:01"},
+		{CauseClass: diagnose.Unknown, Probability: .1},
+	}
+	tests := map[string]struct {
+		change func([]diagnose.Hypothesis) []diagnose.Hypothesis
+		same   bool
+	}{
+		"another time": {func(h []diagnose.Hypothesis) []diagnose.Hypothesis { h[0].Mechanism = "since 18:00:06"; return h }, true},
+		"a negligible rival": {func(h []diagnose.Hypothesis) []diagnose.Hypothesis {
+			return append(h, diagnose.Hypothesis{CauseClass: diagnose.SlowQuery, Probability: .001})
+		}, true},
+		"another probability": {func(h []diagnose.Hypothesis) []diagnose.Hypothesis { h[0].Probability = .8; return h }, false},
+		"another component":   {func(h []diagnose.Hypothesis) []diagnose.Hypothesis { h[0].Component = "b"; return h }, false},
+		"a rival": {func(h []diagnose.Hypothesis) []diagnose.Hypothesis {
+			return append(h, diagnose.Hypothesis{CauseClass: diagnose.SlowQuery, Probability: .05})
+		}, false},
+		"nothing": {func([]diagnose.Hypothesis) []diagnose.Hypothesis { return nil }, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := slices.EqualFunc(told(one), told(tt.change(slices.Clone(one))), asRanked); got != tt.same {
+				t.Errorf("told again: %v", !got)
+			}
+		})
 	}
 }
