@@ -275,7 +275,7 @@ func (a *App) doors(o Options, pause pauseSwitch, registry *prometheus.Registry)
 		return nil, err
 	}
 	if err := pages(mux, reader, a.reading, web.Options{
-		Log: o.Log, Impacts: i.Impact, Standings: a.respond.Standings, Delegate: tasks(users, opts.Commands), Rules: rulesInForce(o.Folder),
+		Log: o.Log, Impacts: i.Impact, Standings: a.respond.Standings, API: mux, Delegate: tasks(users, opts.Commands), Rules: rulesInForce(o.Folder),
 		Audit: auditPages{chain: chain{a.store}, reader: reader, anchored: a.keeper.Healthy},
 	}); err != nil {
 		return nil, err

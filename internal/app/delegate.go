@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/holdfast-sre/holdfast/internal/api"
@@ -26,7 +27,7 @@ func tasks(users *api.Users, c api.Delegator) web.Delegate {
 		who, ok := users.Find(token)
 		switch {
 		case !ok:
-			return p, &problem.Problem{What: "a valid API token is needed", Hint: "it is the one that holdfast init wrote, or your administrator gave you"}
+			return p, refusedTask(http.StatusUnauthorized, "a valid API token is needed", "it is the one that holdfast init wrote, or that your administrator gave you")
 		case task == "":
 			return p, &problem.Problem{What: "the task is empty", Hint: "say it as: restart SERVICE [and watch for 10 min]"}
 		case plan == "":
@@ -34,9 +35,18 @@ func tasks(users *api.Users, c api.Delegator) web.Delegate {
 		default:
 			p, err = c.Delegate(ctx, who, id, api.Order{Text: task}, plan)
 		}
-		if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrConflict) || errors.Is(err, api.ErrForbidden) {
-			return p, &problem.Problem{What: err.Error(), Hint: "look at the incident again: it may have moved on"}
+		switch {
+		case errors.Is(err, api.ErrNotFound):
+			return p, refusedTask(http.StatusNotFound, "there is no incident of this name", "open the task from the incident's page")
+		case errors.Is(err, api.ErrConflict):
+			return p, refusedTask(http.StatusConflict, err.Error(), "nothing was done; look at the incident again, it has moved on, and show the plan once more")
+		case errors.Is(err, api.ErrForbidden):
+			return p, refusedTask(http.StatusForbidden, err.Error(), "")
 		}
 		return p, err
 	}
+}
+
+func refusedTask(status int, what, hint string) error {
+	return &web.RefusedError{Status: status, Problem: problem.Problem{What: what, Hint: hint}}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -15,9 +14,15 @@ import (
 )
 
 // Delegate gives the agent a task as the person whose token it is: with an empty
-// plan it is only shown what the task comes to. A *problem.Problem is for the
-// person to read.
+// plan it is only shown what the task comes to. A *problem.Problem and a
+// *RefusedError are for the person to read.
 type Delegate func(ctx context.Context, token, incidentID, task, plan string) (incident.DelegationPlan, error)
+
+// RefusedError says why a task was not taken, where that is not what was written.
+type RefusedError struct {
+	Status int // such as 404, no such incident, or 409, the plan is another one by now
+	problem.Problem
+}
 
 // maxForm bounds what a form may send.
 const maxForm = 16 << 10
@@ -52,14 +57,21 @@ func (w *Web) delegate(rw http.ResponseWriter, r *http.Request) {
 	plan := r.PostForm.Get("plan")
 	got, err := w.o.Delegate(r.Context(), r.PostForm.Get("token"), p.ID, p.Task, plan)
 	bad, wrong := errors.AsType[*problem.Problem](err)
+	no, refused := errors.AsType[*RefusedError](err)
 	switch {
+	case refused:
+		if no.Status == http.StatusUnauthorized {
+			rw.Header().Set("WWW-Authenticate", `Bearer realm="holdfast"`)
+		}
+		p.Problem, p.Hint, p.Task = sentence(no.What), sentence(no.Hint), outside.Line(p.Task, 500)
+		w.render(rw, r, no.Status, "delegate", p)
 	case wrong:
 		p.Problem, p.Hint, p.Task = bad.What, bad.Hint, outside.Line(p.Task, 500)
 		w.render(rw, r, http.StatusUnprocessableEntity, "delegate", p)
 	case err != nil:
 		w.broken(rw, r, err)
 	case plan != "":
-		http.Redirect(rw, r, "/incidents/"+url.PathEscape(p.ID)+"#do", http.StatusSeeOther)
+		http.Redirect(rw, r, w.done(p.ID, taken), http.StatusSeeOther)
 	default:
 		p.Plan, p.Rows, p.CanConfirm = &got, planRows(got), got.Approvers >= 0
 		w.render(rw, r, http.StatusOK, "delegate", p)
@@ -113,12 +125,22 @@ func or(text, otherwise string) string {
 }
 
 // taskRow is one delegated task on the incident's page.
-type taskRow struct{ Task, By, State, Text string }
+type taskRow struct {
+	ID, Task, By, State, Text string
+	Ends                      string // what ending it does; empty = it can't be ended
+}
 
 func taskRows(v incident.View) []taskRow {
 	var out []taskRow
 	for _, d := range v.Delegations {
-		out = append(out, taskRow{Task: d.Task, By: d.By, State: string(d.State), Text: or(d.Report, d.Why)})
+		row := taskRow{ID: d.ID, Task: d.Task, By: d.By, State: string(d.State), Text: or(d.Report, d.Why)}
+		switch d.State {
+		case incident.DelegationWaiting:
+			row.Ends = "Nothing has been done yet. What it proposed can't be approved any more."
+		case incident.DelegationWatching:
+			row.Ends = "The watch ends now, and what was seen so far is reported. What was done is not undone."
+		}
+		out = append(out, row)
 	}
 	return out
 }

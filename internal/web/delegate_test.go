@@ -66,7 +66,7 @@ func TestATaskIsShownAndConfirmedWithoutScript(t *testing.T) {
 		}
 	}
 	res, _ = post(t, d, task("restart worker", "abcdef123456"))
-	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/incidents/INC-2026-0001#do" {
+	if res.StatusCode != http.StatusSeeOther || !strings.HasPrefix(res.Header.Get("Location"), "/incidents/INC-2026-0001?said=task.") {
 		t.Errorf("confirmed: %d to %q", res.StatusCode, res.Header.Get("Location"))
 	}
 	if len(calls) != 2 || calls[1] != secretToken+"|INC-2026-0001|restart worker|abcdef123456" {
@@ -84,6 +84,8 @@ func TestATaskThatIsRefusedSaysWhy(t *testing.T) {
 		want   string
 	}{
 		"not understood": {err: &problem.Problem{What: `"<b>" is not understood`, Hint: "say restart"}, status: 422, want: "&lt;b&gt;&#34; is not understood"},
+		"unknown":        {err: &web.RefusedError{Status: 404, Problem: problem.Problem{What: "there is no incident of this name"}}, status: 404, want: "There is no incident of this name."},
+		"moved on":       {err: &web.RefusedError{Status: 409, Problem: problem.Problem{What: "the plan is another one by now", Hint: "show it once more"}}, status: 409, want: "<strong>The plan is another one by now.</strong> Show it once more."},
 		"broken":         {err: errors.New("password=hunter2"), status: 503, want: "The store does not answer"},
 		"from elsewhere": {edit: func(r *http.Request) { r.RemoteAddr = "10.0.0.9:1" }, status: 401, want: "on the server&#39;s own machine only"},
 		"too large":      {form: task(strings.Repeat("a", 20<<10), ""), status: 400, want: "can&#39;t be read"},

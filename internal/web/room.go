@@ -20,6 +20,7 @@ import (
 // shows it.
 type roomPage struct {
 	Paused    string
+	Note      *note  // how what was just asked for ended
 	News      string // all of it in a sentence or three, for who hears the page
 	ID, Title string
 	Severity  string

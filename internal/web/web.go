@@ -1,7 +1,8 @@
 // Package web is the door for people with a browser: the list of incidents and
 // one page per incident that stays current. Pages are made here, on the server;
 // a few lines of script fetch the page's main part again when the incident has
-// changed, and send what a person presses to the API with their token. Text
+// changed, and send what a person presses to the API with their token, which
+// forms do where no script runs. Text
 // from outside is escaped by html/template and can't become markup, script or a
 // link that runs something; the policy header forbids all but our own files.
 package web
@@ -9,6 +10,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -60,6 +62,8 @@ type Options struct {
 	Standings Standings
 	// Impacts answers what stops when a component does; nil = there is no such page.
 	Impacts Impacts
+	// API takes what a person asks for with a form; nil = such forms lead nowhere.
+	API http.Handler
 	// Delegate gives the agent a task; nil = there is no form.
 	Delegate Delegate
 	// Rules are the runbooks and boundaries in force; nil = there are no such pages.
@@ -76,6 +80,7 @@ type Web struct {
 	o      Options
 	pages  *template.Template
 	assets map[string]asset // by path
+	key    []byte           // signs what an address says that was done
 }
 
 // asset is one static file, named by its content.
@@ -103,7 +108,8 @@ func New(o Options) (*Web, error) {
 	if o.NotFound == nil {
 		o.NotFound = func(err error) bool { return errors.Is(err, ErrNotFound) }
 	}
-	w := &Web{o: o, assets: map[string]asset{}}
+	w := &Web{o: o, assets: map[string]asset{}, key: make([]byte, sha256.Size)}
+	_, _ = rand.Read(w.key) // never fails
 	names := map[string]string{}
 	for name, mime := range map[string]string{
 		"holdfast.css": "text/css; charset=utf-8", "holdfast.js": "text/javascript; charset=utf-8", "graph.js": "text/javascript; charset=utf-8",
@@ -133,6 +139,8 @@ func New(o Options) (*Web, error) {
 //	GET /runbooks            every runbook; /runbooks/{name} is one of them
 //	GET /boundaries          what may be done without a person, and what never
 //	GET /audit               the append-only record; ?incident=ID of one incident
+//	POST /incidents/{id}/acknowledge | commander | grade | proposals/{pid}/approve | proposals/{pid}/reject | delegations/{did}/cancel
+//	                         what the API does under the same name, as the person whose token the form has
 //	POST /incidents/{id}/delegate  the plan of a task; takes the task once the plan is confirmed
 //	GET /impact              what stops when a component does
 //	GET /knowledge           the knowledge repository: search, graph and list
@@ -143,6 +151,7 @@ func (w *Web) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", w.guard(w.list))
 	mux.HandleFunc("GET /incidents/{id}", w.guard(w.room))
 	w.impactRoutes(mux)
+	w.formRoutes(mux)
 	w.delegateRoutes(mux)
 	w.rulesRoutes(mux)
 	w.auditRoutes(mux)
@@ -227,6 +236,11 @@ func (w *Web) list(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *Web) room(rw http.ResponseWriter, r *http.Request) {
+	w.showRoom(rw, r, http.StatusOK, w.said(r))
+}
+
+// showRoom shows an incident, and how what was asked for there ended; nil = nothing was.
+func (w *Web) showRoom(rw http.ResponseWriter, r *http.Request, status int, n *note) {
 	id := r.PathValue("id")
 	v, err := w.o.Reader.Incident(r.Context(), id)
 	if err != nil {
@@ -243,8 +257,8 @@ func (w *Web) room(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := newRoom(v, items, w.o.Now(), w.paused(r.Context()), w.o.Knowledge != nil)
-	p.MayDelegate = w.o.Delegate != nil
-	w.render(rw, r, http.StatusOK, "room", p)
+	p.MayDelegate, p.Note = w.o.Delegate != nil, n
+	w.render(rw, r, status, "room", p)
 }
 
 func (w *Web) paused(ctx context.Context) string {

@@ -4,6 +4,7 @@
 const main = document.getElementById("main");
 const say = document.getElementById("say");
 const $ = (id) => document.getElementById(id);
+document.documentElement.classList.add("scripted"); // the token is asked for once, not in each form
 
 // tell shows a line for a while; what went wrong stays until the next line.
 let hush;
@@ -32,7 +33,8 @@ async function refresh() {
   try {
     const query = new URLSearchParams(location.search);
     query.set("part", "main");
-    const res = await fetch(location.pathname + "?" + query, { cache: "no-store" });
+    const here = main.dataset.incident ? "/incidents/" + encodeURIComponent(main.dataset.incident) : location.pathname; // a form that was refused has an address of its own
+    const res = await fetch(here + "?" + query, { cache: "no-store" });
     connected(res.ok);
     if (!res.ok) return;
     const html = await res.text();
@@ -63,8 +65,10 @@ function news() {
   return e ? e.textContent.replace(/\s+/g, " ").trim() : "";
 }
 
-// dress shows the reader's own zone on hover and keeps ages true.
+// dress shows the reader's own zone on hover, keeps ages true, and takes the token's
+// field out of forms that the script sends.
 function dress() {
+  for (const i of main.querySelectorAll(".token input")) i.disabled = true;
   for (const t of main.querySelectorAll("time")) t.title = new Date(t.dateTime).toLocaleString();
   for (const e of main.querySelectorAll("[data-since]")) {
     const s = Math.max(0, (Date.now() - Date.parse(e.dataset.since)) / 1000);
@@ -100,7 +104,7 @@ async function press(button) {
     body = JSON.stringify({ reason });
   }
   if (button.dataset.form) {
-    const fields = [...$(button.dataset.form).querySelectorAll("[name]")];
+    const fields = [...$(button.dataset.form).querySelectorAll("[name]:enabled")];
     const missing = fields.find((f) => f.required && !f.value);
     if (missing) { tell("Choose first.", true); missing.focus(); return; }
     body = JSON.stringify(Object.fromEntries(fields.map((f) => [f.name, f.value.trim()]).filter(([, v]) => v)));
@@ -124,9 +128,11 @@ async function press(button) {
   refresh();
 }
 
-main.addEventListener("click", (e) => {
-  const button = e.target.closest("button[data-post]");
-  if (button) press(button);
+main.addEventListener("submit", (e) => {
+  const button = e.submitter;
+  if (!button || !button.dataset.post) return;
+  e.preventDefault();
+  press(button);
 });
 
 // Keys. None of them changes anything by itself: a asks first, and what acts on
