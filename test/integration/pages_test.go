@@ -54,6 +54,7 @@ func TestPagesInABrowser(t *testing.T) {
 	w, ctx := newPages(t), browser(t)
 	readable(t, w, ctx)
 	byKeyboard(t, w, ctx)
+	withoutScripts(t, w, ctx)
 }
 
 // readable opens each page on a phone, at a desk in the dark, and as a desk at 400 %
@@ -197,4 +198,30 @@ func byKeyboard(t *testing.T, w *pages, ctx context.Context) {
 	if n := w.acknowledged(); n != 1 {
 		t.Errorf("acknowledged %d times", n)
 	}
+}
+
+// withoutScripts grades an incident with a form and keys in a browser that runs no
+// script: a wrong token does nothing, and the outcome is on the page that follows.
+func withoutScripts(t *testing.T, w *pages, ctx context.Context) {
+	t.Helper()
+	off := chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	})
+	k := keyboard{t, ctx}
+	if err := chromedp.Do(ctx, off, chromedp.Navigate(w.url+"/incidents/"+w.worst)); err != nil {
+		t.Fatal(err)
+	}
+	k.see("a page without its script", `!document.documentElement.classList.contains("scripted") && document.querySelector("noscript p")`)
+	k.value(`document.getElementById("grade-value").value = "wrong"`)
+	k.value(`document.getElementById("grade-comment").focus(), ""`)
+	k.press("it was the broker\twrong-" + w.token + "\r")
+	k.see("a refusal", `document.querySelector("[role=alert] strong")?.textContent === "Not done: a valid API token is needed."`)
+	if got := k.value(`document.getElementById("grade-value").value + ", " + document.getElementById("grade-comment").value`); got != "wrong, it was the broker" {
+		t.Errorf("what was typed is gone: %q", got)
+	}
+	k.value(`document.getElementById("token-grader").focus(), ""`)
+	k.press(w.token + "\r")
+	k.see("the outcome", `location.pathname === "/incidents/`+w.worst+`" && document.querySelector(".notice.done")?.textContent === "Your grade is recorded."`)
+	k.see("the grade", `document.querySelector(".o-grade").textContent.includes("it was the broker")`)
 }

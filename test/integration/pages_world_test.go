@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,7 +24,7 @@ import (
 	"github.com/holdfast-sre/holdfast/internal/store"
 )
 
-// pages is a server as `holdfast init` makes it, with incidents in every state.
+// pages is a server as `holdfast init` makes it, in this process, with incidents in every state.
 type pages struct {
 	t          *testing.T
 	app        *app.App
@@ -40,8 +39,8 @@ const odd = `<script>alert(1)</script> ` + "\u202e" + `التطبيق لا يس�
 func newPages(t *testing.T) *pages {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), holdfast(t), "init", dir).CombinedOutput(); err != nil {
-		t.Fatalf("init: %v\n%s", err, out)
+	if _, err := config.WriteStarter(dir); err != nil {
+		t.Fatal(err)
 	}
 	docs, err := filepath.Abs("../../demo/knowledge/docs")
 	if err != nil {
