@@ -127,11 +127,13 @@ type drawn struct{ front, title, body string }
 
 // edit changes one of its parts, mostly the last.
 func (d *drawn) edit(t *rapid.T) {
-	switch rapid.IntRange(0, 5).Draw(t, "edit") {
+	switch rapid.IntRange(0, 6).Draw(t, "edit") {
 	case 0:
 		d.front = anyFront(t)
 	case 1:
 		d.title = anyTitle(t)
+	case 2:
+		d.body = "\nThe same, further down.\n" + d.body
 	default:
 		d.body = anyBody(t)
 	}
@@ -150,7 +152,7 @@ func anyTitle(t *rapid.T) string {
 func anyBody(t *rapid.T) string {
 	lines := rapid.SliceOfN(rapid.SampledFrom([]string{
 		"**ADR**: ADR-1", "**PRD**: PRD-1, User Story 2", "see BOLT-1 and ADR 2", "[[zebra]] and [[n]]", "[y](../adr/0001-y.md)", "[up](/docs/adr/0001-x.md#a)",
-		"## ADR-2: Inside", "## BOLT-1: Inside, too", "## Section", "SHOP-7 and ADR-1", "plain words",
+		"## ADR-2: Inside", "## BOLT-1: Inside, too", "## ADR-31: Inside only", "## ADR-32: Inside only", "## Section", "SHOP-7 and ADR-1", "plain words",
 		"**Status**: superseded by ADR-2", "[[services/a/adr/0001-y]]", "[z](0002-z)", "[[PRD-1]] and [[BOLT-2]]",
 	}), 0, 6).Draw(t, "lines")
 	return "\n" + strings.Join(lines, "\n\n") + "\n"
@@ -174,7 +176,7 @@ func compareToNew(t *rapid.T, want, got *knowledge.Base) {
 	if diff := different(want.Problems(), got.Problems()); diff != "" {
 		t.Fatalf("problems (-anew +again):\n%s", diff)
 	}
-	for _, id := range []string{"ADR-1", "ADR-2", "PRD-1", "BOLT-1", "SHOP-7", "BOLT-2", "ADR-9", "ADR-1@a", "ADR-1@b", "ADR-2@a", "ADR-2@b", "ADR-1@shop", "ADR-1@web", "ADR-2@web", "PRD-1@shop"} {
+	for _, id := range []string{"ADR-1", "ADR-2", "PRD-1", "BOLT-1", "SHOP-7", "BOLT-2", "ADR-9", "ADR-1@a", "ADR-1@b", "ADR-2@a", "ADR-2@b", "ADR-1@shop", "ADR-1@web", "ADR-2@web", "PRD-1@shop", "ADR-31"} {
 		if diff := different(want.Incoming(id), got.Incoming(id)); diff != "" {
 			t.Fatalf("links to %s (-anew +again):\n%s", id, diff)
 		}
