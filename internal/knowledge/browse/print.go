@@ -44,6 +44,9 @@ func (p *printer) text(w util.BufWriter, src []byte, node ast.Node, entering boo
 	if !ok || !entering {
 		return ast.WalkContinue, nil
 	}
+	if _, err := w.Write(nil); err != nil { // nothing of it is shown, and the rest may be long
+		return ast.WalkStop, err //nolint:wrapcheck // of limited
+	}
 	value := n.Segment.Value(src)
 	switch {
 	case n.IsRaw():
