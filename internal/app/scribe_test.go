@@ -567,7 +567,7 @@ func TestACloneThatStaysBusy(t *testing.T) {
 	t.Parallel()
 	h, busy := newHouse(t), newHouse(t)
 	docs := func(h house) string { return filepath.Join(h.clone, "docs") }
-	write(t, h.file, "store: {dsn: sqlite:holdfast.db}\nknowledge: ["+docs(busy)+", "+docs(h)+"]\n")
+	write(t, h.file, "server: {listen: 127.0.0.1:0}\nstore: {dsn: sqlite:holdfast.db}\nknowledge: ["+docs(busy)+", "+docs(h)+"]\n")
 	a := h.open(nil)
 	t.Cleanup(func() {
 		if err := a.Close(); err != nil {
