@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
@@ -27,59 +28,63 @@ func (w *world) asked() []escalate.Message {
 // it runs out; with what to type.
 func TestApproversAreAsked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	st := w.openStore("")
-	r := w.responder(st, nil)
-	r.Windows.Approval = 1500 * time.Millisecond
-	w.run(st, r)
-	id := w.open(st, severity.SEV2)
-	w.until(st, id, "paged", waiting)
-	e, err := confirm(t, r, eve, id, "restart worker")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := confirm(t, r, eve, id, "restart worker"); err != nil { // a second click
-		t.Fatal(err)
-	}
-	w.until(st, id, "asked", func(incident.Incident, []action.Intent, []incident.Proposal) bool { return len(w.asked()) > 0 })
-	if v := w.task(st, id); v.State != incident.DelegationWaiting {
-		t.Fatalf("asked only when the task was %s", v.State)
-	}
-	w.comes(st, id, incident.DelegationRefused)
-	got := w.asked()
-	if len(got) != 2 || got[0].Key != "approve/"+e.Proposal || got[1].Key != "approve/"+e.Proposal+"/last" || got[0].Urgency != "page" {
-		t.Fatalf("asked %+v; want once, and once more before it ran out", got)
-	}
-	for _, want := range []string{
-		"Task: restart worker\n", "Asked by: eve\n", "On: test/process/worker\n", "Generation: a\n", "- process worker: now runs", "Approvals: 0 of 1 given",
-		fmt.Sprintf("\nApprove: holdfast incident approve %s %s --plan %s\n", id, e.Proposal, e.PlanSHA256[:12]), "\nReject:  holdfast incident reject " + id,
-	} {
-		if !strings.Contains(got[0].Body, want) {
-			t.Errorf("the message lacks %q:\n%s", want, got[0].Body)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		st := w.openStore("")
+		r := w.responder(st, nil)
+		r.Windows.Approval = 1500 * time.Millisecond
+		w.run(st, r)
+		id := w.open(st, severity.SEV2)
+		w.until(st, id, "paged", waiting)
+		e, err := confirm(t, r, eve, id, "restart worker")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if !strings.Contains(got[1].Subject, "runs out") || w.restarts != 0 {
-		t.Errorf("the last message is %q, %d restarts", got[1].Subject, w.restarts)
-	}
+		if _, err := confirm(t, r, eve, id, "restart worker"); err != nil { // a second click
+			t.Fatal(err)
+		}
+		w.until(st, id, "asked", func(incident.Incident, []action.Intent, []incident.Proposal) bool { return len(w.asked()) > 0 })
+		if v := w.task(st, id); v.State != incident.DelegationWaiting {
+			t.Fatalf("asked only when the task was %s", v.State)
+		}
+		w.comes(st, id, incident.DelegationRefused)
+		got := w.asked()
+		if len(got) != 2 || got[0].Key != "approve/"+e.Proposal || got[1].Key != "approve/"+e.Proposal+"/last" || got[0].Urgency != "page" {
+			t.Fatalf("asked %+v; want once, and once more before it ran out", got)
+		}
+		for _, want := range []string{
+			"Task: restart worker\n", "Asked by: eve\n", "On: test/process/worker\n", "Generation: a\n", "- process worker: now runs", "Approvals: 0 of 1 given",
+			fmt.Sprintf("\nApprove: holdfast incident approve %s %s --plan %s\n", id, e.Proposal, e.PlanSHA256[:12]), "\nReject:  holdfast incident reject " + id,
+		} {
+			if !strings.Contains(got[0].Body, want) {
+				t.Errorf("the message lacks %q:\n%s", want, got[0].Body)
+			}
+		}
+		if !strings.Contains(got[1].Subject, "runs out") || w.restarts != 0 {
+			t.Errorf("the last message is %q, %d restarts", got[1].Subject, w.restarts)
+		}
+	})
 }
 
 // A task that its own person may approve asks nobody.
 func TestOnlyWhatWaitsIsAskedFor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	st := w.openStore("")
-	r := w.responder(st, nil)
-	r.Windows.Approval = 600 * time.Millisecond
-	w.run(st, r)
-	id := w.open(st, severity.SEV2)
-	w.until(st, id, "paged", waiting)
-	if _, err := confirm(t, r, ana, id, "restart worker"); err != nil { // she is an approver: nobody else is needed
-		t.Fatal(err)
-	}
-	w.comes(st, id, incident.DelegationReported)
-	if got := w.asked(); len(got) != 0 {
-		t.Errorf("asked %+v for what needed nobody", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		st := w.openStore("")
+		r := w.responder(st, nil)
+		r.Windows.Approval = 600 * time.Millisecond
+		w.run(st, r)
+		id := w.open(st, severity.SEV2)
+		w.until(st, id, "paged", waiting)
+		if _, err := confirm(t, r, ana, id, "restart worker"); err != nil { // she is an approver: nobody else is needed
+			t.Fatal(err)
+		}
+		w.comes(st, id, incident.DelegationReported)
+		if got := w.asked(); len(got) != 0 {
+			t.Errorf("asked %+v for what needed nobody", got)
+		}
+	})
 }
 
 // Who is asked for the second approval of two reads who gave the first.

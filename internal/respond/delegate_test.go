@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
@@ -384,19 +385,21 @@ func TestARunbookIsAskedAgain(t *testing.T) {
 
 func TestNobodyApproves(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	st := w.openStore("")
-	r := w.responder(st, nil)
-	r.Windows.Approval = 300 * time.Millisecond
-	w.run(st, r)
-	id := w.open(st, severity.SEV2)
-	w.until(st, id, "paged", waiting)
-	if _, err := confirm(t, r, eve, id, "restart worker"); err != nil {
-		t.Fatal(err)
-	}
-	if v := w.comes(st, id, incident.DelegationRefused); v.Why != "nobody approved it in time" || w.restarts != 0 {
-		t.Errorf("the task is %+v after %d restarts", v, w.restarts)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		st := w.openStore("")
+		r := w.responder(st, nil)
+		r.Windows.Approval = 300 * time.Millisecond
+		w.run(st, r)
+		id := w.open(st, severity.SEV2)
+		w.until(st, id, "paged", waiting)
+		if _, err := confirm(t, r, eve, id, "restart worker"); err != nil {
+			t.Fatal(err)
+		}
+		if v := w.comes(st, id, incident.DelegationRefused); v.Why != "nobody approved it in time" || w.restarts != 0 {
+			t.Errorf("the task is %+v after %d restarts", v, w.restarts)
+		}
+	})
 }
 
 // A report that is due while the process is down is written by the next one.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
@@ -50,27 +51,29 @@ func TestAnIncidentWhoseAlertFiresAgainDuringTheLastLookIsNotResolved(t *testing
 
 func TestWhatWasGoodBeforeAnAlertFiredAgainIsNoRecovery(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	st := w.openStore("")
-	r := w.responder(st, nil)
-	r.Windows.Recovery = time.Second
-	w.run(st, r)
-	id := w.open(st, severity.SEV3)
-	w.until(st, id, "repaired", acted)
-	w.resolve(st, id)
-	quiet := time.Now()
-	w.until(st, id, "quiet for most of the time that is needed", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
-		return time.Since(quiet) > 700*time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		st := w.openStore("")
+		r := w.responder(st, nil)
+		r.Windows.Recovery = time.Second
+		w.run(st, r)
+		id := w.open(st, severity.SEV3)
+		w.until(st, id, "repaired", acted)
+		w.resolve(st, id)
+		quiet := time.Now()
+		w.until(st, id, "quiet for most of the time that is needed", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+			return time.Since(quiet) > 700*time.Millisecond
+		})
+		w.fire(st, id)
+		w.resolve(st, id)
+		ended := time.Now()
+		inc, _, _ := w.until(st, id, "resolved", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
+			return inc.State == incident.Resolved
+		})
+		if held := inc.ResolvedAt.Sub(ended); held < 900*time.Millisecond {
+			t.Errorf("resolved %s after the alert ended; a second in band is needed", held)
+		}
 	})
-	w.fire(st, id)
-	w.resolve(st, id)
-	ended := time.Now()
-	inc, _, _ := w.until(st, id, "resolved", func(inc incident.Incident, _ []action.Intent, _ []incident.Proposal) bool {
-		return inc.State == incident.Resolved
-	})
-	if held := inc.ResolvedAt.Sub(ended); held < 900*time.Millisecond {
-		t.Errorf("resolved %s after the alert ended; a second in band is needed", held)
-	}
 }
 
 func TestAFailedVerificationTellsPeopleEvenWhenTheAlertIsGone(t *testing.T) {
@@ -296,32 +299,34 @@ func TestASignalAboutHoldfastEndsItsIncident(t *testing.T) {
 
 func TestNoRecoveryIsToldOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	st := w.openStore("")
-	w.asks = func() bool { return true } // the restart does not help
-	r := w.responder(st, nil)
-	r.Windows.VerifyTimeout = 200 * time.Millisecond
-	w.run(st, r)
-	id := w.open(st, severity.SEV3)
-	w.until(st, id, "repaired", acted)
-	w.resolve(st, id)
-	since := time.Now()
-	w.until(st, id, "watched for several times as long", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
-		return time.Since(since) > 1500*time.Millisecond
-	})
-	told := 0
-	err := st.View(t.Context(), func(tx *store.Tx) error {
-		events, err := tx.Events(t.Context(), id)
-		for _, ev := range events {
-			if ev.Kind == incident.EventRecovery && strings.HasPrefix(ev.Text, "no recovery") {
-				told++
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		st := w.openStore("")
+		w.asks = func() bool { return true } // the restart does not help
+		r := w.responder(st, nil)
+		r.Windows.VerifyTimeout = 200 * time.Millisecond
+		w.run(st, r)
+		id := w.open(st, severity.SEV3)
+		w.until(st, id, "repaired", acted)
+		w.resolve(st, id)
+		since := time.Now()
+		w.until(st, id, "watched for several times as long", func(incident.Incident, []action.Intent, []incident.Proposal) bool {
+			return time.Since(since) > 1500*time.Millisecond
+		})
+		told := 0
+		err := st.View(t.Context(), func(tx *store.Tx) error {
+			events, err := tx.Events(t.Context(), id)
+			for _, ev := range events {
+				if ev.Kind == incident.EventRecovery && strings.HasPrefix(ev.Text, "no recovery") {
+					told++
+				}
 			}
+			return err
+		})
+		if err != nil || told != 1 {
+			t.Errorf("told %d times that there is no recovery, %v; want once", told, err)
 		}
-		return err
 	})
-	if err != nil || told != 1 {
-		t.Errorf("told %d times that there is no recovery, %v; want once", told, err)
-	}
 }
 
 func TestAnAlertThatWentByItselfIsNoFailedRemediation(t *testing.T) {

@@ -87,6 +87,7 @@ type world struct {
 	age        time.Duration // of an incident when it begins
 	kind       signal.Kind
 	tick       time.Duration // between two looks of until; 0 = 10 ms
+	verify     time.Duration // between two looks of the loop; 0 = 50 ms
 	first      string        // the job that an incident begins with
 	pause      decide.Pause
 	executor   action.Executor
@@ -287,7 +288,7 @@ func (w *world) responder(st *store.Store, step func(string)) *respond.Responder
 		Redactor: red,
 		Windows: respond.Windows{
 			Evidence: time.Minute, Rate: 100 * time.Millisecond, ReferenceGap: time.Second, SourceTimeout: time.Second, Scrape: time.Second,
-			Recovery: 300 * time.Millisecond, VerifyEvery: 50 * time.Millisecond, VerifyTimeout: 2 * time.Second,
+			Recovery: 300 * time.Millisecond, VerifyEvery: cmp.Or(w.verify, 50*time.Millisecond), VerifyTimeout: 2 * time.Second,
 			Undiagnosed: 10 * time.Minute, Approval: 15 * time.Minute, LookAgain: 200 * time.Millisecond,
 		},
 		MayApprove: func(name string) bool { return name != w.left },
@@ -387,12 +388,19 @@ func (w *world) run(st *store.Store, r *respond.Responder) (stop func()) {
 	return stop
 }
 
+// openStore opens the database at path; a new one that need not outlive a loss of
+// power when path is empty.
 func (w *world) openStore(path string) *store.Store {
 	w.t.Helper()
 	if path == "" {
-		path = filepath.Join(w.t.TempDir(), "holdfast.db")
+		return w.openStoreWith(filepath.Join(w.t.TempDir(), "holdfast.db"), store.Options{Scratch: true})
 	}
-	st, err := store.Open(w.t.Context(), "sqlite:"+path, store.Options{})
+	return w.openStoreWith(path, store.Options{})
+}
+
+func (w *world) openStoreWith(path string, o store.Options) *store.Store {
+	w.t.Helper()
+	st, err := store.Open(w.t.Context(), "sqlite:"+path, o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
