@@ -116,7 +116,7 @@ func TestAnInterruptedIndexIsEmpty(t *testing.T) {
 			return base, err
 		})
 		known, e := ix.Known(t.Context())
-		if filled || handed != 160 || len(known) != 0 || e != nil || errors.Is(err, broken) != (name == "a folder that can't be read") {
+		if filled || handed != 80 || len(known) != 0 || e != nil || errors.Is(err, broken) != (name == "a folder that can't be read") {
 			t.Errorf("%s: filled %v from %d files, %d known, %v, %v", name, filled, handed, len(known), e, err)
 		}
 		if err := ix.Close(); err != nil {
