@@ -60,6 +60,7 @@ type UserStory struct {
 	Number string // "2"
 	Title  string
 	Line   int
+	File   string // where it stands, as of a Section
 }
 
 // Link points from one artefact to another.

@@ -94,6 +94,16 @@ func merge(a, amendment Artefact) Artefact {
 	a.Links = slices.Concat(a.Links, links)
 	a.Sections = slices.Concat(a.Sections, sections)
 	a.Files = slices.Concat(a.Files, amendment.Files)
+	a.Stories = slices.Clone(a.Stories)
+	for _, s := range amendment.Stories {
+		if _, known := a.Story(s.Number); known {
+			continue
+		}
+		if amendment.Path != a.Path {
+			s.File = cmp.Or(s.File, amendment.Path)
+		}
+		a.Stories = append(a.Stories, s)
+	}
 	return a
 }
 

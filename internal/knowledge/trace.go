@@ -321,7 +321,7 @@ func (t *tracer) requirement(way []passed) {
 	}
 	s, _ := prd.artefact.Story(number)
 	t.steps = append(t.steps, Step{
-		Kind: "story", ID: prd.artefact.ID + " story " + number, Title: s.Title, Path: prd.artefact.Path, Line: s.Line, Inferred: !sure,
+		Kind: "story", ID: prd.artefact.ID + " story " + number, Title: s.Title, Path: cmp.Or(s.File, prd.artefact.Path), Line: s.Line, Inferred: !sure,
 	})
 }
 

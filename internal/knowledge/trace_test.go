@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -261,4 +262,21 @@ type blamed struct{ commit knowledge.Commit }
 
 func (b blamed) Blame(context.Context, string, string, int) (knowledge.Commit, error) {
 	return b.commit, nil
+}
+
+// The line of a story that an amendment adds is one of the amendment.
+func TestTraceEndsInTheFileOfTheStory(t *testing.T) {
+	t.Parallel()
+	b, err := knowledge.Read(fstest.MapFS{
+		"prd/PRD-1.md":           {Data: []byte("# PRD-1: Book\n\n## User Story 1: See\n\nSee it.\n")},
+		"prd/PRD-1-amendment.md": {Data: []byte("# PRD-1: Amendment 1\n\nWhy.\n\nText.\n\n## User Story 2: Cancel\n\nCancel it.\n")},
+		"adr/ADR-1.md":           {Data: []byte("# ADR-1: Plan\n\n**PRD**: PRD-1, User Story 2\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := b.TraceFrom("ADR-1", "")
+	if last := steps[len(steps)-1]; last.ID != "PRD-1 story 2" || last.Path != "prd/PRD-1-amendment.md" || last.Line != 7 || last.Title != "Cancel" {
+		t.Errorf("the chain ends with %+v", last)
+	}
 }

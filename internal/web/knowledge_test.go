@@ -311,6 +311,8 @@ func TestTheChainOfAnIncidentLeadsToItsArtefacts(t *testing.T) {
 		{Kind: "adr", ID: "ADR-023", Path: "ADR-023.md", Line: 9, Missing: []string{"pool size"}},
 		{Kind: "daa", ID: "DAA-777", Title: ""},
 		{Kind: "story", ID: "PRD-015 story 2", Path: "PRD-015.md", Line: 5},
+		{Kind: "prd", ID: "PRD-016", Path: "PRD-016.md", Line: 1},
+		{Kind: "story", ID: "PRD-016 story 3", Path: "PRD-016-amendment.md", Line: 5},
 	}
 	l.view.Similar = []incident.Like{{Kind: "playbook", ID: "PLAYBOOK-1", Path: "p.md", Line: 3, Score: .8}, {Kind: "runbook", Path: "r/x.md", Repo: "docs", Score: .8}}
 	h, _ := serve(t, l, withShelf(newShelf(t, booking())))
@@ -322,7 +324,7 @@ func TestTheChainOfAnIncidentLeadsToItsArtefacts(t *testing.T) {
 	}
 	inOrder(t, body, `id="why"`, `<span class="id">outbox_worker.go:78</span>`, "which revision runs is not known", `<span class="id">4f2a91c</span>`,
 		`href="/knowledge/BOLT-045?at=7#at">BOLT-045</a>`, "Relay", "guess", ".75", ": its list names the file", "or", `href="/knowledge/BOLT-044">BOLT-044</a>`,
-		`href="/knowledge/ADR-023?at=9#at">ADR-023</a>`, `<span class="id">DAA-777</span>`, `href="/knowledge/PRD-015?at=5#at">PRD-015 story 2</a>`,
+		`href="/knowledge/ADR-023?at=9#at">ADR-023</a>`, `<span class="id">DAA-777</span>`, `href="/knowledge/PRD-015?at=5#at">PRD-015 story 2</a>`, `href="/knowledge/PRD-016">PRD-016 story 3</a>`,
 		`<a href="/knowledge/ADR-023?at=9#at">ADR-023</a> says nothing about pool size.`)
 	h, _ = serve(t, l)
 	if _, _, body := page(h, "/incidents/"+known); strings.Contains(body, `href="/knowledge/ADR`) || !strings.Contains(body, "BOLT-044") {

@@ -322,6 +322,12 @@ func actionRows(v incident.View, now time.Time) []actionRow {
 	return out
 }
 
+// amends reports whether a path is not that of an artefact of the chain, but of an
+// amendment of it.
+func amends(chain []incident.TraceStep, id, path string) bool {
+	return slices.ContainsFunc(chain, func(s incident.TraceStep) bool { return s.ID == id && s.Path != path })
+}
+
 // traceRows are the steps of the chain, and what its decisions leave open; linked says
 // that there are pages of artefacts.
 func traceRows(v incident.View, linked bool) (steps []traceRow, missing []missingRow) {
@@ -336,6 +342,9 @@ func traceRows(v incident.View, linked bool) (steps []traceRow, missing []missin
 		case linked && s.Kind != "code" && s.Kind != "commit" && s.Path != "":
 			id, _, _ := strings.Cut(s.ID, " story ")
 			row.Href = browse.LineAddress(id, s.Line)
+			if amends(v.Trace, id, s.Path) { // its lines are none of the page's first file
+				row.Href = browse.Address(id, "")
+			}
 		}
 		for _, o := range s.Others {
 			other := pair{Key: o.ID}

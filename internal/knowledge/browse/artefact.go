@@ -106,7 +106,7 @@ func (r *Repository) meant(to knowledge.Artefact, l knowledge.Link) (section, ad
 		return s.Number, r.sectionAddress(to, s)
 	}
 	if s, ok := to.Story(l.Story); ok {
-		return l.Section, LineAddress(to.ID, s.Line)
+		return l.Section, r.storyAddress(to, s)
 	}
 	if s, ok := to.At(l.Anchor); ok {
 		if s.Number != "" {
@@ -125,6 +125,16 @@ func (r *Repository) sectionAddress(a knowledge.Artefact, s knowledge.Section) s
 		within = max(slices.Index(r.Places(a.ID), knowledge.Place{Repo: a.Repo, Path: s.File}), 0)
 	}
 	return Address(a.ID, anchorWithin(Anchor(s, r.hide), within))
+}
+
+// storyAddress is the page of a requirement at one of its stories: at its line, or at
+// the section of the amendment that it stands in, since lines are those of the first
+// file.
+func (r *Repository) storyAddress(a knowledge.Artefact, s knowledge.UserStory) string {
+	if s.File == "" {
+		return LineAddress(a.ID, s.Line)
+	}
+	return r.sectionAddress(a, sectionAt(a, s.File, s.Line))
 }
 
 func (r *Repository) incoming(a knowledge.Artefact) []Relation {

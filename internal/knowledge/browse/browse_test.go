@@ -234,3 +234,23 @@ func TestAddressesNeedNoTrust(t *testing.T) {
 		}
 	}
 }
+
+// A story that an amendment adds is one of the requirement, and lies in its file.
+func TestStoriesOfAmendments(t *testing.T) {
+	t.Parallel()
+	r, read := open(t, map[string]string{
+		"prd/PRD-1.md":           "# PRD-1: Book\n\n## User Story 1: See\n\nSee it.\n",
+		"prd/PRD-1-amendment.md": "# PRD-1: Amendment 1\n\nWhy.\n\n## User Story 1: See more\n\nmore\n\n## User Story 2: Cancel\n\nCancel it.\n",
+		"adr/ADR-1.md":           "# ADR-1: Plan\n\n**PRD**: PRD-1, User Story 2\n\nPRD-1, User Story 1\n",
+	})
+	a, _ := r.Shown("ADR-1", 0, read)
+	for _, want := range []string{`<a href="/knowledge/PRD-1?at=3#at" title="PRD-1 Book">PRD-1</a>, User Story 1`, `<a href="/knowledge/PRD-1#s-f1-user-story-2-cancel" title="PRD-1 Book">PRD-1</a>, User Story 2`} {
+		if text := shown(a.Documents[0]); !strings.Contains(text, want) {
+			t.Errorf("lacks %s\nin %s", want, text)
+		}
+	}
+	p, _ := r.Shown("PRD-1", 0, read)
+	if text := shown(p.Documents[1]); !strings.Contains(text, "[s-f1-user-story-2-cancel]") {
+		t.Errorf("the amendment: %s", text)
+	}
+}

@@ -2,6 +2,7 @@ package impact
 
 import (
 	"cmp"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -186,6 +187,9 @@ func (w *world) at(s hop) Place {
 	p := Place{ID: id, Path: s.path, Line: s.line}
 	if a, ok := w.in.Base.Artefact(id); ok {
 		p.Path = w.byID[a.ID].lines[0].where.Path
+		if s.path != "" && s.path != a.Path { // an amendment of it
+			p.Path = path.Join(w.in.Prefix[a.Repo], s.path)
+		}
 	}
 	return p
 }
@@ -223,8 +227,12 @@ func (w *world) complete(r *Requirement, d Downtime) {
 	r.Owner = a.Field("owner", "product owner", "product manager", "pm", "po", "contact", "team")
 	if len(r.Stories) == 0 {
 		for _, s := range a.Stories {
+			where := Place{ID: a.ID, Path: r.Where.Path, Line: s.Line}
+			if s.File != "" {
+				where.Path = path.Join(w.in.Prefix[a.Repo], s.File)
+			}
 			r.Stories = append(r.Stories, Story{
-				Number: s.Number, Title: s.Title, Where: Place{ID: a.ID, Path: r.Where.Path, Line: s.Line}, Services: []string{},
+				Number: s.Number, Title: s.Title, Where: where, Services: []string{},
 				Chain: r.Chain, Inferred: r.Inferred, Possible: true,
 			})
 		}
