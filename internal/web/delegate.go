@@ -136,9 +136,9 @@ func taskRows(v incident.View) []taskRow {
 		row := taskRow{ID: d.ID, Task: d.Task, By: d.By, State: string(d.State), Text: or(d.Report, d.Why)}
 		switch d.State {
 		case incident.DelegationWaiting:
-			row.Ends = "Nothing has been done yet. What it proposed can't be approved any more."
+			row.Ends = "Nothing has been done yet, and nothing will be: what it proposes can't be approved after this."
 		case incident.DelegationWatching:
-			row.Ends = "The watch ends now, and what was seen so far is reported. What was done is not undone."
+			row.Ends = "The watch ends, and what was seen so far is reported. What was done is not undone."
 		}
 		out = append(out, row)
 	}

@@ -132,6 +132,9 @@ type record struct {
 }
 
 func (r *record) AuditHead(context.Context) (audit.Head, error) {
+	if r.n == 0 {
+		return audit.Head{}, r.err // as a database that holds nothing says it
+	}
 	return audit.Head{Seq: r.n, Hash: "beef"}, r.err
 }
 
@@ -162,7 +165,7 @@ func TestTheAuditIsReadNewestFirstInParts(t *testing.T) {
 		{"/audit?before=9999", " 150 100", 250, []string{`id="r250"`}, []string{">newer<"}},
 		{"/audit?incident=" + known, known + " 0 500", 3, []string{`id="r3"`, "3 records of INC-2026-0042"}, []string{"holdfast audit export</code> has"}},
 		{"/audit?incident=" + known, known + " 0 500", 600, []string{"holdfast audit export</code> has"}, nil},
-		{"/audit", "", 0, []string{"Nothing has been recorded yet", "0</span> records"}, nil},
+		{"/audit", "", 0, []string{"Nothing has been recorded yet", "0</span> records"}, []string{"End of the chain"}},
 		{"/audit", " 0 1", 1, []string{"erased", "proposal approved", "<code>0f3a</code>", "beef"}, []string{strings.Repeat("y", 300), "erased:"}},
 	}
 	for _, tt := range tests {

@@ -562,7 +562,7 @@ func TestAProposalShowsWhatItChanges(t *testing.T) {
 	h, _ := serve(t, l)
 	_, _, body := page(h, "/incidents/"+l.view.ID)
 	for _, want := range []string{
-		`<th scope="row">replicas</th><td>3</td><td>&lt;b&gt;5&lt;/b&gt;</td>`, "(so far: bo; 1 more needed)",
+		`<th scope="row">replicas</th><td data-label="now">3</td><td data-label="after">&lt;b&gt;5&lt;/b&gt;</td>`, "(so far: bo; 1 more needed)",
 		`<th scope="row">rests on</th><td><code>busy=8</code></td>`,
 		"Who may approve: ana, bo, but not those who asked for it (cy).",
 	} {
