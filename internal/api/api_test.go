@@ -476,6 +476,9 @@ func TestEraseAudit(t *testing.T) {
 	}{
 		"a person":              {anaToken, `{"actor":"bo","keep_mentions":true,"reason":"17"}`, 200, "ana {Seq:0 Actor:bo KeepMentions:true} 17"},
 		"a record":              {anaToken, `{"record":4,"reason":"17"}`, 200, "ana {Seq:4 Actor: KeepMentions:false} 17"},
+		"the agent":             {anaToken, `{"actor":"agent","reason":"17"}`, 422, ""},
+		"a rule":                {anaToken, `{"actor":"rule","reason":"17"}`, 422, ""},
+		"no name":               {anaToken, `{"actor":" | ","reason":"17"}`, 422, ""},
 		"both":                  {anaToken, `{"record":4,"actor":"bo","reason":"17"}`, 422, ""},
 		"nothing":               {anaToken, `{"reason":"17"}`, 422, ""},
 		"no reason":             {anaToken, `{"record":4}`, 422, ""},

@@ -3,6 +3,10 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/holdfast-sre/holdfast/internal/incident"
 )
 
 // Erasure says which texts are erased: those of one record of the audit, or the
@@ -31,6 +35,8 @@ type eraseInput struct {
 	}
 }
 
+func ofName(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
 type erasedOutput struct {
 	Body Erased
 }
@@ -38,6 +44,9 @@ type erasedOutput struct {
 func (a *API) eraseAudit(ctx context.Context, in *eraseInput) (*erasedOutput, error) {
 	if (in.Body.Actor == "") == (in.Body.Record == 0) {
 		return nil, badInput("one of actor and record is needed", "name a person, or the number of a record")
+	}
+	if name := in.Body.Actor; name != "" && (!incident.IsPerson(name) || !strings.ContainsFunc(name, ofName) || name != strings.TrimSpace(name)) {
+		return nil, badInput(fmt.Sprintf("%q is no person", name), "name the person as the audit does: holdfast audit export")
 	}
 	if a.o.EraseAudit == nil {
 		return nil, fmt.Errorf("erase: %w", ErrUnavailable)

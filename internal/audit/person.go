@@ -246,6 +246,8 @@ func (p *Person) text(s string, at place, learn bool) any {
 	switch {
 	case s == p.Name:
 		return Gone
+	case at.key == "approved_by" && !learn:
+		return p.unlisted(s)
 	case at.own && !at.fixed && spoken(at.key):
 		if learn {
 			p.wrote(s)
@@ -259,6 +261,20 @@ func (p *Person) text(s string, at place, learn bool) any {
 	}
 	return p.Out(s)
 }
+
+// unlisted takes the name out of a list of names.
+func (p *Person) unlisted(list string) string {
+	names := strings.Split(list, listed)
+	for i, n := range names {
+		if n == p.Name {
+			names[i] = Gone
+		}
+	}
+	return strings.Join(names, listed)
+}
+
+// listed separates the names of those who agreed.
+const listed = ", "
 
 // doer returns who did what an object tells.
 func doer(o map[string]any) (string, bool) {

@@ -84,6 +84,11 @@ func TestPersonForget(t *testing.T) {
 	if got, _, err := kept.Forget(`{"actor":"bo","text":"ana is right","commander":"ana"}`); err != nil || got != `{"actor":"bo","commander":"[erased]","text":"ana is right"}` {
 		t.Errorf("mentions kept: %s %v", got, err)
 	}
+	// Those who agreed are a list of names, also in one text.
+	const agreed, without = `{"actor":"agent","approved_by":"bo, ana","text":"ana, bo"}`, `{"actor":"agent","approved_by":"bo, [erased]","text":"ana, bo"}`
+	if got, _, err := kept.Forget(agreed); err != nil || got != without {
+		t.Errorf("mentions kept: %s %v", got, err)
+	}
 	if _, _, err := p.Forget(`{"a":1} x`); err == nil {
 		t.Error("what is no JSON passed")
 	}

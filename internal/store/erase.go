@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-sre/holdfast/internal/action"
@@ -193,8 +195,10 @@ func ofIncidents() []kept {
 
 // others are the tables whose rows stand alone.
 func others() []kept {
-	return []kept{{table: "changes", key: "id", body: "body"}, {table: "kv", key: "key", body: "value"}}
+	return []kept{{table: "changes", key: "id", body: "body"}, keyValues()}
 }
+
+func keyValues() kept { return kept{table: "kv", key: "key", body: "value"} }
 
 // erasePerson takes a person out of everything beside the audit.
 func (s *Store) erasePerson(ctx context.Context, of Erasure, by, reason string, e *Erased) error {
@@ -223,13 +227,31 @@ func (s *Store) erasePerson(ctx context.Context, of Erasure, by, reason string, 
 		}
 		e.Incidents, e.Open = e.Incidents+len(done), append(e.Open, open...)
 	}
+	return s.eraseOthers(ctx, of, like, e)
+}
+
+// eraseOthers takes a person out of the rows that stand alone. What is
+// remembered of an incident that goes on is left with it.
+func (s *Store) eraseOthers(ctx context.Context, of Erasure, like string, e *Erased) error {
+	who := &audit.Person{Name: of.Actor, KeepMentions: of.KeepMentions}
+	var left []any // keys
+	if err := s.View(ctx, func(tx *Tx) (err error) {
+		left, err = tx.remembered(ctx, who, like, e)
+		return err
+	}); err != nil {
+		return err
+	}
 	return s.Tx(ctx, func(tx *Tx) error {
 		e.Other = 0
 		if err := tx.overwrite(ctx); err != nil {
 			return err
 		}
 		for _, k := range others() {
-			n, err := tx.eraseRows(ctx, &audit.Person{Name: of.Actor, KeepMentions: of.KeepMentions}, k, k.body+` LIKE $1 ESCAPE '!'`, like)
+			where, args := k.body+` LIKE $1 ESCAPE '!'`, []any{like}
+			if k == keyValues() && len(left) > 0 {
+				where, args = where+` AND key NOT IN (`+params(2, len(left))+`)`, append(args, left...)
+			}
+			n, err := tx.eraseRows(ctx, who, k, where, args...)
 			if err != nil {
 				return err
 			}
@@ -237,6 +259,34 @@ func (s *Store) erasePerson(ctx context.Context, of Erasure, by, reason string, 
 		}
 		return nil
 	})
+}
+
+// remembered returns the keys of what names a person and is of an incident that
+// goes on, which it adds to the open ones; such a key ends with the incident's ID.
+func (tx *Tx) remembered(ctx context.Context, who *audit.Person, like string, e *Erased) (keys []any, err error) {
+	found, err := tx.forgotten(ctx, who, keyValues(), `value LIKE $1 ESCAPE '!'`, like)
+	for _, r := range found {
+		if err != nil {
+			break
+		}
+		key, _ := r.key.(string)
+		id := key[strings.LastIndexByte(key, '/')+1:]
+		inc, notOne := tx.Incident(ctx, id)
+		if notOne != nil {
+			if !errors.Is(notOne, ErrNotFound) {
+				err = notOne
+			}
+			continue
+		}
+		var busy bool
+		if busy, err = tx.underWay(ctx, inc); busy {
+			keys = append(keys, key)
+			if !slices.Contains(e.Open, id) {
+				e.Open = append(e.Open, id)
+			}
+		}
+	}
+	return keys, err
 }
 
 // likeName is the pattern that finds a name in a JSON text, and often more.

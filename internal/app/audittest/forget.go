@@ -54,6 +54,10 @@ func Forget(t *testing.T, dsn string, db *sql.DB) {
 			t.Fatal(err)
 		}
 	}
+	const said = "it was zora.quill"
+	if err := s.Tx(t.Context(), func(tx *store.Tx) error { return tx.Put(t.Context(), "respond/"+running, said) }); err != nil {
+		t.Fatal(err)
+	}
 	before := dump(t, db)
 	for _, table := range []string{"incidents", "events", "signals", "proposals", "intents", "autonomy_grades", "documents", "evidence", "changes", "kv", "audit_text"} {
 		if !strings.Contains(strings.Join(before[table], "\n"), gone) {
@@ -71,6 +75,10 @@ func Forget(t *testing.T, dsn string, db *sql.DB) {
 				t.Errorf("%s still says %s", table, row)
 			}
 		}
+	}
+	var remembered string
+	if err := s.View(t.Context(), func(tx *store.Tx) error { return tx.Get(t.Context(), "respond/"+running, &remembered) }); err != nil || remembered != said {
+		t.Errorf("of the one that goes on is remembered %q, %v", remembered, err)
 	}
 	if err := svc.Resolve(t.Context(), "bo", running, "over"); err != nil {
 		t.Fatal(err)
