@@ -254,3 +254,21 @@ func TestStoriesOfAmendments(t *testing.T) {
 		t.Errorf("the amendment: %s", text)
 	}
 }
+
+func TestCallouts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"> [!NOTE]\n> Read *this*.":                    "<strong>Note</strong> <br>\nRead <em>this</em>.</p>",
+		"> [!warning]- Do not restart\n> It is **on**": "<strong>Warning</strong> Do not restart<br>\nIt is <strong>on</strong></p>",
+		"> [!see-also] ADR-2":                          `<strong>See also</strong> <a href="/knowledge/ADR-2" title="ADR-2 Other">ADR-2</a></p>`,
+		"> text\n> [!note] x":                          ">text\n[!note] x</p>",
+		"[!note] x":                                    ">[!note] x</p>",
+		"> a\n>\n> [!note] x":                          ">[!note] x</p>",
+		"> [!<b>] x":                                   "[!] x</p>",
+		"> - [!note] x":                                "[!note] x",
+	} {
+		if got := shown(render(t, "# ADR-1: Title\n\n"+text+"\n")); !strings.Contains(got, want) {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}

@@ -33,6 +33,7 @@ func (p *printer) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 		ast.KindHTMLBlock:      p.htmlBlock,
 		knowledge.KindWikiLink: p.wikiLink,
 		table.KindTable:        p.table,
+		kindCallout:            p.callout,
 	} {
 		r.Register(kind, fn)
 	}
@@ -57,7 +58,7 @@ func (p *printer) text(w util.BufWriter, src []byte, node ast.Node, entering boo
 		p.linkedText(w, string(value))
 	}
 	switch {
-	case n.HardLineBreak(), n.SoftLineBreak() && labelled(n.NextSibling()):
+	case n.HardLineBreak(), n.SoftLineBreak() && (labelled(n.NextSibling()) || calledOut(n)):
 		_, _ = w.WriteString("<br>\n")
 	case n.SoftLineBreak():
 		_ = w.WriteByte('\n')

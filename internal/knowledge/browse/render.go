@@ -14,6 +14,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	table "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
@@ -257,7 +258,7 @@ func underline(line string) bool {
 func (p *printer) print(doc *Document) {
 	md := goldmark.New(
 		goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)), extension.Strikethrough),
-		goldmark.WithParserOptions(knowledge.WikiLinks()),
+		goldmark.WithParserOptions(knowledge.WikiLinks(), parser.WithInlineParsers(util.Prioritized(calloutParser{}, 140))),
 		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(p, 100))),
 	)
 	root := md.Parser().Parse(text.NewReader(p.src))
