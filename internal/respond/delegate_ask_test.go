@@ -30,6 +30,7 @@ func TestApproversAreAsked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.tick = 50 * time.Millisecond
 		st := w.openStore("")
 		r := w.responder(st, nil)
 		r.Windows.Approval = 1500 * time.Millisecond

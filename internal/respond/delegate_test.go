@@ -405,36 +405,38 @@ func TestNobodyApproves(t *testing.T) {
 // A report that is due while the process is down is written by the next one.
 func TestTheReportSurvivesTheProcess(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	st := w.openStore("")
-	r := w.responder(st, nil)
-	stop := w.run(st, r)
-	id := w.open(st, severity.SEV2)
-	w.until(st, id, "paged", waiting)
-	if _, err := confirm(t, r, ana, id, "restart worker and watch for 1s"); err != nil {
-		t.Fatal(err)
-	}
-	w.comes(st, id, incident.DelegationWatching)
-	stop()
-	w.set(func() { w.failing = 0.4 })
-	w.run(st, w.responder(st, nil))
-	v := w.comes(st, id, incident.DelegationReported)
-	if !strings.Contains(v.Report, "worker not in its usual range: errors 40.0 %, usually 0.1 %") || w.restarts != 1 {
-		t.Errorf("the report is %q after %d restarts", v.Report, w.restarts)
-	}
-	reports := 0
-	err := st.View(t.Context(), func(tx *store.Tx) error {
-		events, err := tx.Events(t.Context(), id)
-		for _, ev := range events {
-			if ev.Kind == incident.EventReported {
-				reports++
-			}
+	synctest.Test(t, func(t *testing.T) {
+		w := watchWorld(t)
+		st := w.openStore("")
+		r := w.responder(st, nil)
+		stop := w.run(st, r)
+		id := w.open(st, severity.SEV2)
+		w.until(st, id, "paged", waiting)
+		if _, err := confirm(t, r, ana, id, "restart worker and watch for 1s"); err != nil {
+			t.Fatal(err)
 		}
-		return err
+		w.comes(st, id, incident.DelegationWatching)
+		stop()
+		w.set(func() { w.failing = 0.4 })
+		w.run(st, w.responder(st, nil))
+		v := w.comes(st, id, incident.DelegationReported)
+		if !strings.Contains(v.Report, "worker not in its usual range: errors 40.0 %, usually 0.1 %") || w.restarts != 1 {
+			t.Errorf("the report is %q after %d restarts", v.Report, w.restarts)
+		}
+		reports := 0
+		err := st.View(t.Context(), func(tx *store.Tx) error {
+			events, err := tx.Events(t.Context(), id)
+			for _, ev := range events {
+				if ev.Kind == incident.EventReported {
+					reports++
+				}
+			}
+			return err
+		})
+		if err != nil || reports != 1 {
+			t.Errorf("%d reports, %v", reports, err)
+		}
 	})
-	if err != nil || reports != 1 {
-		t.Errorf("%d reports, %v", reports, err)
-	}
 }
 
 func TestATaskIsData(t *testing.T) {

@@ -53,6 +53,7 @@ func TestWhatWasGoodBeforeAnAlertFiredAgainIsNoRecovery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.tick, w.verify = 50*time.Millisecond, 200*time.Millisecond
 		st := w.openStore("")
 		r := w.responder(st, nil)
 		r.Windows.Recovery = time.Second
@@ -301,6 +302,7 @@ func TestNoRecoveryIsToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.tick, w.verify = 50*time.Millisecond, 200*time.Millisecond
 		st := w.openStore("")
 		w.asks = func() bool { return true } // the restart does not help
 		r := w.responder(st, nil)
