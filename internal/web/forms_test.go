@@ -174,11 +174,12 @@ func TestFormsDoNothingWithoutACredential(t *testing.T) {
 		"not a form":           {token: secretToken, edit: header("Content-Type", "text/plain"), status: 401},
 		"get":                  {get: true, edit: func(r *http.Request) { r.URL.RawQuery = "token=" + secretToken + "&reason=x&plan_sha256=0f3a9c77aa10" }, status: 405},
 	}
+	d := &desk{}
+	h := front(t, d, func() time.Time { return noon }) // one: making the API is most of the work
 	for name, tt := range tests {
 		for act, a := range acts() {
 			t.Run(name+"/"+act, func(t *testing.T) {
-				t.Parallel()
-				d := &desk{}
+				d.asked = nil
 				form := a.form
 				if tt.token != "" {
 					form.Set("token", tt.token)
@@ -190,7 +191,7 @@ func TestFormsDoNothingWithoutACredential(t *testing.T) {
 				if tt.edit != nil {
 					edits = append(edits, tt.edit)
 				}
-				res, body := send(t, front(t, d, func() time.Time { return noon }), a.path, form, edits...)
+				res, body := send(t, h, a.path, form, edits...)
 				if res.StatusCode != tt.status {
 					t.Errorf("status %d, want %d", res.StatusCode, tt.status)
 				}
