@@ -37,8 +37,10 @@ type Erased struct {
 const (
 	// erasePage is how many records of the audit one transaction looks at.
 	erasePage = audit.MaxErased
-	// eraseIncidents is how many incidents one transaction rewrites.
+	// eraseIncidents is how many incidents one transaction rewrites, fewer where
+	// they have eraseSignals together: others wait for it.
 	eraseIncidents = 20
+	eraseSignals   = 1000
 )
 
 // Erase deletes a person's name and words, or the texts of one record, a page to
@@ -213,10 +215,13 @@ func (s *Store) erasePerson(ctx context.Context, of Erasure, by, reason string, 
 	}); err != nil {
 		return err
 	}
-	for from := 0; from < len(ids); from += eraseIncidents {
+	for from, seen := 0, 0; from < len(ids); from += seen {
 		var done, open []string
 		err := s.Tx(ctx, func(tx *Tx) (err error) {
-			done, open, err = tx.eraseIncidents(ctx, of, ids[from:min(from+eraseIncidents, len(ids))])
+			if seen, err = tx.erasable(ctx, ids[from:]); err != nil {
+				return err
+			}
+			done, open, err = tx.eraseIncidents(ctx, of, ids[from:from+seen])
 			if err != nil || len(done) == 0 {
 				return err
 			}
@@ -311,6 +316,17 @@ func (tx *Tx) incidentsNaming(ctx context.Context, like string) (ids []string, e
 		return err
 	}, query+` ORDER BY 1`, like)
 	return ids, err
+}
+
+// erasable is how many of the incidents one transaction may rewrite.
+func (tx *Tx) erasable(ctx context.Context, ids []string) (n int, err error) {
+	signals := 0
+	for n < min(eraseIncidents, len(ids)) && signals < eraseSignals && err == nil {
+		var more int
+		err = tx.row(ctx, []any{&more}, `SELECT count(*) FROM signals WHERE incident_id = $1`, ids[n])
+		n, signals = n+1, signals+more
+	}
+	return n, err
 }
 
 // eraseIncidents takes a person out of incidents, and names those that were
