@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/holdfast-sre/holdfast/internal/api"
 	"github.com/holdfast-sre/holdfast/internal/outside"
@@ -66,12 +67,7 @@ func (p *page) standings(all []api.Standing) {
 		}
 		return
 	}
-	t := tabwriter.NewWriter(&p.b, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "RUNBOOK\tSERVICE\tENVIRONMENT\tSTAGE\tRIGHT\tAGAINST\tNOT GRADED\tTO THE NEXT STAGE")
-	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", plain(s.Runbook), plain(s.Service), plain(s.Environment), stageOf(s), s.Right, s.Wrong, s.Ungraded, progressOf(s))
-	}
-	_ = t.Flush() // into memory
+	p.standingsTable(all)
 	for _, s := range all {
 		if s.Override != nil {
 			p.line("%s on %s is set to %s by %s: %s", plain(s.Runbook), plain(s.Service), s.Stage, plain(s.Override.By), plain(s.Override.Reason))
@@ -80,6 +76,28 @@ func (p *page) standings(all []api.Standing) {
 			p.line("%s on %s: graded %s by %s in %s%s", plain(s.Runbook), plain(s.Service), strings.ReplaceAll(w.Grade, "_", " "), plain(w.By), plain(w.Incident), after(": ", plain(w.Comment)))
 		}
 	}
+}
+
+// standingsTable prints a row each, or lines where the terminal is too narrow.
+func (p *page) standingsTable(all []api.Standing) {
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "RUNBOOK\tSERVICE\tENVIRONMENT\tSTAGE\tRIGHT\tAGAINST\tNOT GRADED\tTO THE NEXT STAGE")
+	for _, s := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", plain(s.Runbook), plain(s.Service), plain(s.Environment), stageOf(s), s.Right, s.Wrong, s.Ungraded, progressOf(s))
+	}
+	_ = t.Flush() // into memory
+	for line := range strings.Lines(table.String()) {
+		if p.width > 0 && utf8.RuneCountInString(line) > p.width+1 {
+			table.Reset()
+			for _, s := range all {
+				fmt.Fprintf(&table, "%s on %s in %s: %s\n", plain(s.Runbook), plain(s.Service), plain(s.Environment), stageOf(s))
+				fmt.Fprintf(&table, "    %d right, %d against, %d not graded\n    %s\n", s.Right, s.Wrong, s.Ungraded, progressOf(s))
+			}
+			break
+		}
+	}
+	p.b.WriteString(table.String())
 }
 
 func stageOf(s api.Standing) string {

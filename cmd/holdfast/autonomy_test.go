@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-sre/holdfast/internal/api"
 )
 
 func TestAutonomyList(t *testing.T) {
@@ -49,5 +51,22 @@ func TestAutonomyList(t *testing.T) {
 				t.Errorf("an escape reached the terminal:\n%q", &out)
 			}
 		})
+	}
+}
+
+// TestStandingsOnANarrowTerminal: lines instead of a row that does not fit.
+func TestStandingsOnANarrowTerminal(t *testing.T) {
+	t.Parallel()
+	all := []api.Standing{{Runbook: "labels-stuck", Service: "label-printer", Environment: "production", Stage: "approve", Have: 5, Need: 20, Right: 8, Wrong: 1, Missing: "15 more cases"}}
+	want := "labels-stuck on label-printer in production: approve\n    8 right, 1 against, 0 not graded\n    ##........ 5 of 20: 15 more cases\n"
+	narrow := &page{width: 80}
+	narrow.standings(all)
+	if got := narrow.b.String(); got != want {
+		t.Errorf("80 columns:\n%s\nwant:\n%s", got, want)
+	}
+	wide := &page{width: 200}
+	wide.standings(all)
+	if got := wide.b.String(); !strings.HasPrefix(got, "RUNBOOK  ") {
+		t.Errorf("200 columns:\n%s", got)
 	}
 }

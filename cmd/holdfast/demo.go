@@ -50,6 +50,9 @@ func (c *demoCmd) Run(e *env) error {
 	if f, ok := e.stdin.(*os.File); ok && isTerminal(f) && isTerminal(e.stdout) {
 		d.Ask = e.stdin
 	}
+	if width := widthOf(e.stdout); width > 0 {
+		d.Stdout = foldedLines{e.stdout, width}
+	}
 	result, err := d.Run(e.ctx)
 	if err != nil {
 		return err

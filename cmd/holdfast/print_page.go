@@ -45,10 +45,44 @@ func widthOf(w io.Writer) int {
 	return width
 }
 
-// flush writes the page.
+// flush writes the page; a terminal gets no line of plain text that is wider
+// than it is. What is coloured was cut to fit where it was made.
 func (p *page) flush() error {
-	_, err := io.WriteString(p.e.stdout, p.b.String())
+	text := p.b.String()
+	if p.width > 0 {
+		var out strings.Builder
+		for line := range strings.Lines(text) {
+			if !strings.Contains(line, "\x1b") {
+				line = folded(line, p.width)
+			}
+			out.WriteString(line)
+		}
+		text = out.String()
+	}
+	_, err := io.WriteString(p.e.stdout, text)
 	return err
+}
+
+// foldedLines is a terminal to which whole lines are written one after another.
+type foldedLines struct {
+	w     io.Writer
+	width int
+}
+
+// Write folds what is wider than the terminal. A question has no line end, and
+// gets none.
+func (f foldedLines) Write(b []byte) (int, error) {
+	text := folded(string(b), f.width)
+	if !strings.HasSuffix(string(b), "\n") {
+		text = strings.TrimSuffix(text, "\n")
+		if n := len(b) - len(strings.TrimRight(string(b), " ")); !strings.HasSuffix(text, " ") {
+			text += strings.Repeat(" ", n)
+		}
+	}
+	if _, err := io.WriteString(f.w, text); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n", args...) }

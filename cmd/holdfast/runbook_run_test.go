@@ -412,3 +412,33 @@ func TestPagesFoldOnATerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestATerminalGetsNoWiderLine: pages and the lines of the demo are folded,
+// what is coloured is left, and a question stays without a line end.
+func TestATerminalGetsNoWiderLine(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	p := &page{e: &env{stdout: &out}, width: 40}
+	p.line("- %s", strings.TrimSpace(strings.Repeat("word ", 20)))
+	p.line("\x1b[31m%s\x1b[0m", strings.Repeat("x", 40))
+	if err := p.flush(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 40 && !strings.Contains(line, "\x1b") {
+			t.Errorf("a line of %d: %q", n, line)
+		}
+	}
+	if !strings.Contains(out.String(), "\x1b[31m"+strings.Repeat("x", 40)+"\x1b[0m\n") {
+		t.Errorf("the coloured line was changed:\n%s", out.String())
+	}
+	out.Reset()
+	f := foldedLines{&out, 40}
+	fmt.Fprintf(f, "%5.1fs  %-9s %s\n", 1.6, "demo", "booking system up: api, relay, database")
+	fmt.Fprintf(f, "%18s%s  [y/N] ", "", "restart relay? It costs: nothing for 2 s")
+	want := "  1.6s  demo      booking system up:\n                  api, relay, database\n" +
+		"                  restart relay? It\n                  costs: nothing for 2 s\n                  [y/N] "
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
