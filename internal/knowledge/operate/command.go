@@ -126,7 +126,7 @@ func (w *bookWriter) command(s string) (d runbook.Diagnostic, about, why string)
 }
 
 // commandRE is how the commands of operators begin.
-var commandRE = rx(`^(?:sudo|kubectl|helm|docker|systemctl|service|supervisorctl|psql|mysql|mongo\w*|redis-cli|kafka-\S+|rabbitmq\w*|aws|gcloud|az|terraform|ansible\S*|ssh|curl|wget|dig|nslookup|ping|openssl|df|du|free|top|ps|kill|lsof|ss|netstat|iptables|argocd|flux|nomad|consul|vault|make|npm|python3?|java|jstack|jmap|go|\./|insert|update|delete|alter|truncate|drop|create|vacuum|analyze)(?:\s|$)`)
+var commandRE = rx(`^(?:sudo|kubectl|helm|docker|systemctl|service|supervisorctl|psql|mysql|mongo\w*|redis-cli|kafka-\S+|rabbit\w*|aws|gcloud|az|terraform|ansible\S*|ssh|curl|wget|dig|nslookup|ping|openssl|df|du|free|top|ps|kill|lsof|ss|netstat|iptables|argocd|flux|nomad|consul|vault|make|npm|python3?|java|jstack|jmap|go|\./|insert|update|delete|alter|truncate|drop|create|vacuum|analyze)(?:\s|$)`)
 
 func logQuestion(query, since string) runbook.Diagnostic {
 	d, err := time.ParseDuration(since)
