@@ -125,9 +125,13 @@ type Worsened struct {
 func Worse(w Worsened, key string) Message {
 	body := "WORSE SINCE AN ACTION\n\n"
 	for _, part := range [][2]string{
-		{"Task", w.Task}, {"Asked by", w.By}, {"Incident", w.Incident.ID + ", " + Summary(w.Incident)},
+		{"Task", w.Task},
+		{"Asked by", w.By},
+		{"Incident", w.Incident.ID + ", " + Summary(w.Incident)},
 		{"Done", w.Action.Name + " on " + w.Action.Target.String() + " at " + w.At.UTC().Format("15:04:05") + " UTC"},
-		{"Worse", w.Text}, {"Next", "nothing is taken back without people: see the incident"}, {"Incident page", w.URL},
+		{"Worse", w.Text},
+		{"Next", "nothing is taken back without people: see the incident"},
+		{"Incident page", w.URL},
 	} {
 		if part[1] != "" {
 			body += part[0] + ": " + line(part[1]) + "\n"
