@@ -112,10 +112,11 @@ func TestRepositoriesInOtherStyles(t *testing.T) {
 					if _, err := fmt.Sscan(q.target[at+1:], &line); err != nil {
 						t.Fatal(err)
 					}
-					steps, err = base.Trace(t.Context(), r, knowledge.Query{Frames: []evidence.Frame{{File: q.target[:at], Line: line}}})
+					found, err := base.Trace(t.Context(), r, knowledge.Query{Frames: []evidence.Frame{{File: q.target[:at], Line: line}}})
 					if err != nil {
 						t.Fatal(err)
 					}
+					steps = found
 				} else {
 					steps = base.TraceFrom(q.target, "")
 				}
