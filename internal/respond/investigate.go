@@ -99,37 +99,51 @@ type asked struct {
 }
 
 // askRunbooks runs the diagnostics of the runbooks that are for the incident, the
-// most specific ones, and diagnoses again with what all of them prove. The plan is
-// that of the first whose facts call for one; a condition of any that asks for
-// people holds.
+// most specific ones, and diagnoses again with what they prove. The plan is that of
+// the first approved one whose facts call for one, else of one that is not: that
+// goes to people. A condition of any that asks for people holds.
 func (r *Responder) askRunbooks(ctx context.Context, s snapshot, in *diagnose.Input, f *findings) {
 	matches := r.Runbooks.Match(s.firing())
 	if len(matches) == 0 {
 		return
 	}
 	all := r.ask(ctx, s, matches[:min(len(matches), maxRunbooks)])
-	in.Findings = nil
 	for _, a := range all {
 		f.items = append(f.items, a.run.Items...)
-		in.Findings = append(in.Findings, a.Runbook.Prove(a.run, a.vars)...)
 		for _, c := range a.Runbook.Escalations(a.run, a.vars) {
 			f.hits = append(f.hits, c.Name)
 		}
 	}
-	in.Items = f.items
+	in.Items, f.run = f.items, &all[0].run
+	approved := slices.DeleteFunc(slices.Clone(all), func(a asked) bool { return !a.Runbook.Approved })
+	if len(approved) > 0 {
+		r.choose(ctx, s, in, f, all, approved, true)
+	}
+	if f.plan == nil && len(approved) < len(all) {
+		r.choose(ctx, s, in, f, all, all, false)
+	}
+	if f.plan != nil {
+		f.budget = r.budgetSpent(ctx, r.Diagnostics(s.inc.Environment).Metrics, s, f.plan.Action.Service)
+	}
+}
+
+// choose ranks the causes with what some of the runbooks prove, and takes the plan
+// of the first that is approved, or is not, and whose facts call for one. What one
+// that nobody approved proves never makes an approved one act.
+func (r *Responder) choose(ctx context.Context, s snapshot, in *diagnose.Input, f *findings, all, proving []asked, approved bool) {
+	in.Findings, f.options = nil, nil
+	for _, a := range proving {
+		in.Findings = append(in.Findings, a.Runbook.Prove(a.run, a.vars)...)
+	}
 	f.diagnose = r.Engine.Diagnose(*in)
-	f.run = &all[0].run
 	for _, a := range all {
 		options, chosen := r.plans(ctx, s, a.Runbook, a.run, a.vars, f)
-		if chosen == nil || f.plan != nil {
+		if chosen == nil || f.plan != nil || a.Runbook.Approved != approved {
 			f.options = append(f.options, options...)
 			continue
 		}
 		f.plan, f.run = chosen, &a.run
 		f.options = append(options, f.options...)
-	}
-	if f.plan != nil {
-		f.budget = r.budgetSpent(ctx, r.Diagnostics(s.inc.Environment).Metrics, s, f.plan.Action.Service)
 	}
 }
 

@@ -63,3 +63,31 @@ func TestAnyRunbookOfTheSignalsAsksForPeople(t *testing.T) {
 		})
 	}
 }
+
+// TestADraftProvesNothingForAnApprovedRunbook: what a runbook that nobody approved
+// proves does not make an approved one act.
+func TestADraftProvesNothingForAnApprovedRunbook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	from, to := strings.Index(w.book, "findings:"), strings.Index(w.book, "remediations:")
+	proofs := w.book[from:to]
+	draft := strings.NewReplacer("name: worker-stuck", "name: a-draft", "approved: true", "approved: false").Replace(w.book[:to])
+	w.book = w.book[:from] + w.book[to:]
+	if !strings.Contains(draft, proofs) {
+		t.Fatal("the draft proves nothing")
+	}
+	w.more = []string{draft}
+	st := w.openStore("")
+	w.run(st, w.responder(st, nil))
+	id := w.open(st, severity.SEV3)
+	said := ""
+	w.eventually(st, id, "decided", func(e incident.Event) bool {
+		if e.Kind == incident.EventVerdict {
+			said = e.Text
+		}
+		return said != ""
+	})
+	if strings.HasPrefix(said, "remediate") {
+		t.Errorf("acts on what a draft proves: %s", said)
+	}
+}
